@@ -1,0 +1,83 @@
+/* tenet.h: the public interface of libtenet, which finds out why a neural network does not train.
+ *
+ * Every function may be called from any thread, but one session serves one thread at a time, except tn_session_cancel. Strings that a function
+ * returns as `char *` belong to the caller, who frees them with tn_string_free. Nothing here prints, exits or aborts. */
+#ifndef TENET_H
+#define TENET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tenet_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define TENET_VERSION "0.1.0"
+
+/* Told while a session works, from the calling thread: `fraction` in [0, 1] never falls; `activity` says what is being done. */
+typedef void tn_session_progress_fn(void *context, double fraction, const char *activity);
+
+/* What a session works on and how. Zeroed memory is a valid start; hypes_path must be set. All pointers are borrowed during tn_session_open only,
+ * but for progress_context. */
+typedef struct tn_settings {
+    const char *hypes_path;
+    const char *const *assignments; /* --set a.b=value, [assignment_count] */
+    size_t assignment_count;
+    size_t threads;                 /* 0: one for each processor */
+    bool has_seed;                  /* `seed` replaces solver.seed */
+    uint64_t seed;
+    const char *store_path;         /* NULL: nothing is kept */
+    const char *budget;             /* "60s", "5000steps"; NULL: none */
+    tn_session_progress_fn *progress;
+    void *progress_context;
+} tn_settings;
+
+typedef struct tn_session tn_session;
+typedef struct tn_report tn_report;
+
+/* Reads hypes and data and compiles the net; mistakes in them are told here. */
+tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error);
+
+/* Closes; NULL is allowed. The status of the store's last write. */
+tn_status tn_session_close(tn_session *session, tn_error *error);
+
+/* Ends what the session does at its next training step. Safe in a signal handler and from any thread. */
+void tn_session_cancel(tn_session *session);
+
+/* The whole protocol. The caller destroys *report. */
+tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *error);
+
+/* One experiment by its command name, such as "lr". */
+tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error);
+
+/* Trains as the hypes say, with the rules watching; the report holds the run's figures and signals, and no findings. */
+tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *error);
+
+/* The text of a report for a terminal of `width` columns (0: 100), and the document of the schema tenet.report/1. NULL where memory is out. */
+char *tn_report_to_text(const tn_report *report, bool colour, size_t width);
+char *tn_report_to_json(const tn_report *report);
+
+/* The exit code that goes with it: 0 healthy, 1 confirmed findings, 4 inconclusive or suspicions only. */
+int tn_report_verdict_code(const tn_report *report);
+void tn_report_destroy(tn_report *report); /* NULL is allowed */
+
+/* The hypes with every default filled in, as JSON; and the documentation of every key. */
+tn_status tn_hypes_complete(const char *hypes_path, const char *const *assignments, size_t assignment_count, char **json, tn_error *error);
+char *tn_hypes_documentation(bool markdown);
+
+/* The experiments that tn_session_experiment knows: false past the last. */
+bool tn_experiment_describe(size_t index, const char **command, const char **protocol, const char **title);
+
+/* "file:line: message (at /pointer)" into text [size]. */
+void tn_error_text(const tn_error *error, char *text, size_t size);
+
+void tn_string_free(char *string); /* NULL is allowed */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,29 @@
+/* simd.h: one source, several instruction sets.
+ *
+ * TN_SIMD_CLONES before a function compiles it for AVX-512, AVX2 and the baseline, and picks one when the program starts. It serves
+ * loops that the compiler vectorises by itself; a loop over a float sum is not one of them (no fast-math), so keep lanes by hand there.
+ * Sanitizers run before such a choice can be made, so there only the baseline is built. */
+#ifndef TN_BASE_SIMD_H
+#define TN_BASE_SIMD_H
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TN_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(undefined_behavior_sanitizer)
+#define TN_SANITIZED 1
+#endif
+#endif
+
+#if defined(__x86_64__) && defined(__linux__) && !defined(TN_SANITIZED)
+#define TN_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
+#else
+#define TN_SIMD_CLONES
+#endif
+
+typedef enum tn_isa { TN_ISA_SCALAR = 0, TN_ISA_AVX2 = 1, TN_ISA_AVX512 = 2 } tn_isa;
+
+/* The best set that this processor and its system support, by CPUID. AVX512 means F, BW, DQ, VL, VBMI, BITALG, VPOPCNTDQ and GFNI. */
+tn_isa tn_isa_best(void);
+const char *tn_isa_name(tn_isa isa); /* "scalar", "avx2", "avx512" */
+
+#endif

@@ -1,0 +1,98 @@
+/* op.h: what every op of a network provides, and what the graph gives it.
+ *
+ * One op, one file in ops/, one row in ops/op_table.c, one test. All tensors are dense and row-major with the batch first; images are [B, H, W, C].
+ * An op has no state of its own: attributes are set once by configure and read-only afterwards; everything else comes with the pass. */
+#ifndef TN_ENGINE_OP_H
+#define TN_ENGINE_OP_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "data/dataset.h"
+#include "engine/initializer.h"
+#include "engine/real.h"
+
+enum { TN_OP_INPUTS_MAX = 8, TN_OP_PARAMETERS_MAX = 4, TN_OP_ATTRIBUTES_BYTES = 192 };
+
+/* A tensor of the op that lives across steps. */
+typedef struct tn_parameter {
+    char name[24];        /* "weight", "bias", "gain", "running_mean" */
+    tn_shape shape;       /* weight of dense: [inputs, units]; of conv2d: [kernel_h, kernel_w, channels, filters] */
+    size_t fan_in, fan_out; /* for initialisers, as Keras counts them */
+    size_t unit_axis;     /* the axis of shape that numbers the units */
+    tn_initializer initializer;
+    bool trainable;       /* false for a frozen node's parameters and for state such as running means */
+    bool is_state;        /* kept across steps but never touched by an optimizer, nor by weight decay */
+} tn_parameter;
+
+typedef struct tn_node {
+    const struct tn_op *op;
+    char name[48];               /* unique: the user's "name", else op and index, as in "dense_2" */
+    size_t index;                /* in hypes.net */
+    size_t input_count;
+    tn_shape inputs[TN_OP_INPUTS_MAX];
+    tn_shape output;
+    size_t parameter_count;
+    tn_parameter parameters[TN_OP_PARAMETERS_MAX];
+    size_t saved_per_sample;     /* reals that forward keeps for backward, for each sample of the batch */
+    size_t saved_per_batch;      /* and once a batch */
+    size_t scratch_per_worker;   /* reals of scratch for each pool thread; contents do not outlive a call */
+    size_t scratch_shared;       /* reals of scratch that all workers share in one call */
+    _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
+} tn_node;
+
+/* One forward or backward call. Pointers that do not apply are NULL. Buffers are 64-byte aligned. */
+typedef struct tn_pass {
+    size_t batch;                                     /* B >= 1; at most the batch the graph was planned for */
+    bool training;                                    /* dropout drops, batch_norm uses the batch */
+    tn_pool *pool;                                    /* may be NULL */
+    tn_rng *rng;                                      /* of this node, for dropout */
+    const tn_real *inputs[TN_OP_INPUTS_MAX];          /* [B, inputs[i]] */
+    tn_real *output;                                  /* [B, output] */
+    const tn_real *d_output;                          /* [B, output], backward only */
+    tn_real *d_inputs[TN_OP_INPUTS_MAX];              /* [B, inputs[i]], backward only; NULL where nobody needs it */
+    tn_real *parameters[TN_OP_PARAMETERS_MAX];        /* backward and optimizers write only state */
+    tn_real *d_parameters[TN_OP_PARAMETERS_MAX];      /* NULL for frozen parameters and state */
+    tn_real *saved;                                   /* [B * saved_per_sample + saved_per_batch] */
+    tn_real *scratch;                                 /* [threads * scratch_per_worker + scratch_shared]: worker w's at w * scratch_per_worker, the shared last */
+} tn_pass;
+
+typedef enum tn_op_flags {
+    TN_OP_BACKWARD_FROM_OUTPUT = 1, /* backward reads output, never inputs: the graph may run it in place */
+    TN_OP_ALIAS = 2,                /* output is the input's memory under another shape (flatten): forward and backward are not called */
+    TN_OP_ACTIVATION = 4,           /* element by element, no parameters, same shape */
+    TN_OP_RANDOM = 8                /* draws from rng when training */
+} tn_op_flags;
+
+typedef struct tn_op {
+    const char *name; /* as in the hypes */
+    unsigned flags;
+    /* Reads its attributes from the complete JSON `hypes_node`, checks node->inputs, and sets output, parameters and sizes. A shape that does not fit
+     * is TN_ERROR_HYPES with a message that shows the shape found and the one expected; the graph adds file, line and pointer. */
+    tn_status (*configure)(tn_node *node, const json_t *hypes_node, tn_error *error);
+    void (*forward)(const tn_node *node, const tn_pass *pass);
+    /* Writes (never adds to) every non-NULL d_inputs and d_parameters. Follows a forward of the same batch. */
+    void (*backward)(const tn_node *node, const tn_pass *pass);
+} tn_op;
+
+const tn_op *tn_op_find(const char *name); /* NULL where there is none */
+size_t tn_op_count(void);
+const tn_op *tn_op_at(size_t index);
+
+/* For configure: an attribute that the schema guarantees. */
+double tn_attribute_number(const json_t *hypes_node, const char *key);
+size_t tn_attribute_size(const json_t *hypes_node, const char *key);
+bool tn_attribute_boolean(const json_t *hypes_node, const char *key);
+
+/* Adds a parameter to a node and returns it for the caller to fill fans and initializer. */
+tn_parameter *tn_node_add_parameter(tn_node *node, const char *name, const tn_shape *shape);
+
+/* "[28, 28, 1]" into buffer, which is returned. */
+const char *tn_shape_format(char buffer[96], const tn_shape *shape);
+
+#endif

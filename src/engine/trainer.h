@@ -1,0 +1,59 @@
+/* trainer.h: a network compiled from hypes, and the loop that trains it. The engine's face to native.c; nothing else of the engine is needed there.
+ *
+ * Memory is planned when the trainer is created and nothing is allocated in a step. Given hypes (with its seed), data and instruction set, every step repeats bit for bit at
+ * any thread count. A trainer serves one caller at a time; trainers are independent of each other. */
+#ifndef TN_ENGINE_TRAINER_H
+#define TN_ENGINE_TRAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "data/dataset.h"
+#include "hypes/hypes.h"
+#include "vitals/tensor.h"
+
+typedef struct tn_trainer tn_trainer;
+
+typedef struct tn_step_result {
+    uint64_t step;         /* from 1 */
+    double loss;           /* of the batch, before the update; may be non-finite */
+    double learning_rate;
+    double gradient_norm;  /* global L2 norm before clipping; NAN where it was not asked for nor needed for clipping */
+    uint64_t samples;      /* samples processed since the start */
+    uint64_t epoch;        /* from 0 */
+} tn_step_result;
+
+/* Compiles hypes.net for data->train and initialises it from hypes.solver.seed. Borrows data and pool (may be NULL) until destroyed.
+ * A net whose shapes do not fit, or whose output does not fit loss and labels, is TN_ERROR_HYPES with the line of the node. */
+tn_status tn_trainer_create(const tn_hypes *hypes, const tn_data *data, tn_pool *pool, tn_trainer **trainer, tn_error *error);
+void tn_trainer_destroy(tn_trainer *trainer);
+
+uint64_t tn_trainer_parameters(const tn_trainer *trainer);      /* trainable values */
+uint64_t tn_trainer_steps_total(const tn_trainer *trainer);     /* steps that hypes.solver asks for (epochs or steps) */
+uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);
+size_t tn_trainer_output_size(const tn_trainer *trainer);       /* values that the network puts out for a sample */
+double tn_trainer_expected_loss(const tn_trainer *trainer);     /* of a network that knows nothing: ln C; NAN where none is implied */
+size_t tn_trainer_tensor_count(const tn_trainer *trainer);      /* a tap sees indices below this */
+
+/* The name of tensor `index`; borrowed, lives as long as the trainer. */
+const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index);
+
+/* One optimizer step on the next batch. With `tap` set every tensor of the step is shown to it. want_norm: compute gradient_norm even without clipping. */
+void tn_trainer_step(tn_trainer *trainer, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result);
+
+/* The network in evaluation mode: outputs [count, output size] for samples of `set` (NULL: the first `count`), and, where losses is not NULL, the loss of each sample [count].
+ * set must have the shape and labels of the training data. Does not disturb training. */
+void tn_trainer_predict(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses);
+
+/* All weights and state as one block [tn_trainer_state_size], for checkpoints: parameters, optimizer slots, running statistics, rng and counters. */
+size_t tn_trainer_state_size(const tn_trainer *trainer);
+void tn_trainer_save(const tn_trainer *trainer, void *state);
+tn_status tn_trainer_restore(tn_trainer *trainer, const void *state, size_t size, tn_error *error);
+
+/* Borrowed view of parameter number i: its name as "dense_0.weight", shape and values. false past the last. */
+bool tn_trainer_parameter(const tn_trainer *trainer, size_t i, char name[80], tn_shape *shape, const float **values);
+
+#endif

@@ -1,0 +1,70 @@
+/* hypes.h: the JSON file of hyper-parameters, typed, checked and with every default filled in.
+ *
+ * One table (schema.def) defines every key: name, type, bounds, default, unit, help. Shorthands are expanded on reading ("loss": "mse" becomes
+ * {"name": "mse", ...}), so readers meet one form only. A hypes object never changes; a patch makes a new one.
+ *
+ * Paths are the keys from the root joined by dots, list elements by their index: "solver.learning_rate", "net.3.units". A patch is an object
+ * of such paths. Its values replace what stands there; {"$insert": VALUE} puts a list element before that index (the
+ * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. */
+#ifndef TN_HYPES_H
+#define TN_HYPES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct tn_hypes tn_hypes;
+
+/* Reads a file of at most 16 MiB. The caller destroys *hypes. Errors: TN_ERROR_IO; TN_ERROR_HYPES with file, line and pointer. */
+tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error);
+
+/* The same from text [length]. `name` stands for the file in errors; relative paths in the hypes are relative to `directory`. */
+tn_status tn_hypes_parse(const char *text, size_t length, const char *name, const char *directory, tn_hypes **hypes, tn_error *error);
+
+void tn_hypes_destroy(tn_hypes *hypes); /* NULL is allowed */
+
+/* A new hypes with `patch` applied and checked again. The base is not changed. `patch` is borrowed, and may be NULL: a copy. */
+tn_status tn_hypes_patch(const tn_hypes *base, const json_t *patch, tn_hypes **patched, tn_error *error);
+
+/* Adds `path=value` to `patch` (an object). The value is JSON; a word that is no JSON counts as a string, so net.1.op=relu works. */
+tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error);
+
+/* `second` applied after `first`, as one patch (a new reference), where both are plain replacements of different or equal paths, the second winning;
+ * NULL where memory is out or where either inserts or removes list elements that the other addresses (then apply one after the other). */
+json_t *tn_patch_merge(const json_t *first, const json_t *second);
+
+/* The complete tree, every default filled in, and the tree as the user wrote it (shorthands expanded). Borrowed. */
+const json_t *tn_hypes_root(const tn_hypes *hypes);
+const json_t *tn_hypes_written(const tn_hypes *hypes);
+
+/* The value at a path of the complete tree, borrowed; NULL where there is none (an optional key that is absent, an index past the end). */
+const json_t *tn_hypes_value(const tn_hypes *hypes, const char *path);
+bool tn_hypes_given(const tn_hypes *hypes, const char *path); /* written by the user, not filled in */
+
+/* Typed readers of keys that the schema guarantees; asking for another key or type is our own bug (assert). */
+double tn_hypes_number(const tn_hypes *hypes, const char *path);
+long long tn_hypes_integer(const tn_hypes *hypes, const char *path);
+bool tn_hypes_boolean(const tn_hypes *hypes, const char *path);
+const char *tn_hypes_string(const tn_hypes *hypes, const char *path);
+bool tn_hypes_is_null(const tn_hypes *hypes, const char *path); /* null or absent */
+
+/* The nodes of net, in order: complete objects ("op" and every key of that op). */
+size_t tn_hypes_node_count(const tn_hypes *hypes);
+const json_t *tn_hypes_node(const tn_hypes *hypes, size_t index);
+
+/* An error that points into this hypes: fills code, message, the hypes' file name, the line of the value at `path`, and its pointer. */
+tn_status tn_hypes_fail(const tn_hypes *hypes, const char *path, tn_error *error, const char *format, ...) TN_PRINTF(4, 5);
+
+const char *tn_hypes_name(const tn_hypes *hypes);      /* the file's name as given */
+char *tn_hypes_resolve(const tn_hypes *hypes, const char *path); /* relative to the file's folder; malloc'd, NULL where memory is out */
+char *tn_hypes_print(const tn_hypes *hypes);           /* the complete tree as JSON, indented, malloc'd; NULL where memory is out */
+
+/* The documentation of every key, from the table: for the terminal, or as Markdown. malloc'd; NULL where memory is out. */
+char *tn_hypes_help(bool markdown);
+
+/* Names of ops, losses, optimizers and schemes as the schema knows them, for other layers' tables to be checked against. */
+size_t tn_hypes_op_names(const char *const **names);
+
+#endif

@@ -1,0 +1,23 @@
+/* report.h: a report (tenet.report/1) as text for people and as JSON. Reads the document only, so that a stored report prints as a fresh one does. */
+#ifndef TN_REPORT_H
+#define TN_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+typedef struct tn_report_style {
+    bool colour;  /* ANSI colours */
+    size_t width; /* columns to wrap at; 0: 100 */
+} tn_report_style;
+
+/* malloc'd text; NULL where memory is out. */
+char *tn_report_text(const json_t *report, const tn_report_style *style);
+char *tn_report_json(const json_t *report);
+
+/* 0 healthy, 1 confirmed findings, 4 inconclusive or suspicions only (DESIGN.md, "Command line"). */
+int tn_report_exit_code(const json_t *report);
+
+#endif

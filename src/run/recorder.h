@@ -1,0 +1,74 @@
+/* recorder.h: what one trial records, and who is told.
+ *
+ * A subject opens a recorder for each trial and hands it every step's scalars and, on observed steps, its tensors. The recorder computes vitals, tells its observers (rules), and
+ * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread. */
+#ifndef TN_RUN_RECORDER_H
+#define TN_RUN_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "store/store.h"
+#include "vitals/tensor.h"
+#include "vitals/vitals.h"
+
+/* The scalars of one optimizer step. */
+typedef struct tn_step {
+    uint64_t step;        /* from 1 */
+    uint64_t samples;     /* processed since the start */
+    double loss;          /* of the batch, before the update; may be non-finite */
+    double learning_rate;
+    double gradient_norm; /* global L2 before clipping; NAN where nobody computed it */
+} tn_step;
+
+/* A score taken while training. */
+typedef struct tn_score_point {
+    uint64_t step;      /* after this many steps; 0 before the first */
+    uint64_t samples;
+    double train_score; /* on training samples of the trial; NAN where not taken */
+    double valid_score; /* on the probe set; NAN where there is none */
+    double train_loss, valid_loss; /* mean over the same samples, evaluation mode */
+} tn_score_point;
+
+/* One that reads a run online. Any function may be NULL. Calls come in the order of the training, from one thread. Return false from on_step to end the trial
+ * (it is then `stopped`). */
+typedef struct tn_observer {
+    void *context;
+    bool (*on_step)(void *context, const tn_step *step);
+    void (*on_vitals)(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
+    void (*on_score)(void *context, const tn_score_point *point);
+    void (*on_end)(void *context, uint64_t steps);
+} tn_observer;
+
+typedef struct tn_recorder tn_recorder;
+
+typedef struct tn_recorder_config {
+    tn_store *store;            /* NULL: nothing is written */
+    tn_store_trial trial;       /* used with a store */
+    uint64_t vitals_every;      /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
+    const tn_observer *observers; /* [observer_count], borrowed until the end */
+    size_t observer_count;
+} tn_recorder_config;
+
+tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **recorder, tn_error *error);
+
+/* Whether the coming step's tensors are wanted. */
+bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
+
+/* A tn_tap_fn with the recorder as context: takes the tensor's vitals. */
+void tn_recorder_tap(void *recorder, const tn_tensor_name *name, size_t index, const float *values);
+
+/* The end of a step: its scalars. false where an observer ends the trial. */
+bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);
+void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point);
+
+/* Ends the run: `end` and `result_json` go to the store. Destroys the recorder. A failed write is told here. */
+tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error);
+
+/* Vitals as a blob of the store (versioned, little-endian, buckets that are zero left out), and back. */
+size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity); /* bytes needed; writes only where capacity suffices */
+tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error);
+
+#endif

@@ -1,0 +1,19 @@
+/* score.h: one number for how good predictions are, free of the scale of loss and labels: 0 is the trivial predictor, 1 is perfect.
+ *
+ * Classification: (accuracy - majority) / (1 - majority), majority the share of the most frequent class among the scored labels. A prediction is the argmax; of a single output the side of
+ * its threshold (0 for logits, 0.5 for probabilities). A row of equal outputs, or one with NaN, counts as wrong.
+ * Regression: R2 in original units, averaged over the targets (a constant target is left out), never below -1 so that averages stay meaningful. */
+#ifndef TN_SUBJECT_SCORE_H
+#define TN_SUBJECT_SCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* outputs [count, width], classes [count]; single_threshold: of a single output. NAN where all labels are the same class. */
+double tn_score_classification(size_t count, size_t width, const float *outputs, const int32_t *classes, double single_threshold);
+
+/* outputs and targets [count, width] in the same units. NAN where every target is constant. */
+double tn_score_regression(size_t count, size_t width, const float *outputs, const float *targets);
+
+#endif

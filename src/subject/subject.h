@@ -1,0 +1,146 @@
+/* subject.h: the training program under debug, as experiments see it.
+ *
+ * An experiment asks for trials: bounded, reproducible training runs under given knobs. It does not know whether the engine, a PyTorch script or a shell command runs
+ * them. native.c implements the interface on the engine. */
+#ifndef TN_SUBJECT_H
+#define TN_SUBJECT_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "hypes/hypes.h"
+#include "run/recorder.h"
+
+/* What a trial may turn. */
+typedef enum tn_knob {
+    TN_KNOB_STEPS = 1 << 0,
+    TN_KNOB_SEED = 1 << 1,           /* initial weights, batch order, dropout; never the split or the subset */
+    TN_KNOB_LEARNING_RATE = 1 << 2,
+    TN_KNOB_BATCH_SIZE = 1 << 3,
+    TN_KNOB_SAMPLES = 1 << 4,        /* a fixed random subset of n training samples */
+    TN_KNOB_SHUFFLE_LABELS = 1 << 5, /* training and probe labels permuted among their samples */
+    TN_KNOB_INPUT_SCALE = 1 << 6,
+    TN_KNOB_LABEL_SCALE = 1 << 7,
+    TN_KNOB_INIT_SCALE = 1 << 8,
+    TN_KNOB_CLIP_NORM = 1 << 9,
+    TN_KNOB_OPTIMIZER = 1 << 10,
+    TN_KNOB_DECAY = 1 << 11,         /* off */
+    TN_KNOB_PATCH = 1 << 12
+} tn_knob;
+
+/* Knob values; only those whose bit is in `set` apply, the rest stays as the user wrote it. */
+typedef struct tn_knobs {
+    uint32_t set; /* of tn_knob */
+    uint64_t steps, seed, batch_size, samples;
+    double learning_rate, init_scale, clip_norm;
+    const char *input_scale, *label_scale; /* "standardize", "minmax", "none" */
+    const char *optimizer;                 /* with its default settings, learning rate excepted */
+    const json_t *patch;                   /* borrowed; applied before the other knobs */
+} tn_knobs;
+
+typedef enum tn_trial_end {
+    TN_TRIAL_COMPLETED, /* all its steps, or the score it was to reach */
+    TN_TRIAL_NONFINITE, /* the loss, or a weight, became NaN or Inf */
+    TN_TRIAL_STOPPED,   /* by an observer */
+    TN_TRIAL_CANCELLED, /* by the user or the budget */
+    TN_TRIAL_REFUSED    /* the knobs do not fit the subject (a patch that does not compile): see error */
+} tn_trial_end;
+
+const char *tn_trial_end_name(tn_trial_end end); /* "completed", "nonfinite", "stopped", "cancelled", "refused" */
+
+typedef struct tn_trial_request {
+    const char *experiment;      /* who asks, for the store */
+    tn_knobs knobs;
+    uint64_t score_every;        /* steps between scores; 0: before the first and after the last step only */
+    double stop_at_train_score;  /* end early once the training score reaches this; INFINITY: never */
+    uint64_t vitals_every;       /* observe tensors every n steps; 0: never */
+    size_t shown_samples;        /* fill result.shown for this many training samples */
+    bool want_norms;             /* fill result.gradient_norms */
+    const tn_observer *observers;
+    size_t observer_count;
+} tn_trial_request;
+
+/* A training sample as the network sees it. */
+typedef struct tn_shown_sample {
+    size_t row;              /* of the user's file, from 0 */
+    float *inputs;           /* [result.input_size], after all scaling */
+    float *label;            /* [result.label_size]: the class number, or targets in original units */
+    float *output_before, *output_after; /* [result.output_size], of the network before the first and after the last step */
+    double loss_before, loss_after;
+} tn_shown_sample;
+
+typedef struct tn_trial_result {
+    tn_trial_end end;
+    tn_error error;          /* where refused */
+    uint32_t acknowledged;   /* knobs applied; a trial with a knob missing here proves nothing */
+    uint64_t steps, samples; /* run and processed */
+    double *losses;          /* [steps] of each batch, before its update */
+    double *gradient_norms;  /* [steps] or NULL */
+    tn_score_point *scores;  /* [score_count], at least the one before the first step */
+    size_t score_count;
+    uint64_t nonfinite_step; /* where end is TN_TRIAL_NONFINITE */
+    uint64_t batch_size;     /* used */
+    double learning_rate;    /* used, before decay */
+    uint64_t train_samples;  /* in the training set of the trial */
+    tn_shown_sample *shown;  /* [shown_count] */
+    size_t shown_count, input_size, label_size, output_size;
+    double seconds;
+} tn_trial_result;
+
+void tn_trial_result_deinit(tn_trial_result *result);
+
+/* Score after the last step; the probe set's where there is one, else the training set's. NAN before any. */
+double tn_trial_score(const tn_trial_result *result);
+double tn_trial_train_score(const tn_trial_result *result);
+
+typedef enum tn_subject_task { TN_SUBJECT_CLASSIFICATION, TN_SUBJECT_REGRESSION } tn_subject_task;
+
+/* Facts that need no training. Fields that a kind of subject cannot know are 0, NAN or NULL, as noted. */
+typedef struct tn_subject_facts {
+    const char *kind;         /* "native" */
+    const char *name;
+    uint64_t parameters;
+    uint64_t train_samples, probe_samples; /* probe 0: scored on training samples */
+    bool probe_is_validation;
+    tn_subject_task task;
+    size_t classes;           /* distinct labels in training data; 0 in regression */
+    size_t features, outputs;
+    uint64_t steps_total, steps_per_epoch, batch_size;
+    double learning_rate;
+    double expected_loss;     /* at random initialisation: ln C; NAN where none is implied */
+    double majority;          /* share of the most frequent class */
+    double trivial_loss;      /* the user's loss for the best constant output on the training labels; NAN where unknown */
+    double input_mean, input_std, input_min, input_max;      /* over all features as the network sees them */
+    double input_std_min, input_std_max;                     /* smallest and largest std of a feature that is not constant */
+    size_t constant_features;
+    uint64_t nonfinite_inputs;
+    size_t nonfinite_input_row;
+    double label_min, label_max, label_mean, label_std;      /* as the loss sees them, over all targets; class numbers as numbers */
+    uint32_t knobs;           /* which can be turned */
+} tn_subject_facts;
+
+/* Set by the user (Ctrl-C) or a budget; a running trial ends at its next step. */
+typedef struct tn_cancel {
+    atomic_bool requested;
+} tn_cancel;
+
+typedef struct tn_subject tn_subject;
+
+/* Runs one trial. Thread-safe: trials of one subject may run side by side. A knob that cannot be turned, or a patch that does not fit, is no error but a
+ * refused trial; TN_OK then. The caller deinits *result whatever is returned. `threads` is what this one trial may use. */
+tn_status tn_subject_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
+const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject);
+const tn_hypes *tn_subject_hypes(const tn_subject *subject); /* NULL where a subject has none */
+void tn_subject_destroy(tn_subject *subject);
+
+/* A subject on the engine. Reads the data and compiles the net once, so mistakes are told here. Borrows hypes, store (may be NULL) and cancel until destroyed. */
+tn_status tn_subject_native(const tn_hypes *hypes, tn_store *store, tn_cancel *cancel, tn_subject **subject, tn_error *error);
+
+/* The same subject with other hypes (a patch of its own), sharing the data already read: for a chain of fixes. */
+tn_status tn_subject_repatched(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error);
+
+#endif

@@ -1,0 +1,32 @@
+/* tensor.h: a tensor of a training step as an observer sees it, whoever made it: the engine, PyTorch or a C loop. */
+#ifndef TN_VITALS_TENSOR_H
+#define TN_VITALS_TENSOR_H
+
+#include <stddef.h>
+
+typedef enum tn_role {
+    TN_ROLE_INPUT,
+    TN_ROLE_WEIGHT,
+    TN_ROLE_GRADIENT,           /* of a weight */
+    TN_ROLE_UPDATE,             /* what the optimizer added to a weight */
+    TN_ROLE_ACTIVATION,         /* output of an op */
+    TN_ROLE_ACTIVATION_GRADIENT /* gradient of the loss by an op's output */
+} tn_role;
+
+const char *tn_role_name(tn_role role); /* "input", "weight", "gradient", "update", "activation", "activation_gradient" */
+
+/* The name of a tensor. Strings are borrowed from the subject and live as long as the trial. */
+typedef struct tn_tensor_name {
+    const char *node;      /* "dense_2"; "input" for the batch itself */
+    const char *parameter; /* "weight"; NULL for activations */
+    const char *op;        /* "dense" */
+    size_t node_index;     /* in hypes.net */
+    tn_role role;
+    size_t count;          /* values */
+    size_t units;          /* length of the unit axis, the last one (channels, units); count % units == 0 */
+} tn_tensor_name;
+
+/* Shows one tensor, while it is still in cache. values [name->count] are valid during the call only. `index` numbers the subject's tensors densely. */
+typedef void tn_tap_fn(void *context, const tn_tensor_name *name, size_t index, const float *values);
+
+#endif
