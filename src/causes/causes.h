@@ -1,8 +1,13 @@
-/* causes.h: the catalogue of causes and symptoms (causes.def), one table that drives ids, texts and docs. */
+/* causes.h: the catalogues of causes (causes.def) and symptoms (symptoms.def): two tables that drive ids, texts and docs.
+ *
+ * A cause is what a person can change, and only causes are findings; a symptom is what a rule sees. Everything here is constant data; any thread may read it. */
 #ifndef TN_CAUSES_H
 #define TN_CAUSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "base/text.h"
 
 typedef enum tn_cause_id {
 #define TN_CAUSE(id, ...) TN_CAUSE_##id,
@@ -15,18 +20,39 @@ typedef enum tn_arises { TN_ARISES_NATIVE = 1, TN_ARISES_ATTACHED = 2, TN_ARISES
 
 typedef struct tn_cause {
     tn_cause_id id;
-    const char *name;      /* "lr_too_high" */
-    const char *title;     /* "The learning rate is too high" */
-    const char *protocol;  /* "A1, A2" */
+    const char *name;     /* "lr_too_high" */
+    const char *title;    /* "the learning rate is too high": lower case, so that it can follow "faulty: " */
+    const char *protocol; /* "A1, A2" */
     tn_arises arises;
-    const char *explanation; /* what it is, two to four sentences */
-    const char *raised_by;   /* rules and experiments that can raise it, comma separated */
+    const char *explanation;  /* what it is, two to four sentences */
+    const char *raised_by;    /* rules and experiments that can raise it, comma separated; "" where this version does not look for it yet */
     const char *confirmed_by; /* how it is confirmed */
-    const char *looks_like;  /* what else looks like it */
+    const char *looks_like;   /* what else looks like it */
     const char *what_to_do;
 } tn_cause;
 
 const tn_cause *tn_cause_get(tn_cause_id id);
 const tn_cause *tn_cause_find(const char *name); /* NULL where there is none */
+const char *tn_cause_nearest(const char *name);  /* the cause or symptom whose name is nearest, or NULL */
+
+typedef struct tn_symptom {
+    const char *name;  /* "vanishing_gradient" */
+    const char *title; /* "gradients fade away" */
+    const char *explanation;
+    const char *causes; /* names of causes that can be behind it, comma separated, the most frequent first */
+} tn_symptom;
+
+size_t tn_symptom_count(void);
+const tn_symptom *tn_symptom_at(size_t index);
+const tn_symptom *tn_symptom_find(const char *name); /* NULL where there is none */
+
+/* The whole catalogue as docs/causes.md. malloc'd; NULL where memory is out. */
+char *tn_causes_markdown(void);
+
+/* One cause or symptom, as Markdown or for a terminal of `width` columns (0: 100). malloc'd; NULL where memory is out or there is no such name. */
+char *tn_cause_text(const char *name, bool markdown, size_t width);
+
+/* All names with their titles, for a terminal. malloc'd; NULL where memory is out. */
+char *tn_causes_list(void);
 
 #endif

@@ -1,0 +1,66 @@
+/* causes.c: the two catalogues as arrays, and looking up in them. Their texts stand in causes.def and symptoms.def; writing them out is in causes_text.c. */
+#include "causes/causes.h"
+
+#include <string.h>
+
+static const tn_cause CAUSES[] = {
+#define TN_CAUSE(id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do)                                \
+    {TN_CAUSE_##id, #id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do},
+#include "causes/causes.def"
+#undef TN_CAUSE
+};
+
+static const tn_symptom SYMPTOMS[] = {
+#define TN_SYMPTOM(id, title, explanation, causes) {#id, title, explanation, causes},
+#include "causes/symptoms.def"
+#undef TN_SYMPTOM
+};
+
+enum { SYMPTOM_COUNT = sizeof SYMPTOMS / sizeof SYMPTOMS[0] };
+
+const tn_cause *tn_cause_get(tn_cause_id id)
+{
+    return (unsigned)id < TN_CAUSE_COUNT ? &CAUSES[id] : NULL;
+}
+
+const tn_cause *tn_cause_find(const char *name)
+{
+    for (size_t i = 0; i < TN_CAUSE_COUNT; i++) {
+        if (strcmp(CAUSES[i].name, name) == 0) {
+            return &CAUSES[i];
+        }
+    }
+    return NULL;
+}
+
+const char *tn_cause_nearest(const char *name)
+{
+    const char *names[TN_CAUSE_COUNT + SYMPTOM_COUNT];
+    for (size_t i = 0; i < TN_CAUSE_COUNT; i++) {
+        names[i] = CAUSES[i].name;
+    }
+    for (size_t i = 0; i < SYMPTOM_COUNT; i++) {
+        names[TN_CAUSE_COUNT + i] = SYMPTOMS[i].name;
+    }
+    return tn_nearest_name(name, names, TN_CAUSE_COUNT + SYMPTOM_COUNT);
+}
+
+size_t tn_symptom_count(void)
+{
+    return SYMPTOM_COUNT;
+}
+
+const tn_symptom *tn_symptom_at(size_t index)
+{
+    return index < SYMPTOM_COUNT ? &SYMPTOMS[index] : NULL;
+}
+
+const tn_symptom *tn_symptom_find(const char *name)
+{
+    for (size_t i = 0; i < SYMPTOM_COUNT; i++) {
+        if (strcmp(SYMPTOMS[i].name, name) == 0) {
+            return &SYMPTOMS[i];
+        }
+    }
+    return NULL;
+}
