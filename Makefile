@@ -1,0 +1,68 @@
+# The commands people type. Each installs what it needs (tools/setup.sh), then hands over to CMake (CMakePresets.json) or a script of tools/.
+# What is built lies under build/: release, asan, tsan, clang, fuzz. The program is build/release/tenet.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint format fuzz docs mutate clean
+
+# make test T=name runs the tests whose names match; make fuzz SECONDS=n gives each fuzzer n seconds.
+T ?=
+SECONDS ?= 60
+JOBS ?= $(shell nproc)
+export T JOBS
+
+RELEASE := build/release
+
+help: ## List what make can do
+	@echo "tenet finds out why a neural network does not train. What make can do:"
+	@echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@echo
+	@echo "  T=NAME        with make test: only the tests whose name matches"
+	@echo "  SECONDS=N     with make fuzz: seconds for each fuzzer (60)"
+	@echo "  JOBS=N        processors to use (all)"
+	@echo "  TENET_SETUP=skip   install and check no packages"
+
+build: ## Build the program: build/release/tenet
+	@tools/setup.sh build
+	@test -f $(RELEASE)/build.ninja || cmake --preset release -DTENET_TESTS=OFF
+	@cmake --build $(RELEASE) -j $(JOBS) --target tenet
+
+demo: ## Debug a healthy and a broken network on Fashion-MNIST
+	@tools/setup.sh demo
+	@$(MAKE) --no-print-directory build
+	@tools/demo.sh $(RELEASE)/tenet
+
+test: ## Run all tests: release, sanitizers, failing allocations, fuzz corpora, layers
+	@tools/setup.sh test
+	@python3 tools/run_tests.py --filter "$(T)" --jobs $(JOBS)
+
+bench: ## Measure against NumPy and PyTorch: docs/bench.md
+	@tools/setup.sh bench
+	@cmake --preset release -DTENET_TESTS=ON > /dev/null
+	@cmake --build $(RELEASE) -j $(JOBS)
+	@tools/run_bench.sh $(RELEASE)
+
+lint: ## gcc and clang without warnings, clang-tidy, cppcheck, layers, style, format
+	@tools/setup.sh lint
+	@python3 tools/run_lint.py --jobs $(JOBS)
+
+format: ## Format the C sources in place
+	@tools/setup.sh lint
+	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+fuzz: ## Fuzz every parser; new inputs join fuzz/corpus
+	@tools/setup.sh fuzz
+	@cmake --preset fuzz > /dev/null
+	@cmake --build build/fuzz -j $(JOBS)
+	@fuzz/run.sh $(SECONDS)
+
+docs: build ## Write docs/hypes.md and docs/causes.md from the program's tables
+	@tools/docs.sh $(RELEASE)/tenet
+
+mutate: ## Break the engine on purpose, one place at a time; a test must fail for each
+	@tools/setup.sh test
+	@python3 tools/mutate.py
+
+clean: ## Remove everything that was built
+	rm -rf build
