@@ -1,6 +1,7 @@
 /* text.c: see text.h. */
 #include "base/text.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -135,6 +136,9 @@ const char *tn_nearest_name(const char *word, const char *const *names, size_t c
 
 const char *tn_number_format(char buffer[32], double value, int digits)
 {
-    snprintf(buffer, 32, "%.*g", digits, value);
+    if (isnan(value)) /* its sign means nothing, and x86 makes negative ones */
+        snprintf(buffer, 32, "nan");
+    else
+        snprintf(buffer, 32, "%.*g", digits, value);
     return buffer;
 }

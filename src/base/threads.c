@@ -4,6 +4,7 @@
  * and reports by lowering `working`. A thread that waits spins for SPIN_NS, then sleeps on the futex of the number it waits for. */
 #include "base/threads.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
@@ -40,6 +41,7 @@ struct tn_pool {
     tn_tile_fn *fn;
     void *context;
     size_t tiles;
+    atomic_bool busy; /* serves a caller; a tile that runs its own pool would wait for itself */
     _Alignas(TN_ALIGNMENT) _Atomic uint32_t round;
     _Alignas(TN_ALIGNMENT) _Atomic size_t next;
     _Alignas(TN_ALIGNMENT) _Atomic uint32_t working;
@@ -170,6 +172,9 @@ static void run_alone(size_t tiles, tn_tile_fn *fn, void *context)
 
 static void run_together(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
 {
+    bool was_busy = atomic_exchange(&pool->busy, true);
+    assert(!was_busy);
+    (void)was_busy;
     pool->fn = fn;
     pool->context = context;
     pool->tiles = tiles;
@@ -181,6 +186,7 @@ static void run_together(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *cont
     for (uint32_t working = atomic_load_explicit(&pool->working, memory_order_acquire); working != 0;
          working = atomic_load_explicit(&pool->working, memory_order_acquire))
         wait_until_changed(pool, &pool->working, working);
+    atomic_store(&pool->busy, false);
 }
 
 void tn_pool_run(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
