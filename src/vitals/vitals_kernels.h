@@ -1,0 +1,39 @@
+/* vitals_kernels.h: what the kernels of vitals share. Private to src/vitals.
+ *
+ * Each kernel walks through the array in blocks of TN_VITALS_BLOCK values. A block's sums are taken about a shift and folded into the vitals in double,
+ * so an error in one block never grows with the length of the array.
+ *
+ * Why the shift: with K any finite value of the block, sum((x - K)^2) = m2 + n (mean - K)^2 <= (n + 1) m2, since m2 alone holds
+ * (K - mean)^2 n / (n - 1) or more. So the subtraction that gives m2 loses at most a factor n + 1 = 4097 of double's 1.1e-16, whatever the data. */
+#ifndef TN_VITALS_KERNELS_H
+#define TN_VITALS_KERNELS_H
+
+#include "vitals/vitals.h"
+
+enum {
+    TN_VITALS_BLOCK = 4096, /* values: 16 KiB, a third of the smallest L1 in use */
+    TN_VITALS_TABLES = 8,   /* neighbouring values count in different tables, so that equal values do not wait for each other's store */
+    TN_VITALS_BUCKETS = 2 * TN_VITALS_EXPONENTS /* sign bit and exponent, the upper nine bits of a float */
+};
+
+/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises. The caller makes sure that the processor has the set. */
+void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count);
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count);
+
+/* Folds the moments of n finite values with sum(x - shift) = sum and sum((x - shift)^2) = squares. n may be 0. */
+void tn_vitals_fold(tn_vitals *vitals, uint64_t n, double shift, double sum, double squares);
+
+/* Lowers min and raises max. */
+void tn_vitals_fold_extremes(tn_vitals *vitals, float min, float max);
+
+/* Everything but count and histogram, for a block that holds non-finite values: moments, extremes, the three counts and the first index. */
+void tn_vitals_add_careful(tn_vitals *vitals, const unsigned char *bytes, size_t count);
+
+/* Adds tables [TN_VITALS_TABLES][TN_VITALS_BUCKETS] to the histogram and clears them. */
+typedef uint32_t tn_vitals_table[TN_VITALS_BUCKETS];
+void tn_vitals_fold_tables(tn_vitals *vitals, tn_vitals_table *tables);
+
+/* Takes what the kernels counted under exponent 255 (NaN and Inf) out of the histogram, and derives the subnormals: all of exponent 0 but the zeros. */
+void tn_vitals_finish(tn_vitals *vitals);
+
+#endif
