@@ -30,7 +30,11 @@ void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_
     tn_isa best = tn_isa_best();
     if (isa > best)
         isa = best;
-    if (isa >= TN_ISA_AVX2) {
+    if (isa == TN_ISA_AVX512) {
+        tn_vitals_add_avx512(vitals, values, count);
+        return;
+    }
+    if (isa == TN_ISA_AVX2) {
         tn_vitals_add_avx2(vitals, values, count);
         return;
     }

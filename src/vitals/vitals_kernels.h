@@ -19,6 +19,7 @@ enum {
 /* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises. The caller makes sure that the processor has the set. */
 void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count);
 void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count);
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count);
 
 /* Folds the moments of n finite values with sum(x - shift) = sum and sum((x - shift)^2) = squares. n may be 0. */
 void tn_vitals_fold(tn_vitals *vitals, uint64_t n, double shift, double sum, double squares);
