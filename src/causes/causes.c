@@ -1,7 +1,9 @@
-/* causes.c: the two catalogues as arrays, and looking up in them. Their texts stand in causes.def and symptoms.def; writing them out is in causes_text.c. */
+/* causes.c: the two catalogues as arrays, and looking up in them. Their texts stand in causes.def and symptoms.def; report/explain.c writes them out. */
 #include "causes/causes.h"
 
 #include <string.h>
+
+#include "base/text.h"
 
 static const tn_cause CAUSES[] = {
 #define TN_CAUSE(id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do)                                \

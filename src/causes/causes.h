@@ -4,10 +4,7 @@
 #ifndef TN_CAUSES_H
 #define TN_CAUSES_H
 
-#include <stdbool.h>
 #include <stddef.h>
-
-#include "base/text.h"
 
 typedef enum tn_cause_id {
 #define TN_CAUSE(id, ...) TN_CAUSE_##id,
@@ -45,14 +42,5 @@ typedef struct tn_symptom {
 size_t tn_symptom_count(void);
 const tn_symptom *tn_symptom_at(size_t index);
 const tn_symptom *tn_symptom_find(const char *name); /* NULL where there is none */
-
-/* The whole catalogue as docs/causes.md. malloc'd; NULL where memory is out. */
-char *tn_causes_markdown(void);
-
-/* One cause or symptom, as Markdown or for a terminal of `width` columns (0: 100). malloc'd; NULL where memory is out or there is no such name. */
-char *tn_cause_text(const char *name, bool markdown, size_t width);
-
-/* All names with their titles, for a terminal. malloc'd; NULL where memory is out. */
-char *tn_causes_list(void);
 
 #endif

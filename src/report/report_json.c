@@ -1,0 +1,27 @@
+/* report_json.c: a report as the document that it is, and the exit code that goes with it; see report.h. */
+#include <string.h>
+
+#include "report/report.h"
+
+char *tn_report_json(const json_t *report)
+{
+    /* 15 digits print a number such as 0.01 as it was written. */
+    return json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+}
+
+int tn_report_exit_code(const json_t *report)
+{
+    const char *verdict = json_string_value(json_object_get(report, "verdict"));
+    size_t index;
+    const json_t *finding;
+    json_array_foreach(json_object_get(report, "findings"), index,
+                       finding) if (json_is_true(json_object_get(finding, "confirmed"))) return 1;
+    if (json_array_size(json_object_get(report, "findings")) > 0)
+        return 4;
+    if (verdict && strcmp(verdict, "healthy") == 0)
+        return 0;
+    const char *end = json_string_value(json_object_get(json_object_get(report, "run"), "end"));
+    if (verdict && strcmp(verdict, "trained") == 0 && end && strcmp(end, "completed") == 0)
+        return 0;
+    return 4;
+}
