@@ -1,7 +1,11 @@
 /* recorder.h: what one trial records, and who is told.
  *
  * A subject opens a recorder for each trial and hands it every step's scalars and, on observed steps, its tensors. The recorder computes vitals, tells its observers (rules), and
- * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread. */
+ * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread.
+ *
+ * In the store: the series "loss", "learning_rate" and "gradient_norm" (the last where somebody computed it), "score.train", "score.valid", "loss.train" and
+ * "loss.valid" (where taken); packed vitals under "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient"
+ * (the gradient by it) and "input". A write that fails ends the writing, never the trial; tn_recorder_end and the store's own close tell it. */
 #ifndef TN_RUN_RECORDER_H
 #define TN_RUN_RECORDER_H
 
@@ -64,11 +68,16 @@ void tn_recorder_tap(void *recorder, const tn_tensor_name *name, size_t index, c
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);
 void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point);
 
-/* Ends the run: `end` and `result_json` go to the store. Destroys the recorder. A failed write is told here. */
+/* Hands over to the store what is gathered: before something that takes long, so that little is lost with a killed process. Chunks are handed over by themselves
+ * when they are full, and at the first step a quarter of a second after the last. */
+void tn_recorder_flush(tn_recorder *recorder);
+
+/* Ends the run: `end` and `result_json` (may be NULL) go to the store, and the observers hear it. Destroys the recorder; NULL is allowed. A failed write is told here. */
 tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error);
 
 /* Vitals as a blob of the store (versioned, little-endian, buckets that are zero left out), and back. */
 size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity); /* bytes needed; writes only where capacity suffices */
+enum { TN_VITALS_PACKED_MAX = 8192 }; /* bytes that are always enough */
 tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error);
 
 #endif

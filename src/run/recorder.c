@@ -1,0 +1,184 @@
+/* recorder.c: see recorder.h. Scalars are gathered in columns that are allocated once, and handed to the store as chunks. */
+#include "run/recorder.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+enum { CHUNK = 2048 /* values; the columns of a recorder take 230 KiB */ };
+
+/* Nanoseconds. With the store's own gathering it stays under the second that a killed process may lose. */
+#define HAND_OVER_NS UINT64_C(250000000)
+
+enum { LOSS, LEARNING_RATE, GRADIENT_NORM, TRAIN_SCORE, VALID_SCORE, TRAIN_LOSS, VALID_LOSS, COLUMNS };
+
+static const char *const COLUMN_NAMES[COLUMNS] = {"loss",        "learning_rate", "gradient_norm", "score.train",
+                                                  "score.valid", "loss.train",    "loss.valid"};
+
+/* What is gathered of one series. */
+typedef struct tn_column {
+    size_t count;
+    uint64_t steps[CHUNK];
+    double values[CHUNK];
+} tn_column;
+
+typedef struct tn_chunks {
+    tn_column columns[COLUMNS];
+    unsigned char packed[TN_VITALS_PACKED_MAX];
+} tn_chunks;
+
+struct tn_recorder {
+    tn_recorder_config config;
+    tn_chunks *chunks; /* NULL without a store, or once writing has failed */
+    int64_t trial;
+    uint64_t last_step, handed_ns;
+    tn_vitals vitals;
+    tn_error failure;
+};
+
+/* The store has told its failure; from here on the trial runs without it. */
+static void stop_writing(tn_recorder *recorder)
+{
+    tn_memory_destroy(recorder->chunks);
+    recorder->chunks = NULL;
+}
+
+tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **recorder, tn_error *error)
+{
+    *recorder = NULL;
+    tn_recorder *created = tn_memory_create(1, sizeof *created);
+    if (!created)
+        return tn_fail_memory(error, sizeof *created);
+    created->config = *config;
+    if (config->store) {
+        created->chunks = tn_memory_create(1, sizeof *created->chunks);
+        if (!created->chunks) {
+            tn_memory_destroy(created);
+            return tn_fail_memory(error, sizeof *created->chunks);
+        }
+        created->handed_ns = tn_clock_ns();
+        if (tn_store_trial_begin(config->store, &config->trial, &created->trial, &created->failure) != TN_OK)
+            stop_writing(created);
+    }
+    *recorder = created;
+    return TN_OK;
+}
+
+bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step)
+{
+    uint64_t every = recorder->config.vitals_every;
+    return every > 0 && step > 0 && (step - 1) % every == 0;
+}
+
+void tn_recorder_flush(tn_recorder *recorder)
+{
+    for (size_t i = 0; i < COLUMNS && recorder->chunks; i++) {
+        tn_column *column = &recorder->chunks->columns[i];
+        size_t count = column->count;
+        column->count = 0;
+        if (tn_store_series(recorder->config.store, recorder->trial, COLUMN_NAMES[i], count, column->steps, column->values,
+                            &recorder->failure) != TN_OK)
+            stop_writing(recorder);
+    }
+    recorder->handed_ns = tn_clock_ns();
+}
+
+/* "dense_2.weight.gradient": the node, its parameter, and what of it. */
+static void tensor_label(char label[160], const tn_tensor_name *name)
+{
+    const char *part = name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_ACTIVATION_GRADIENT ? ".gradient"
+                       : name->role == TN_ROLE_UPDATE                                              ? ".update"
+                                                                                                   : "";
+    snprintf(label, 160, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
+}
+
+void tn_recorder_tap(void *context, const tn_tensor_name *name, size_t index, const float *values)
+{
+    tn_recorder *recorder = context;
+    uint64_t step = recorder->last_step + 1;
+    tn_vitals_init(&recorder->vitals);
+    tn_vitals_add(&recorder->vitals, values, name->count);
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_vitals)
+            observer->on_vitals(observer->context, step, name, index, &recorder->vitals);
+    }
+    if (!recorder->chunks)
+        return;
+    char label[160];
+    tensor_label(label, name);
+    size_t size = tn_vitals_pack(&recorder->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
+    if (tn_store_blob(recorder->config.store, recorder->trial, label, step, recorder->chunks->packed, size, &recorder->failure) != TN_OK)
+        stop_writing(recorder);
+}
+
+static void gather(tn_recorder *recorder, size_t series, uint64_t step, double value)
+{
+    if (!recorder->chunks)
+        return;
+    tn_column *column = &recorder->chunks->columns[series];
+    column->steps[column->count] = step;
+    column->values[column->count++] = value;
+    if (column->count == CHUNK)
+        tn_recorder_flush(recorder);
+}
+
+/* NaN means here that nobody computed the value. */
+static void gather_known(tn_recorder *recorder, size_t series, uint64_t step, double value)
+{
+    if (!isnan(value))
+        gather(recorder, series, step, value);
+}
+
+bool tn_recorder_step(tn_recorder *recorder, const tn_step *step)
+{
+    bool going_on = true;
+    recorder->last_step = step->step;
+    gather(recorder, LOSS, step->step, step->loss);
+    gather(recorder, LEARNING_RATE, step->step, step->learning_rate);
+    gather_known(recorder, GRADIENT_NORM, step->step, step->gradient_norm);
+    if (recorder->chunks && tn_clock_ns() - recorder->handed_ns >= HAND_OVER_NS)
+        tn_recorder_flush(recorder);
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_step && !observer->on_step(observer->context, step))
+            going_on = false; /* the others hear of this step all the same */
+    }
+    return going_on;
+}
+
+void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point)
+{
+    gather_known(recorder, TRAIN_SCORE, point->step, point->train_score);
+    gather_known(recorder, VALID_SCORE, point->step, point->valid_score);
+    gather_known(recorder, TRAIN_LOSS, point->step, point->train_loss);
+    gather_known(recorder, VALID_LOSS, point->step, point->valid_loss);
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_score)
+            observer->on_score(observer->context, point);
+    }
+}
+
+tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error)
+{
+    if (!recorder)
+        return TN_OK;
+    tn_recorder_flush(recorder);
+    if (recorder->chunks)
+        (void)tn_store_trial_end(recorder->config.store, recorder->trial, end, result_json, &recorder->failure);
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_end)
+            observer->on_end(observer->context, recorder->last_step);
+    }
+    tn_status status = recorder->failure.code;
+    if (status != TN_OK && error)
+        *error = recorder->failure;
+    stop_writing(recorder);
+    tn_memory_destroy(recorder);
+    return status;
+}

@@ -1,0 +1,202 @@
+/* vitals_pack.c: vitals as a blob of the store, and back.
+ *
+ * Version 1, all numbers little-endian:
+ *   byte       version, 1
+ *   byte       0
+ *   uint16     buckets that follow
+ *   uint64 x7  count, nan, positive_infinity, negative_infinity, zeros, subnormals, first_nonfinite
+ *   float32 x2 min, max
+ *   float64 x4 sum, sum_of_squares, mean, m2
+ *   buckets    uint16 (sign * 256 + exponent), rising; then how many as LEB128: seven bits a byte, the low ones first, the top bit set but in the last byte
+ * Typically 150 bytes, where the struct has four thousand. A blob may come from anywhere, so unpacking checks all that the counts promise of each other. */
+#include "run/recorder.h"
+
+#include <string.h>
+
+enum { VERSION = 1, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
+
+/* Writes only where there is room, and counts on. */
+typedef struct packer {
+    unsigned char *bytes;
+    size_t capacity, size;
+} packer;
+
+static void put(packer *to, uint64_t value, size_t width)
+{
+    for (size_t i = 0; i < width; i++, to->size++)
+        if (to->size < to->capacity)
+            to->bytes[to->size] = (unsigned char)(value >> (8 * i));
+}
+
+static void put_count(packer *to, uint64_t value)
+{
+    for (; value >= 0x80; value >>= 7)
+        put(to, (value & 0x7F) | 0x80, 1);
+    put(to, value, 1);
+}
+
+static void put_float(packer *to, float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put(to, bits, sizeof bits);
+}
+
+static void put_double(packer *to, double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put(to, bits, sizeof bits);
+}
+
+static size_t pack(const tn_vitals *vitals, packer *to)
+{
+    const uint64_t *histogram = &vitals->histogram[0][0];
+    size_t used = 0;
+    for (size_t i = 0; i < BUCKETS; i++)
+        used += histogram[i] != 0;
+    const uint64_t counts[7] = {vitals->count, vitals->nan,        vitals->positive_infinity, vitals->negative_infinity,
+                                vitals->zeros, vitals->subnormals, vitals->first_nonfinite};
+    const double sums[4] = {vitals->sum, vitals->sum_of_squares, vitals->mean, vitals->m2};
+    put(to, VERSION, 1);
+    put(to, 0, 1);
+    put(to, used, 2);
+    for (size_t i = 0; i < 7; i++)
+        put(to, counts[i], 8);
+    put_float(to, vitals->min);
+    put_float(to, vitals->max);
+    for (size_t i = 0; i < 4; i++)
+        put_double(to, sums[i]);
+    for (size_t i = 0; i < BUCKETS; i++)
+        if (histogram[i]) {
+            put(to, i, 2);
+            put_count(to, histogram[i]);
+        }
+    return to->size;
+}
+
+size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity)
+{
+    packer measure = {0};
+    size_t needed = pack(vitals, &measure);
+    if (needed <= capacity) {
+        packer to = {.bytes = bytes, .capacity = capacity};
+        pack(vitals, &to);
+    }
+    return needed;
+}
+
+/* Reads zeros past the end and remembers that it did. */
+typedef struct unpacker {
+    const unsigned char *bytes;
+    size_t size, at;
+    bool failed;
+} unpacker;
+
+static uint64_t get(unpacker *from, size_t width)
+{
+    uint64_t value = 0;
+    if (from->size - from->at < width) {
+        from->failed = true;
+        return 0;
+    }
+    for (size_t i = 0; i < width; i++)
+        value |= (uint64_t)from->bytes[from->at++] << (8 * i);
+    return value;
+}
+
+static uint64_t get_count(unpacker *from)
+{
+    uint64_t value = 0;
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint64_t byte = get(from, 1);
+        uint64_t part = byte & 0x7F;
+        if (shift == 63 && part > 1)
+            break;
+        value |= part << shift;
+        if (!(byte & 0x80))
+            return value;
+    }
+    from->failed = true;
+    return 0;
+}
+
+static float get_float(unpacker *from)
+{
+    uint32_t bits = (uint32_t)get(from, 4);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static double get_double(unpacker *from)
+{
+    uint64_t bits = get(from, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* Adds `more` to what is left of `left`; false where it is more than there is. */
+static bool take(uint64_t *left, uint64_t more)
+{
+    if (more > *left)
+        return false;
+    *left -= more;
+    return true;
+}
+
+/* The buckets hold every finite value once, zeros and subnormals in the buckets of exponent 0. */
+static bool consistent(const tn_vitals *vitals)
+{
+    uint64_t left = vitals->count;
+    if (!take(&left, vitals->nan) || !take(&left, vitals->positive_infinity) || !take(&left, vitals->negative_infinity))
+        return false;
+    bool any_nonfinite = left != vitals->count;
+    if (any_nonfinite ? vitals->first_nonfinite >= vitals->count : vitals->first_nonfinite != TN_VITALS_NO_INDEX)
+        return false;
+    for (size_t sign = 0; sign < 2; sign++)
+        for (size_t exponent = 0; exponent < TN_VITALS_EXPONENTS; exponent++)
+            if (!take(&left, vitals->histogram[sign][exponent]))
+                return false;
+    uint64_t small = vitals->histogram[0][0] + vitals->histogram[1][0];
+    return left == 0 && take(&small, vitals->zeros) && take(&small, vitals->subnormals) && small == 0;
+}
+
+tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error)
+{
+    tn_vitals_init(vitals);
+    if (size > 0 && bytes[0] > VERSION)
+        return tn_fail(error, TN_ERROR_STORE, "these vitals have the format %u; this tenet knows formats up to %d. Update tenet.", bytes[0],
+                       VERSION);
+    unpacker from = {.bytes = bytes, .size = size};
+    uint64_t version = get(&from, 1), zero = get(&from, 1), used = get(&from, 2);
+    vitals->count = get(&from, 8);
+    vitals->nan = get(&from, 8);
+    vitals->positive_infinity = get(&from, 8);
+    vitals->negative_infinity = get(&from, 8);
+    vitals->zeros = get(&from, 8);
+    vitals->subnormals = get(&from, 8);
+    vitals->first_nonfinite = get(&from, 8);
+    vitals->min = get_float(&from);
+    vitals->max = get_float(&from);
+    vitals->sum = get_double(&from);
+    vitals->sum_of_squares = get_double(&from);
+    vitals->mean = get_double(&from);
+    vitals->m2 = get_double(&from);
+    bool sound = version == VERSION && zero == 0 && used <= BUCKETS;
+    uint64_t next = 0;
+    for (uint64_t i = 0; sound && i < used && !from.failed; i++) {
+        uint64_t bucket = get(&from, 2), values = get_count(&from);
+        sound = bucket >= next && bucket < BUCKETS && values > 0;
+        if (sound)
+            (&vitals->histogram[0][0])[bucket] = values;
+        next = bucket + 1;
+    }
+    if (sound && !from.failed && from.at == size && consistent(vitals))
+        return TN_OK;
+    tn_vitals_init(vitals);
+    return tn_fail(
+        error, TN_ERROR_STORE,
+        "damaged vitals: %zu bytes whose counts do not fit each other. The store's file was changed by something else than tenet.", size);
+}

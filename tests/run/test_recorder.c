@@ -1,0 +1,276 @@
+/* test_recorder.c: what a recorder is told reaches the observers at once and in order, and the store whole. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "run/recorder.h"
+#include "store/store_sqlite.h"
+
+/* What observers hear, as text: "a1" is step 1 to observer a. */
+typedef struct ear {
+    char name;
+    char *heard; /* shared by all */
+    uint64_t stop_at;
+} ear;
+
+enum { HEARD = 512 };
+
+static void hear(const ear *one, const char *format, unsigned long long number)
+{
+    size_t length = strlen(one->heard);
+    snprintf(one->heard + length, HEARD - length, "%c", one->name);
+    length = strlen(one->heard);
+    snprintf(one->heard + length, HEARD - length, format, number);
+}
+
+static bool hear_step(void *context, const tn_step *step)
+{
+    const ear *one = context;
+    hear(one, "%llu ", step->step);
+    return step->step != one->stop_at;
+}
+
+static void hear_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+{
+    assert_string_equal(name->node, "dense_0");
+    assert_int_equal(index, 4);
+    assert_int_equal(vitals->count, 3);
+    assert_int_equal(vitals->nan, 1);
+    hear(context, "v%llu ", step);
+}
+
+static void hear_score(void *context, const tn_score_point *point)
+{
+    hear(context, "s%llu ", point->step);
+}
+
+static void hear_end(void *context, uint64_t steps)
+{
+    hear(context, "e%llu ", steps);
+}
+
+static tn_observer observer_of(ear *one)
+{
+    return (tn_observer){one, hear_step, hear_vitals, hear_score, hear_end};
+}
+
+static const tn_tensor_name GRADIENT = {
+    .node = "dense_0", .parameter = "weight", .op = "dense", .role = TN_ROLE_GRADIENT, .count = 3, .units = 3};
+static const float VALUES[] = {1, NAN, -2};
+
+static tn_recorder *create(const tn_recorder_config *config)
+{
+    tn_recorder *recorder;
+    assert_int_equal(tn_recorder_create(config, &recorder, NULL), TN_OK);
+    return recorder;
+}
+
+static void observers_hear_in_order(void **state)
+{
+    (void)state;
+    char heard[HEARD] = "";
+    ear a = {'a', heard, 2}, b = {'b', heard, 0};
+    const tn_observer observers[] = {observer_of(&a), {.context = NULL}, observer_of(&b)};
+    const tn_recorder_config config = {.vitals_every = 2, .observers = observers, .observer_count = 3};
+    tn_recorder *recorder = create(&config);
+    tn_recorder_score(recorder, &(tn_score_point){.step = 0});
+    assert_true(tn_recorder_wants_tensors(recorder, 1));
+    assert_false(tn_recorder_wants_tensors(recorder, 2));
+    assert_true(tn_recorder_wants_tensors(recorder, 3));
+    tn_recorder_tap(recorder, &GRADIENT, 4, VALUES);
+    assert_true(tn_recorder_step(recorder, &(tn_step){.step = 1}));
+    assert_false(tn_recorder_step(recorder, &(tn_step){.step = 2})); /* a says stop; b hears of the step all the same */
+    tn_recorder_flush(recorder);
+    assert_int_equal(tn_recorder_end(recorder, "stopped", NULL, NULL), TN_OK);
+    assert_string_equal(heard, "as0 bs0 av1 bv1 a1 b1 a2 b2 ae2 be2 ");
+}
+
+static void no_vitals_unless_wanted(void **state)
+{
+    (void)state;
+    const tn_recorder_config config = {.vitals_every = 0};
+    tn_recorder *recorder = create(&config);
+    for (uint64_t step = 1; step < 10; step++)
+        assert_false(tn_recorder_wants_tensors(recorder, step));
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    assert_int_equal(tn_recorder_end(NULL, "completed", NULL, NULL), TN_OK);
+}
+
+typedef struct values {
+    const char *name;
+    size_t count;
+    uint64_t steps[8000];
+    double values[8000];
+} values;
+
+static bool gather(void *context, const char *series, size_t count, const uint64_t *steps, const double *numbers)
+{
+    values *all = context;
+    for (size_t i = 0; i < count && strcmp(series, all->name) == 0; i++) {
+        all->steps[all->count] = steps[i];
+        all->values[all->count++] = numbers[i];
+    }
+    return true;
+}
+
+static const values *read(tn_store *store, const char *name)
+{
+    static values all;
+    all = (values){.name = name};
+    assert_int_equal(tn_store_read_series(store, 1, gather, &all, NULL), TN_OK);
+    return &all;
+}
+
+static bool check_end(void *context, const tn_store_trial_row *row)
+{
+    ++*(size_t *)context;
+    assert_string_equal(row->trial.key, "0011");
+    assert_string_equal(row->end, "completed");
+    assert_string_equal(row->result, "{}");
+    return true;
+}
+
+static void series_reach_the_store(void **state)
+{
+    (void)state;
+    enum { STEPS = 5000 };
+    tn_store *store;
+    assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
+    const tn_recorder_config config = {.store = store, .trial = {.key = "0011", .experiment = "train"}};
+    tn_recorder *recorder = create(&config);
+    tn_recorder_score(recorder, &(tn_score_point){.step = 0, .train_score = 0.25, .valid_score = NAN, .train_loss = 2, .valid_loss = NAN});
+    for (uint64_t step = 1; step <= STEPS; step++) {
+        const tn_step now = {
+            .step = step,
+            .loss = step % 7 == 0 ? NAN : 1.0 / (double)step,
+            .learning_rate = 0.1,
+            .gradient_norm = step % 2    ? NAN
+                             : step == 4 ? INFINITY
+                                         : (double)step,
+        };
+        assert_true(tn_recorder_step(recorder, &now));
+    }
+    tn_recorder_score(recorder,
+                      &(tn_score_point){.step = STEPS, .train_score = 0.75, .valid_score = 0.5, .train_loss = 1, .valid_loss = 1.5});
+    assert_int_equal(tn_recorder_end(recorder, "completed", "{}", NULL), TN_OK);
+    const values *loss = read(store, "loss");
+    assert_int_equal(loss->count, STEPS);
+    for (uint64_t i = 0; i < STEPS; i++) {
+        assert_int_equal(loss->steps[i], i + 1);
+        if ((i + 1) % 7 == 0)
+            assert_true(isnan(loss->values[i])); /* a NaN loss is told; a norm that is NaN was not computed */
+        else
+            assert_true(loss->values[i] == 1.0 / (double)(i + 1));
+    }
+    const values *rate = read(store, "learning_rate");
+    assert_int_equal(rate->count, STEPS);
+    assert_true(rate->values[STEPS - 1] == 0.1);
+    const values *norm = read(store, "gradient_norm");
+    assert_int_equal(norm->count, STEPS / 2);
+    for (uint64_t i = 0; i < STEPS / 2; i++) {
+        assert_int_equal(norm->steps[i], 2 * (i + 1));
+        assert_true(i == 1 ? isinf(norm->values[i]) : norm->values[i] == (double)(2 * (i + 1)));
+    }
+    const values *score = read(store, "score.train");
+    assert_int_equal(score->count, 2);
+    assert_int_equal(score->steps[1], STEPS);
+    assert_true(score->values[0] == 0.25 && score->values[1] == 0.75);
+    assert_int_equal(read(store, "score.valid")->count, 1);
+    assert_int_equal(read(store, "loss.train")->count, 2);
+    assert_true(read(store, "loss.valid")->values[0] == 1.5);
+    size_t trials = 0;
+    assert_int_equal(tn_store_read_trials(store, check_end, &trials, NULL), TN_OK);
+    assert_int_equal(trials, 1);
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
+static bool check_vitals(void *context, const char *tensor, uint64_t step, const void *bytes, size_t size)
+{
+    static const char *const LABELS[] = {"dense_0.weight", "dense_0.weight.gradient", "dense_0.weight.update",
+                                         "dense_0",        "dense_0.gradient",        "input"};
+    size_t *seen = context;
+    assert_string_equal(tensor, LABELS[*seen]);
+    assert_int_equal(step, 1);
+    tn_vitals vitals;
+    assert_int_equal(tn_vitals_unpack(bytes, size, &vitals, NULL), TN_OK);
+    assert_int_equal(vitals.count, 3);
+    assert_int_equal(vitals.nan, 1);
+    assert_int_equal(vitals.first_nonfinite, 1);
+    assert_true(vitals.min == -2 && vitals.max == 1);
+    ++*seen;
+    return true;
+}
+
+static void vitals_reach_the_store(void **state)
+{
+    (void)state;
+    tn_store *store;
+    assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
+    const tn_recorder_config config = {.store = store, .trial = {.key = "0011"}, .vitals_every = 1};
+    tn_recorder *recorder = create(&config);
+    tn_tensor_name name = GRADIENT;
+    const tn_role roles[] = {TN_ROLE_WEIGHT, TN_ROLE_GRADIENT, TN_ROLE_UPDATE, TN_ROLE_ACTIVATION, TN_ROLE_ACTIVATION_GRADIENT,
+                             TN_ROLE_INPUT};
+    for (size_t i = 0; i < 6; i++) {
+        name.role = roles[i];
+        name.parameter = i < 3 ? "weight" : NULL;
+        name.node = i == 5 ? "input" : "dense_0";
+        tn_recorder_tap(recorder, &name, i, VALUES);
+    }
+    assert_true(tn_recorder_step(recorder, &(tn_step){.step = 1}));
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    size_t seen = 0;
+    assert_int_equal(tn_store_read_blobs(store, 1, check_vitals, &seen, NULL), TN_OK);
+    assert_int_equal(seen, 6);
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
+/* A store that cannot write stops neither the steps nor the observers; the recorder's end tells it. */
+static void a_failing_store_stops_nothing(void **state)
+{
+    (void)state;
+    tn_store *store;
+    assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
+    assert_int_equal(sqlite3_exec(store->database, "PRAGMA max_page_count = 12", NULL, NULL, NULL), SQLITE_OK);
+    char heard[HEARD] = "";
+    ear a = {'a', heard, 0};
+    tn_observer observer = observer_of(&a);
+    observer.on_step = NULL;
+    const tn_recorder_config config = {
+        .store = store, .trial = {.key = "0011"}, .vitals_every = 1, .observers = &observer, .observer_count = 1};
+    tn_recorder *recorder = create(&config);
+    for (uint64_t step = 1; step <= 20000; step++)
+        assert_true(tn_recorder_step(recorder, &(tn_step){.step = step}));
+    assert_int_equal(tn_store_flush(store, NULL), TN_ERROR_STORE);
+    for (uint64_t step = 20001; step <= 30000; step++)
+        assert_true(tn_recorder_step(recorder, &(tn_step){.step = step}));
+    tn_recorder_tap(recorder, &GRADIENT, 4, VALUES);
+    tn_recorder_score(recorder, &(tn_score_point){.step = 30000});
+    tn_error error = {0};
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, &error), TN_ERROR_STORE);
+    assert_non_null(strstr(error.message, "full"));
+    assert_string_equal(heard, "av30001 as30000 ae30000 ");
+    /* The next trial meets the same store: it runs, and is told at its end. */
+    recorder = create(&config);
+    assert_true(tn_recorder_step(recorder, &(tn_step){.step = 1}));
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, &error), TN_ERROR_STORE);
+    assert_int_equal(tn_store_close(store, NULL), TN_ERROR_STORE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(observers_hear_in_order),       cmocka_unit_test(no_vitals_unless_wanted),
+        cmocka_unit_test(series_reach_the_store),        cmocka_unit_test(vitals_reach_the_store),
+        cmocka_unit_test(a_failing_store_stops_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
