@@ -94,9 +94,9 @@ static void many_short_rounds_lose_nothing(void **state)
 {
     (void)state;
     /* Rounds follow each other at once, then after pauses long enough for the threads to fall asleep, so both ways of waking are walked. */
-    size_t rounds = 20000;
+    size_t rounds = 5000;
 #if defined(TN_SANITIZED)
-    rounds = 2000;
+    rounds = 1000;
 #endif
     for (size_t threads = 2; threads <= 4; threads++) {
         tn_pool *pool = NULL;

@@ -1,0 +1,225 @@
+#!/usr/bin/env python3
+"""Builds and runs every test: the release build, address and undefined-behaviour sanitizers, the thread sanitizer, and the checkers' own tests.
+
+Each test program that ran counts once a build. A program that skipped all of its tests, or that ctest did not run, counts as skipped and never as passed; skipped
+tests of a program that passed are listed. The numbers go to build/summary_test.json, and the last line is "N passed, N failed".
+
+Usage: run_tests.py [--filter REGEX] [--jobs N] [--stage NAME]...
+With a filter only the programs whose names match are built and run, and the checkers are left out.
+"""
+import argparse
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+# Layers with threads of their own: what the thread sanitizer has to see.
+THREADED = ("base", "store", "run", "subject", "experiments")
+# The sweep over failing allocations takes minutes and finds most where the address sanitizer looks on, so it runs there alone.
+SWEEP = "test_allocation_failure"
+
+PASSED = re.compile(r"^\[  PASSED  \] (\d+) test", re.M)
+SKIPPED_COUNT = re.compile(r"^\[  SKIPPED \] (\d+) test", re.M)
+SKIPPED_NAME = re.compile(r"^\[  SKIPPED \] ([a-z]\w*)$", re.M)
+
+
+class Tally:
+    def __init__(self):
+        self.passed, self.failed, self.skipped = [], [], []
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+
+    def line(self):
+        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
+        return f"{len(self.passed)} passed, {len(self.failed)} failed{skipped}"
+
+
+def judge_program(stage, name, status, output, tally):
+    """Sorts one test program by what ctest says and by what the program itself printed."""
+    label = f"{stage}/{name}"
+    if status in ("notrun", "disabled"):
+        tally.skipped.append(f"{label}: not run")
+        return
+    if status != "run":
+        tally.failed.append(label)
+        print(f"--- {label} failed:\n{output.strip()[-6000:]}\n---")
+        return
+    skipped_tests = sorted(set(SKIPPED_NAME.findall(output)))
+    passed_tests = PASSED.search(output)
+    if name.startswith("test_") and not (passed_tests and int(passed_tests.group(1)) > 0):
+        if SKIPPED_COUNT.search(output):
+            tally.skipped.append(f"{label}: all its tests")
+        else:
+            tally.failed.append(f"{label}: it ended well but ran no test")
+        return
+    tally.passed.append(label)
+    tally.skipped += [f"{label}: {test}" for test in skipped_tests]
+
+
+def judge_junit(stage, path, tally):
+    for case in xml.etree.ElementTree.parse(path).getroot().iter("testcase"):
+        output = case.findtext("system-out") or ""
+        judge_program(stage, case.get("name"), case.get("status"), output, tally)
+
+
+def names_of_tests(pattern, folders=None):
+    """Programs of tests/ and fuzz/ whose names match."""
+    names = []
+    for source in sorted(ROOT.glob("tests/**/test_*.c")):
+        layer = source.relative_to(ROOT / "tests").parts[0]
+        if folders is None or layer in folders:
+            names.append(source.stem)
+    if folders is None:
+        names += ["replay_" + source.stem[len("fuzz_"):] for source in sorted(ROOT.glob("fuzz/fuzz_*.c"))]
+    return [name for name in names if re.search(pattern, name)]
+
+
+def run_quietly(command, log, environment=None):
+    """Runs a command with its output in a log; prints the end of the log where it fails."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w") as file:
+        code = subprocess.run(command, cwd=ROOT, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment, check=False).returncode
+    return code
+
+
+def print_tail(log, lines=60):
+    print("\n".join(log.read_text(errors="replace").splitlines()[-lines:]))
+
+
+def without_address_randomisation():
+    """The thread sanitizer's memory layout does not fit into the random layouts of some kernels."""
+    probe = ["setarch", "-R", "true"]
+    try:
+        works = subprocess.run(probe, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
+    except FileNotFoundError:
+        works = False
+    return ["setarch", "-R"] if works else []
+
+
+def run_stage(stage, names, options, configure=()):
+    """Builds the programs `names` (all where None) in build/<stage> and runs them."""
+    tally = Tally()
+    start = time.monotonic()
+    build = ROOT / "build" / stage
+    environment = dict(os.environ)
+    environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
+    environment["TSAN_OPTIONS"] = f"halt_on_error=1:suppressions={ROOT}/tests/support/thread_sanitizer.supp"
+    for step, command in (
+        ("configure", ["cmake", "--preset", stage, "-DTENET_TESTS=ON", *configure]),
+        ("build", ["cmake", "--build", str(build), "-j", str(options.jobs), *(["--target", *names] if names else [])]),
+    ):
+        log = build / f"{step}.log"
+        if run_quietly(command, log) != 0:
+            print_tail(log)
+            tally.failed.append(f"{stage}: {step} failed, see {log.relative_to(ROOT)}")
+            return tally
+    built = time.monotonic()
+    junit = build / "junit.xml"
+    junit.unlink(missing_ok=True)
+    prefix = without_address_randomisation() if stage == "tsan" else []
+    command = [*prefix, "ctest", "--test-dir", str(build), "-j", str(options.jobs), "--output-junit", str(junit), "--test-output-size-passed", "1000000",
+               "--test-output-size-failed", "1000000", "--no-tests=error"]
+    if names:
+        command += ["-R", "^(" + "|".join(names) + ")$"]
+    run_quietly(command, build / "ctest.log", environment)
+    if not junit.exists():
+        print_tail(build / "ctest.log")
+        tally.failed.append(f"{stage}: ctest gave no result")
+        return tally
+    judge_junit(stage, junit, tally)
+    if not tally.passed and not tally.failed and not tally.skipped:
+        tally.failed.append(f"{stage}: no test ran")
+    print(f"{stage}: {tally.line()} (built in {built - start:.0f} s, ran in {time.monotonic() - built:.0f} s)", flush=True)
+    return tally
+
+
+def run_checkers():
+    """Each checker once on the tree, and once on its planted faults."""
+    tally = Tally()
+    for command in (["tools/check_layers.py"], ["tools/check_layers.py", "--self-test"], ["tools/check_style.py", "--self-test"], ["tools/run_tests.py", "--self-test"]):
+        name = " ".join(command)
+        result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+        (tally.passed if result.returncode == 0 else tally.failed).append(name)
+        if result.returncode != 0:
+            print(f"--- {name} failed:\n{result.stdout}{result.stderr}---")
+    print(f"checkers: {tally.line()}", flush=True)
+    return tally
+
+
+def self_test():
+    """Planted outcomes: what must count as failed or skipped, and never as passed."""
+    cases = [
+        ("run", "[  PASSED  ] 3 test(s).", (1, 0, 0)),
+        ("fail", "[  PASSED  ] 2 test(s).\n[  FAILED  ] 1 test(s), listed below:", (0, 1, 0)),
+        ("notrun", "", (0, 0, 1)),
+        ("disabled", "", (0, 0, 1)),
+        ("run", "", (0, 1, 0)),                        # ended well, tested nothing
+        ("run", "[  PASSED  ] 0 test(s).", (0, 1, 0)),
+        ("run", "[  PASSED  ] 0 test(s).\n[  SKIPPED ] 2 test(s), listed below:\n[  SKIPPED ] a_b\n[  SKIPPED ] c", (0, 0, 1)),
+        ("run", "[  PASSED  ] 4 test(s).\n[  SKIPPED ] 1 test(s), listed below:\n[  SKIPPED ] a_b", (1, 0, 1)),
+    ]
+    wrong = 0
+    for status, output, expected in cases:
+        tally = Tally()
+        judge_program("planted", "test_planted", status, output, tally)
+        got = (len(tally.passed), len(tally.failed), len(tally.skipped))
+        if got != expected:
+            wrong += 1
+            print(f"self-test: {status} {output!r} gave {got}, expected {expected}")
+    print(f"run_tests self-test: {len(cases) - wrong} of {len(cases)} as expected")
+    return wrong
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Build and run every test.")
+    parser.add_argument("--filter", default="", help="a regular expression of test program names")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--stage", action="append", choices=["release", "asan", "tsan", "checkers"], help="only this stage; may be given again")
+    parser.add_argument("--self-test", action="store_true")
+    options = parser.parse_args()
+    if options.self_test:
+        return 1 if self_test() else 0
+    stages = options.stage or ["release", "asan", "tsan", "checkers"]
+    names = names_of_tests(options.filter) if options.filter else None
+    if names == []:
+        print(f"run_tests: no test program matches '{options.filter}'")
+        return 2
+
+    total = Tally()
+    start = time.monotonic()
+    for stage in stages:
+        if stage == "checkers":
+            if not options.filter:
+                total.add(run_checkers())
+            continue
+        wanted = names
+        if stage == "release":
+            wanted = [name for name in (names or names_of_tests("")) if name != SWEEP]
+            if not names:
+                wanted.append("tenet")
+        elif stage == "tsan":
+            wanted = names_of_tests(options.filter, THREADED)
+        if wanted or wanted is None:
+            total.add(run_stage(stage, wanted, options))
+
+    for line in total.skipped:
+        print(f"skipped: {line}")
+    for line in total.failed:
+        print(f"failed: {line}")
+    print(f"tests took {time.monotonic() - start:.0f} s")
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build/summary_test.json").write_text(json.dumps({"passed": len(total.passed), "failed": len(total.failed), "skipped": len(total.skipped)}) + "\n")
+    print(f"{len(total.passed)} passed, {len(total.failed)} failed")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
