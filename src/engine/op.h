@@ -46,6 +46,14 @@ typedef struct tn_node {
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
+/* Where a backward may hand a finished slice of a parameter's gradient while it is still in cache, in place of writing d_parameters. The optimizer then
+ * changes the weights of that slice at once, so an op does so only after its last reading of them. Thread-safe for slices that do not overlap. */
+typedef struct tn_gradient_sink {
+    /* gradients [count] belong to the values offset .. offset + count - 1 of node->parameters[parameter]. */
+    void (*take)(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients);
+    void *context;
+} tn_gradient_sink;
+
 /* One forward or backward call. Pointers that do not apply are NULL. Buffers are 64-byte aligned. */
 typedef struct tn_pass {
     size_t batch;                                     /* B >= 1; at most the batch the graph was planned for */
@@ -58,15 +66,20 @@ typedef struct tn_pass {
     tn_real *d_inputs[TN_OP_INPUTS_MAX];              /* [B, inputs[i]], backward only; NULL where nobody needs it */
     tn_real *parameters[TN_OP_PARAMETERS_MAX];        /* backward and optimizers write only state */
     tn_real *d_parameters[TN_OP_PARAMETERS_MAX];      /* NULL for frozen parameters and state */
+    const tn_gradient_sink *sink;                     /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
     tn_real *saved;                                   /* [B * saved_per_sample + saved_per_batch] */
     tn_real *scratch;                                 /* [threads * scratch_per_worker + scratch_shared]: worker w's at w * scratch_per_worker, the shared last */
 } tn_pass;
 
 typedef enum tn_op_flags {
-    TN_OP_BACKWARD_FROM_OUTPUT = 1, /* backward reads output, never inputs: the graph may run it in place */
+    TN_OP_BACKWARD_FROM_OUTPUT = 1, /* backward reads output, never inputs: the graph may run it in place, output = inputs[0] and d_inputs[0] = d_output */
     TN_OP_ALIAS = 2,                /* output is the input's memory under another shape (flatten): forward and backward are not called */
     TN_OP_ACTIVATION = 4,           /* element by element, no parameters, same shape */
-    TN_OP_RANDOM = 8                /* draws from rng when training */
+    TN_OP_RANDOM = 8,               /* draws from rng when training */
+    TN_OP_IGNORES_OUTPUT = 16,      /* backward never reads output: the next op may overwrite it in place. Without this flag output is kept for backward */
+    TN_OP_IGNORES_INPUTS = 32,      /* backward never reads inputs, whose memory is then reused earlier. Without this flag and the first they are kept */
+    TN_OP_FEEDS_SINK = 64,          /* backward uses pass->sink where it is set */
+    TN_OP_MANY_INPUTS = 128         /* takes a list of nodes; the graph refuses a list for any other op */
 } tn_op_flags;
 
 typedef struct tn_op {

@@ -1,0 +1,353 @@
+/* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, checkpoints in trainer_state.c. */
+#include "engine/trainer.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "engine/trainer_parts.h"
+
+/* A prediction works through its samples in batches of at least this many, however small the batches of training are. */
+enum { PREDICT_BATCH = 64 };
+
+/* Unless such a batch would hold more input values than this. */
+#define PREDICT_VALUES ((size_t)1 << 22)
+
+static size_t round_to_lines(size_t reals)
+{
+    size_t line = TN_ALIGNMENT / sizeof(tn_real);
+    return (reals + line - 1) / line * line;
+}
+
+static tn_status read_settings(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
+{
+    const char *loss = tn_hypes_string(hypes, "loss.name"), *optimizer = tn_hypes_string(hypes, "solver.opt");
+    t->loss = tn_loss_find(loss);
+    if (!t->loss)
+        return tn_hypes_fail(hypes, "loss.name", error, "the loss \"%s\" is not built into this engine", loss);
+    t->loss_options = (tn_loss_options){.clip = tn_hypes_number(hypes, "loss.clip"),
+                                        .delta = tn_hypes_number(hypes, "loss.delta"),
+                                        .sum = strcmp(tn_hypes_string(hypes, "loss.reduction"), "sum") == 0};
+    t->optimizer = tn_optimizer_find(optimizer);
+    if (!t->optimizer)
+        return tn_hypes_fail(hypes, "solver.opt", error, "the optimizer \"%s\" is not built into this engine", optimizer);
+    t->optimizer_options = tn_optimizer_options_read(hypes);
+    t->slot_count = t->optimizer->slots_used ? t->optimizer->slots_used(&t->optimizer_options) : t->optimizer->slots;
+    t->clip_norm = tn_hypes_is_null(hypes, "solver.clip_norm") ? 0 : tn_hypes_number(hypes, "solver.clip_norm");
+    t->shuffle = tn_hypes_boolean(hypes, "solver.shuffle");
+    size_t samples = tn_dataset_samples(t->data->train);
+    if (samples == 0)
+        return tn_fail(error, TN_ERROR_DATA, "there are no training samples; training needs at least one");
+    if (samples > UINT32_MAX)
+        return tn_fail(error, TN_ERROR_UNSUPPORTED, "%zu training samples are too many; at most %u can be shuffled. Set data.samples",
+                       samples, UINT32_MAX);
+    uint64_t batch = (uint64_t)tn_hypes_integer(hypes, "solver.batch_size");
+    t->batch = batch < samples ? (size_t)batch : samples;
+    t->steps_per_epoch = (samples + t->batch - 1) / t->batch;
+    if (tn_hypes_is_null(hypes, "solver.steps"))
+        t->steps_total = (uint64_t)tn_hypes_integer(hypes, "solver.epochs") * t->steps_per_epoch;
+    else
+        t->steps_total = (uint64_t)tn_hypes_integer(hypes, "solver.steps");
+    t->schedule = tn_schedule_read(hypes, t->steps_per_epoch, t->steps_total);
+    return TN_OK;
+}
+
+/* Numbers the parameters, trainable ones first in the block, and gives them offsets. */
+static tn_status lay_parameters(tn_trainer *t, tn_error *error)
+{
+    for (size_t i = 0; i < t->graph.count; i++)
+        t->parameter_count += t->graph.vertices[i].node.parameter_count;
+    t->parameters = tn_memory_create(t->parameter_count, sizeof *t->parameters);
+    t->vertices = tn_memory_create(t->graph.count, sizeof *t->vertices);
+    if (!t->parameters || !t->vertices)
+        return tn_fail_memory(error, t->parameter_count * sizeof *t->parameters);
+    size_t number = 0;
+    for (size_t i = 0; i < t->graph.count; i++) {
+        const tn_node *node = &t->graph.vertices[i].node;
+        t->vertices[i].first_parameter = number;
+        for (size_t k = 0; k < node->parameter_count; k++) {
+            const tn_parameter *parameter = &node->parameters[k];
+            t->parameters[number++] = (tn_trainer_parameter_view){
+                .vertex = i, .index = k, .size = tn_shape_size(&parameter->shape), .trainable = parameter->trainable};
+        }
+    }
+    for (int trainable = 1; trainable >= 0; trainable--) {
+        for (size_t i = 0; i < t->parameter_count; i++) {
+            if (t->parameters[i].trainable != (trainable == 1))
+                continue;
+            t->parameters[i].offset = t->values_size;
+            t->values_size += round_to_lines(t->parameters[i].size);
+            if (t->values_size > SIZE_MAX / 64)
+                return tn_fail(error, TN_ERROR_MEMORY,
+                               "the weights of this net need more memory than can be addressed; make its layers smaller");
+            t->trainable_values += trainable ? t->parameters[i].size : 0;
+        }
+        if (trainable)
+            t->trainable_size = t->values_size;
+    }
+    return TN_OK;
+}
+
+static tn_status allocate_values(tn_trainer *t, tn_error *error)
+{
+    size_t bytes = t->values_size * sizeof(tn_real);
+    t->values = tn_memory_create(t->values_size, sizeof *t->values);
+    t->gradients = tn_memory_create(t->trainable_size, sizeof *t->gradients);
+    t->partial_norms = tn_memory_create(t->trainable_size / TN_TRAINER_PIECE + 1, sizeof *t->partial_norms);
+    if (!t->values || !t->gradients || !t->partial_norms)
+        return tn_fail_memory(error, bytes);
+    for (size_t i = 0; i < t->slot_count; i++) {
+        t->slots[i] = tn_memory_create(t->trainable_size, sizeof *t->slots[i]);
+        if (!t->slots[i])
+            return tn_fail_memory(error, bytes);
+    }
+    return TN_OK;
+}
+
+/* A stream of its own for each user of random numbers, so that one layer's size does not change another layer's weights. */
+static uint64_t stream_of(tn_stream purpose, size_t vertex, size_t index)
+{
+    return (uint64_t)purpose + ((uint64_t)(vertex * TN_OP_PARAMETERS_MAX + index + 1) << 16);
+}
+
+static tn_status initialise(tn_trainer *t, uint64_t seed, tn_error *error)
+{
+    for (size_t i = 0; i < t->parameter_count; i++) {
+        const tn_trainer_parameter_view *view = &t->parameters[i];
+        const tn_parameter *parameter = &t->graph.vertices[view->vertex].node.parameters[view->index];
+        size_t columns = parameter->shape.rank ? parameter->shape.dims[parameter->shape.rank - 1] : 1;
+        tn_rng rng;
+        tn_rng_init(&rng, seed, stream_of(TN_STREAM_INIT, view->vertex, view->index));
+        tn_status status = tn_initializer_fill(&parameter->initializer, &rng, parameter->fan_in, parameter->fan_out, view->size / columns,
+                                               columns, t->values + view->offset, error);
+        if (status)
+            return status;
+    }
+    for (size_t i = 0; i < t->graph.count; i++)
+        tn_rng_init(&t->rngs[i], seed, stream_of(TN_STREAM_DROPOUT, i, 0));
+    tn_rng_init(&t->batches, seed, TN_STREAM_BATCHES);
+    tn_trainer_draw_order(t);
+    return TN_OK;
+}
+
+/* Memory of the batch: everything but parameters. */
+static tn_status allocate_batch(tn_trainer *t, tn_error *error)
+{
+    size_t batch = t->plan.batch, input = tn_shape_size(&t->graph.input), samples = tn_dataset_samples(t->data->train);
+    size_t widest = input > t->output_size ? input : t->output_size;
+    t->memory = tn_memory_create(t->plan.reals, sizeof *t->memory);
+    t->passes = tn_memory_create(t->graph.count, sizeof *t->passes);
+    t->rngs = tn_memory_create(t->graph.count, sizeof *t->rngs);
+    t->classes = tn_memory_create(batch, sizeof *t->classes);
+    t->targets = tn_memory_create(batch * t->output_size, sizeof *t->targets);
+    t->sample_losses = tn_memory_create(batch, sizeof *t->sample_losses);
+    t->order = tn_memory_create(samples, sizeof *t->order);
+    t->numbers = tn_memory_create(batch, sizeof *t->numbers);
+    t->staging = tn_memory_create(sizeof(tn_real) == sizeof(float) ? 0 : batch * widest, sizeof *t->staging);
+    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->order || !t->numbers || !t->staging)
+        return tn_fail_memory(error, t->plan.reals * sizeof *t->memory);
+    return TN_OK;
+}
+
+static tn_real *at(const tn_trainer *t, size_t offset)
+{
+    return offset == TN_PLAN_NONE ? NULL : t->memory + offset;
+}
+
+/* Everything of a pass that stays the same from step to step. */
+static void prepare_pass(tn_trainer *t, size_t index)
+{
+    const tn_vertex *vertex = &t->graph.vertices[index];
+    const tn_plan_vertex *place = &t->plan.vertices[index];
+    tn_pass *pass = &t->passes[index];
+    *pass = (tn_pass){.pool = t->pool,
+                      .rng = &t->rngs[index],
+                      .output = at(t, place->output),
+                      .d_output = at(t, place->d_output),
+                      .saved = at(t, place->saved),
+                      .scratch = at(t, t->plan.scratch)};
+    for (size_t k = 0; k < vertex->node.input_count; k++) {
+        size_t source = vertex->sources[k];
+        pass->inputs[k] = at(t, source == TN_GRAPH_INPUT ? t->plan.input : t->plan.vertices[source].output);
+        pass->d_inputs[k] = at(t, place->d_inputs[k]);
+    }
+    for (size_t k = 0; k < vertex->node.parameter_count; k++) {
+        const tn_trainer_parameter_view *view = &t->parameters[t->vertices[index].first_parameter + k];
+        pass->parameters[k] = t->values + view->offset;
+        pass->d_parameters[k] = view->trainable ? t->gradients + view->offset : NULL;
+    }
+}
+
+static size_t last_axis(const tn_shape *shape)
+{
+    return shape->rank ? shape->dims[shape->rank - 1] : 1;
+}
+
+static size_t add_tensor(tn_trainer *t, const tn_node *node, const tn_parameter *parameter, tn_role role, const tn_shape *shape)
+{
+    tn_tensor_name *name = &t->tensors[t->tensor_count];
+    size_t samples = parameter ? 1 : t->batch;
+    *name = (tn_tensor_name){.node = node ? node->name : "input",
+                             .parameter = parameter ? parameter->name : NULL,
+                             .op = node ? node->op->name : "input",
+                             .node_index = node ? node->index : 0,
+                             .role = role,
+                             .count = samples * tn_shape_size(shape),
+                             .units = parameter ? shape->dims[parameter->unit_axis] : last_axis(shape)};
+    return t->tensor_count++;
+}
+
+static tn_status name_tensors(tn_trainer *t, tn_error *error)
+{
+    size_t most = 1 + 2 * t->graph.count + 3 * t->parameter_count;
+    t->tensors = tn_memory_create(most, sizeof *t->tensors);
+    if (!t->tensors)
+        return tn_fail_memory(error, most * sizeof *t->tensors);
+    t->input_tensor = add_tensor(t, NULL, NULL, TN_ROLE_INPUT, &t->graph.input);
+    for (size_t i = 0; i < t->graph.count; i++) {
+        const tn_vertex *vertex = &t->graph.vertices[i];
+        t->vertices[i].activation = add_tensor(t, &vertex->node, NULL, TN_ROLE_ACTIVATION, &vertex->node.output);
+        t->vertices[i].gradient =
+            vertex->needs_gradient ? add_tensor(t, &vertex->node, NULL, TN_ROLE_ACTIVATION_GRADIENT, &vertex->node.output) : TN_TENSOR_NONE;
+    }
+    for (size_t i = 0; i < t->parameter_count; i++) {
+        tn_trainer_parameter_view *view = &t->parameters[i];
+        const tn_node *node = &t->graph.vertices[view->vertex].node;
+        const tn_parameter *parameter = &node->parameters[view->index];
+        view->weight_tensor = add_tensor(t, node, parameter, TN_ROLE_WEIGHT, &parameter->shape);
+        view->gradient_tensor = view->trainable ? add_tensor(t, node, parameter, TN_ROLE_GRADIENT, &parameter->shape) : TN_TENSOR_NONE;
+        view->update_tensor = view->trainable ? add_tensor(t, node, parameter, TN_ROLE_UPDATE, &parameter->shape) : TN_TENSOR_NONE;
+    }
+    return TN_OK;
+}
+
+static size_t planned_batch(const tn_trainer *t)
+{
+    size_t batch = PREDICT_BATCH;
+    while (batch > 1 && batch * tn_shape_size(&t->graph.input) > PREDICT_VALUES)
+        batch /= 2;
+    return batch > t->batch ? batch : t->batch;
+}
+
+static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
+{
+    tn_status status = read_settings(t, hypes, error);
+    if (!status)
+        status = tn_graph_init(&t->graph, hypes, tn_dataset_shape(t->data->train), error);
+    if (status)
+        return status;
+    t->output_size = tn_shape_size(&t->graph.vertices[t->graph.count - 1].node.output);
+    status = tn_trainer_check_labels(t, hypes, error);
+    if (!status)
+        status = tn_plan_init(&t->plan, &t->graph, planned_batch(t), tn_pool_threads(t->pool), error);
+    if (!status)
+        status = lay_parameters(t, error);
+    if (!status)
+        status = allocate_values(t, error);
+    if (!status)
+        status = allocate_batch(t, error);
+    if (!status)
+        status = name_tensors(t, error);
+    if (!status)
+        status = initialise(t, (uint64_t)tn_hypes_integer(hypes, "solver.seed"), error);
+    for (size_t i = 0; i < t->graph.count && !status; i++)
+        prepare_pass(t, i);
+    return status;
+}
+
+tn_status tn_trainer_create(const tn_hypes *hypes, const tn_data *data, tn_pool *pool, tn_trainer **trainer, tn_error *error)
+{
+    *trainer = NULL;
+    tn_trainer *t = tn_memory_create(1, sizeof *t);
+    if (!t)
+        return tn_fail_memory(error, sizeof *t);
+    t->data = data;
+    t->pool = pool;
+    tn_status status = build(t, hypes, error);
+    if (status)
+        tn_trainer_destroy(t);
+    else
+        *trainer = t;
+    return status;
+}
+
+void tn_trainer_destroy(tn_trainer *t)
+{
+    if (!t)
+        return;
+    tn_graph_deinit(&t->graph);
+    tn_plan_deinit(&t->plan);
+    tn_memory_destroy(t->parameters);
+    tn_memory_destroy(t->vertices);
+    tn_memory_destroy(t->values);
+    tn_memory_destroy(t->gradients);
+    for (size_t i = 0; i < TN_OPTIMIZER_SLOTS_MAX; i++)
+        tn_memory_destroy(t->slots[i]);
+    tn_memory_destroy(t->partial_norms);
+    tn_memory_destroy(t->memory);
+    tn_memory_destroy(t->passes);
+    tn_memory_destroy(t->rngs);
+    tn_memory_destroy(t->classes);
+    tn_memory_destroy(t->targets);
+    tn_memory_destroy(t->staging);
+    tn_memory_destroy(t->sample_losses);
+    tn_memory_destroy(t->tensors);
+    tn_memory_destroy(t->order);
+    tn_memory_destroy(t->numbers);
+    tn_memory_destroy(t);
+}
+
+uint64_t tn_trainer_parameters(const tn_trainer *t)
+{
+    return t->trainable_values;
+}
+
+uint64_t tn_trainer_steps_total(const tn_trainer *t)
+{
+    return t->steps_total;
+}
+
+uint64_t tn_trainer_steps_per_epoch(const tn_trainer *t)
+{
+    return t->steps_per_epoch;
+}
+
+size_t tn_trainer_output_size(const tn_trainer *t)
+{
+    return t->output_size;
+}
+
+double tn_trainer_expected_loss(const tn_trainer *t)
+{
+    double of_a_sample = tn_loss_expected_initial(t->loss, t->output_size);
+    return t->loss_options.sum ? of_a_sample * (double)t->batch : of_a_sample;
+}
+
+size_t tn_trainer_tensor_count(const tn_trainer *t)
+{
+    return t->tensor_count;
+}
+
+const tn_tensor_name *tn_trainer_tensor(const tn_trainer *t, size_t index)
+{
+    return index < t->tensor_count ? &t->tensors[index] : NULL;
+}
+
+bool tn_trainer_parameter(const tn_trainer *t, size_t i, char name[80], tn_shape *shape, const float **values)
+{
+    if (i >= t->parameter_count)
+        return false;
+    const tn_trainer_parameter_view *view = &t->parameters[i];
+    const tn_node *node = &t->graph.vertices[view->vertex].node;
+    const tn_parameter *parameter = &node->parameters[view->index];
+    snprintf(name, 80, "%s.%s", node->name, parameter->name);
+    *shape = parameter->shape;
+#ifdef TN_REAL_DOUBLE
+    *values = NULL; /* there are no floats to borrow */
+#else
+    *values = t->values + view->offset;
+#endif
+    return true;
+}

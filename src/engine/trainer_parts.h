@@ -1,0 +1,99 @@
+/* trainer_parts.h: the inside of a tn_trainer, for the files trainer*.c only.
+ *
+ * All parameters lie in one block `values`: first those that train, then frozen ones and state. The gradients and each slot of the optimizer are blocks of the trainable part's
+ * layout. Every parameter starts on a cache line; what lies between two stays 0 in every block. */
+#ifndef TN_ENGINE_TRAINER_PARTS_H
+#define TN_ENGINE_TRAINER_PARTS_H
+
+#include "engine/graph.h"
+#include "engine/loss.h"
+#include "engine/optimizer.h"
+#include "engine/plan.h"
+#include "engine/schedule.h"
+#include "engine/trainer.h"
+
+#define TN_TENSOR_NONE ((size_t)-1)
+
+/* A parameter of some vertex and where it lies. */
+typedef struct tn_trainer_parameter_view {
+    size_t vertex, index; /* node->parameters[index] */
+    size_t offset, size;  /* in reals */
+    bool trainable;
+    size_t weight_tensor, gradient_tensor, update_tensor; /* for the tap */
+} tn_trainer_parameter_view;
+
+/* The indices of a vertex's tensors for the tap. */
+typedef struct tn_trainer_vertex_view {
+    size_t activation, gradient;
+    size_t first_parameter; /* in trainer->parameters */
+} tn_trainer_vertex_view;
+
+struct tn_trainer {
+    tn_graph graph;
+    tn_plan plan;
+    const tn_data *data;
+    tn_pool *pool;
+    const tn_loss *loss;
+    tn_loss_options loss_options;
+    const tn_optimizer *optimizer;
+    tn_optimizer_options optimizer_options;
+    tn_schedule schedule;
+    double clip_norm; /* 0: never */
+    bool shuffle;
+
+    size_t parameter_count;
+    tn_trainer_parameter_view *parameters;
+    tn_trainer_vertex_view *vertices; /* [graph.count] */
+    size_t values_size, trainable_size;
+    uint64_t trainable_values;        /* without what lies between */
+    size_t slot_count;
+    tn_real *values;                  /* [values_size] */
+    tn_real *gradients;               /* [trainable_size] */
+    tn_real *slots[TN_OPTIMIZER_SLOTS_MAX]; /* [trainable_size] each */
+
+    tn_real *memory;      /* [plan.reals] */
+    tn_pass *passes;      /* [graph.count], filled but for what changes from step to step */
+    tn_rng *rngs;         /* [graph.count] */
+    size_t output_size;
+    int32_t *classes;     /* [plan.batch] */
+    tn_real *targets;     /* [plan.batch, output_size]; NULL where the loss takes classes */
+    float *staging;       /* the double build only: [plan.batch, the larger of input and targets] */
+    tn_real *sample_losses; /* [plan.batch] */
+    uint32_t *numbers;      /* [plan.batch] of the samples of one batch of a prediction */
+    double *partial_norms;  /* one for each piece of the gradients */
+
+    size_t tensor_count;
+    tn_tensor_name *tensors;
+    size_t input_tensor;
+
+    size_t batch;          /* samples of a full step */
+    uint64_t steps_per_epoch, steps_total;
+    uint32_t *order;       /* [training samples] of this epoch */
+    tn_rng batches, epoch_batches; /* now, and as it was before the order of this epoch was drawn */
+    uint64_t step, samples, epoch;
+    size_t position;       /* samples of the epoch that are used up */
+};
+
+/* The order of the epoch that begins now. Saves the generator first, so that the order can be drawn again. */
+void tn_trainer_draw_order(tn_trainer *trainer);
+
+/* Whether the network's output fits loss and labels; else an error at the last node, or at the loss. */
+tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
+
+/* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. */
+void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
+tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
+
+/* Squares of the gradients summed, then the root. */
+double tn_trainer_gradient_norm(tn_trainer *trainer);
+
+/* The optimizer on trainable values first .. first + count - 1 of the block. */
+void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);
+
+/* The same for parameter `index`, after which its gradients hold what was added to the weights. */
+void tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
+
+/* Pieces in which long blocks are worked through; fixed, so that sums do not depend on the threads. */
+enum { TN_TRAINER_PIECE = 16384 };
+
+#endif

@@ -1,0 +1,239 @@
+/* trainer_step.c: one step of training, and prediction.
+ *
+ * 1. the batch: the next samples of the epoch's order
+ * 2. forward through the vertices, the loss, backward through them
+ * 3. the norm, where it is wanted or needed for clipping
+ * 4. the update. Where nobody looks and nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already (TN_OP_FEEDS_SINK);
+ *    the numbers are the same, the memory traffic is not. */
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/simd.h"
+#include "engine/trainer_parts.h"
+
+void tn_trainer_draw_order(tn_trainer *t)
+{
+    size_t samples = tn_dataset_samples(t->data->train);
+    t->epoch_batches = t->batches;
+    if (t->shuffle) {
+        tn_rng_permutation(&t->batches, t->order, samples);
+        return;
+    }
+    for (size_t i = 0; i < samples; i++)
+        t->order[i] = (uint32_t)i;
+}
+
+/* Where the tap is shown what a step makes; fn is NULL where nobody looks. */
+typedef struct observer {
+    tn_trainer *trainer;
+    tn_tap_fn *fn;
+    void *context;
+} observer;
+
+static void show(const observer *seen, size_t index, size_t count, const tn_real *values)
+{
+#ifdef TN_REAL_DOUBLE
+    /* A tap takes floats, and the double build has none; it exists for gradient checks only. */
+    (void)seen, (void)index, (void)count, (void)values;
+#else
+    if (!seen->fn || index == TN_TENSOR_NONE)
+        return;
+    tn_tensor_name *name = &seen->trainer->tensors[index];
+    name->count = count;
+    seen->fn(seen->context, name, index, values);
+#endif
+}
+
+static void forward(tn_trainer *t, size_t batch, bool training, const observer *seen)
+{
+    for (size_t i = 0; i < t->graph.count; i++) {
+        const tn_node *node = &t->graph.vertices[i].node;
+        tn_pass *pass = &t->passes[i];
+        pass->batch = batch;
+        pass->training = training;
+        if (!(node->op->flags & TN_OP_ALIAS))
+            node->op->forward(node, pass);
+        show(seen, t->vertices[i].activation, batch * tn_shape_size(&node->output), pass->output);
+    }
+}
+
+TN_SIMD_CLONES
+static void add_into(size_t count, const tn_real *restrict values, tn_real *restrict sums)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] += values[i];
+}
+
+/* Gives every source of vertex `index` its gradient: an alias hands its own on; where several vertices read one tensor their gradients are added. */
+static void join_gradients(tn_trainer *t, size_t index, size_t batch)
+{
+    const tn_vertex *vertex = &t->graph.vertices[index];
+    const tn_pass *pass = &t->passes[index];
+    bool alias = (vertex->node.op->flags & TN_OP_ALIAS) != 0;
+    for (size_t k = 0; k < vertex->node.input_count; k++) {
+        if (!pass->d_inputs[k])
+            continue;
+        size_t count = batch * tn_shape_size(&vertex->node.inputs[k]);
+        if (t->plan.vertices[index].accumulates[k]) {
+            tn_real *sum = t->memory + t->plan.vertices[vertex->sources[k]].d_output;
+            add_into(count, alias ? pass->d_output : pass->d_inputs[k], sum);
+        } else if (alias && pass->d_inputs[k] != pass->d_output) {
+            memcpy(pass->d_inputs[k], pass->d_output, count * sizeof(tn_real));
+        }
+    }
+}
+
+/* What a sink needs to update the weights of one vertex. */
+typedef struct sink_context {
+    tn_trainer *trainer;
+    const tn_update *update;
+    size_t first_parameter;
+} sink_context;
+
+static void take(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients)
+{
+    const sink_context *sink = context;
+    tn_trainer *t = sink->trainer;
+    size_t first = t->parameters[sink->first_parameter + parameter].offset + offset;
+    tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
+    for (size_t i = 0; i < t->slot_count; i++)
+        slots[i] = t->slots[i] + first;
+    t->optimizer->update(&t->optimizer_options, sink->update, count, t->values + first, gradients, slots);
+}
+
+static void show_gradients(tn_trainer *t, size_t index, const observer *seen)
+{
+    const tn_node *node = &t->graph.vertices[index].node;
+    for (size_t k = 0; k < node->parameter_count; k++) {
+        const tn_trainer_parameter_view *view = &t->parameters[t->vertices[index].first_parameter + k];
+        if (view->trainable)
+            show(seen, view->gradient_tensor, view->size, t->gradients + view->offset);
+    }
+}
+
+/* fused: the update that may be made on the way, or NULL. */
+static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn_update *fused)
+{
+    for (size_t i = t->graph.count; i-- > 0;) {
+        const tn_vertex *vertex = &t->graph.vertices[i];
+        const tn_op *op = vertex->node.op;
+        tn_pass *pass = &t->passes[i];
+        if (!vertex->needs_gradient)
+            continue;
+        show(seen, t->vertices[i].gradient, batch * tn_shape_size(&vertex->node.output), pass->d_output);
+        sink_context context = {t, fused, t->vertices[i].first_parameter};
+        tn_gradient_sink sink = {take, &context};
+        pass->sink = fused && (op->flags & TN_OP_FEEDS_SINK) ? &sink : NULL;
+        if (!(op->flags & TN_OP_ALIAS))
+            op->backward(&vertex->node, pass);
+        pass->sink = NULL;
+        join_gradients(t, i, batch);
+        show_gradients(t, i, seen);
+    }
+}
+
+static bool is_fused(const tn_trainer *t, size_t parameter)
+{
+    return (t->graph.vertices[t->parameters[parameter].vertex].node.op->flags & TN_OP_FEEDS_SINK) != 0;
+}
+
+/* Updates what backward has not: runs of neighbouring parameters at once. */
+static void update_rest(tn_trainer *t, const tn_update *update, bool fused)
+{
+    size_t first = 0, end = 0;
+    for (size_t i = 0; i < t->parameter_count; i++) {
+        const tn_trainer_parameter_view *view = &t->parameters[i];
+        if (!view->trainable || (fused && is_fused(t, i)))
+            continue;
+        if (end > first && view->offset - end >= TN_ALIGNMENT / sizeof(tn_real)) {
+            tn_trainer_update_range(t, update, first, end - first);
+            first = view->offset;
+        } else if (end == first) {
+            first = view->offset;
+        }
+        end = view->offset + view->size;
+    }
+    if (end > first)
+        tn_trainer_update_range(t, update, first, end - first);
+}
+
+static void update_observed(tn_trainer *t, const tn_update *update, const observer *seen)
+{
+    for (size_t i = 0; i < t->parameter_count; i++) {
+        const tn_trainer_parameter_view *view = &t->parameters[i];
+        if (view->trainable) {
+            tn_trainer_update_observed(t, update, i);
+            show(seen, view->update_tensor, view->size, t->gradients + view->offset);
+        }
+        show(seen, view->weight_tensor, view->size, t->values + view->offset);
+    }
+}
+
+void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result)
+{
+    const tn_dataset *set = t->data->train;
+    size_t samples = tn_dataset_samples(set);
+    if (t->position == samples) {
+        t->position = 0;
+        t->epoch++;
+        tn_trainer_draw_order(t);
+    }
+    size_t batch = samples - t->position < t->batch ? samples - t->position : t->batch;
+    const uint32_t *order = t->order + t->position;
+    observer seen = {t, tap, tap_context};
+    tn_update update = {.learning_rate = tn_schedule_rate(&t->schedule, t->step), .gradient_scale = 1, .step = t->step + 1};
+    bool needs_norm = want_norm || t->clip_norm > 0;
+
+    tn_trainer_gather(t, set, order, batch);
+    show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
+    forward(t, batch, true, &seen);
+    tn_pass *last = &t->passes[t->graph.count - 1];
+    tn_labels labels = tn_trainer_labels(t, set, order, batch);
+    t->loss->compute(&t->loss_options, batch, t->output_size, last->output, &labels, t->sample_losses,
+                     t->memory + t->plan.vertices[t->graph.count - 1].d_output);
+    bool fused = !tap && !needs_norm;
+    backward(t, batch, &seen, fused ? &update : NULL);
+
+    double norm = NAN;
+    if (needs_norm)
+        norm = tn_trainer_gradient_norm(t);
+    if (t->clip_norm > 0 && norm > t->clip_norm)
+        update.gradient_scale = t->clip_norm / norm;
+    if (tap)
+        update_observed(t, &update, &seen);
+    else
+        update_rest(t, &update, fused);
+
+    t->position += batch;
+    t->samples += batch;
+    t->step++;
+    *result = (tn_step_result){.step = t->step,
+                               .loss = tn_loss_reduce(&t->loss_options, batch, t->sample_losses),
+                               .learning_rate = update.learning_rate,
+                               .gradient_norm = norm,
+                               .samples = t->samples,
+                               .epoch = t->epoch};
+}
+
+void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses)
+{
+    const observer nobody = {t, NULL, NULL};
+    size_t width = t->output_size;
+    for (size_t first = 0; first < count; first += t->plan.batch) {
+        size_t batch = count - first < t->plan.batch ? count - first : t->plan.batch;
+        for (size_t i = 0; i < batch; i++)
+            t->numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
+        tn_trainer_gather(t, set, t->numbers, batch);
+        forward(t, batch, false, &nobody);
+        const tn_real *output = t->passes[t->graph.count - 1].output;
+        for (size_t i = 0; i < batch * width; i++)
+            outputs[first * width + i] = (float)output[i];
+        if (!losses)
+            continue;
+        tn_labels labels = tn_trainer_labels(t, set, t->numbers, batch);
+        t->loss->compute(&t->loss_options, batch, width, output, &labels, t->sample_losses, NULL);
+        for (size_t i = 0; i < batch; i++)
+            losses[first + i] = (float)t->sample_losses[i];
+    }
+}
