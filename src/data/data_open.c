@@ -1,0 +1,337 @@
+/* data_open.c: from what the hypes say to sets that can be trained on. The order is that of dataset.h: class filter, split, subset, permuted labels, scaling.
+ *
+ * All choices are drawn from data.seed, each kind from a stream of its own, so that a subset does not move when the labels are permuted, nor the validation set when a test
+ * set is added. Samples of a set stand in the order of the file: a file that is sorted by class stays so, and a solver that does not shuffle sees it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "data/dataset_parts.h"
+#include "data/labels.h"
+#include "data/source_cache.h"
+
+enum { TRAIN, VALID, TEST };
+
+static const char *const paths[TN_SOURCES] = {"data.train", "data.valid", "data.test"};
+
+typedef struct data_opening {
+    const tn_hypes *hypes;
+    tn_source_cache *cache;
+    tn_source *sources[TN_SOURCES]; /* NULL where there is none of its own */
+    int32_t *class_of[TN_SOURCES];  /* of each row of a source; NULL for targets */
+    uint32_t *kept[TN_SOURCES];     /* the rows of a source that the class filter keeps */
+    size_t kept_count[TN_SOURCES];
+    uint8_t *part; /* [kept_count[TRAIN]]: TRAIN, VALID or TEST */
+    uint64_t seed;
+    tn_label_plan plan;
+} data_opening;
+
+static void opening_deinit(data_opening *opening)
+{
+    for (size_t s = 0; s < TN_SOURCES; s++) {
+        tn_source_release(opening->sources[s]);
+        tn_memory_destroy(opening->class_of[s]);
+        tn_memory_destroy(opening->kept[s]);
+    }
+    tn_memory_destroy(opening->part);
+    tn_label_plan_deinit(&opening->plan);
+}
+
+static tn_status open_sources(data_opening *opening, tn_error *error)
+{
+    for (size_t s = 0; s < TN_SOURCES; s++) {
+        const json_t *description = tn_hypes_value(opening->hypes, paths[s]);
+        if (s != TRAIN && json_object_get(description, "format") == NULL)
+            continue;
+        tn_status status = tn_source_cache_open(opening->cache, opening->hypes, paths[s], &opening->sources[s], error);
+        if (status != TN_OK)
+            return status;
+        const tn_source *train = opening->sources[TRAIN], *source = opening->sources[s];
+        if (memcmp(&source->shape, &train->shape, sizeof source->shape) != 0)
+            return tn_hypes_fail(opening->hypes, paths[s], error,
+                                 "its samples hold %zu values and those of data.train %zu, or their shapes differ; they must be alike",
+                                 source->width, train->width);
+        if (source->label_width != train->label_width || (source->class_names != NULL) != (train->class_names != NULL))
+            return tn_hypes_fail(opening->hypes, paths[s], error,
+                                 "its labels are of another kind than those of data.train (%zu and %zu columns)", source->label_width,
+                                 train->label_width);
+    }
+    return TN_OK;
+}
+
+/* Class numbers of every row, and the rows that stay. */
+static tn_status number_rows(data_opening *opening, tn_error *error)
+{
+    for (size_t s = 0; s < TN_SOURCES; s++) {
+        const tn_source *source = opening->sources[s];
+        if (source == NULL)
+            continue;
+        size_t count = source->samples;
+        opening->kept[s] = tn_memory_create(count, sizeof *opening->kept[s]);
+        if (opening->plan.kind == TN_LABELS_CLASSES)
+            opening->class_of[s] = tn_memory_create(count, sizeof *opening->class_of[s]);
+        if (opening->kept[s] == NULL || (opening->plan.kind == TN_LABELS_CLASSES && opening->class_of[s] == NULL))
+            return tn_fail_memory(error, 2 * count * sizeof *opening->kept[s]);
+        if (opening->class_of[s] != NULL) {
+            tn_status status = tn_labels_number(&opening->plan, opening->sources[TRAIN], source, opening->class_of[s], error);
+            if (status != TN_OK)
+                return status;
+        }
+        for (size_t row = 0; row < count; row++)
+            if (opening->class_of[s] == NULL || opening->class_of[s][row] >= 0)
+                opening->kept[s][opening->kept_count[s]++] = (uint32_t)row;
+        if (opening->kept_count[s] == 0)
+            return tn_hypes_fail(opening->hypes, "data.classes", error, "no sample of %s is of these classes", paths[s]);
+    }
+    return TN_OK;
+}
+
+/* How many of the training samples a fraction holds out. */
+static size_t held_out(const data_opening *opening, size_t s)
+{
+    size_t count = opening->kept_count[TRAIN];
+    const json_t *description = tn_hypes_value(opening->hypes, paths[s]);
+    if (opening->sources[s] != NULL)
+        return 0;
+    double fraction = json_number_value(json_object_get(description, "fraction"));
+    if (s == VALID && (description == NULL || json_is_null(description)))
+        fraction = count < 200 ? 0 : count < 2000 ? 0.2 : 0.1;
+    return (size_t)(fraction * (double)count + 0.5);
+}
+
+/* Says of every kept training row which set it belongs to. The first of a random order validate, the last are for testing. */
+static tn_status split(data_opening *opening, size_t counts[TN_SOURCES], tn_error *error)
+{
+    size_t count = opening->kept_count[TRAIN];
+    counts[VALID] = held_out(opening, VALID);
+    counts[TEST] = held_out(opening, TEST);
+    if (counts[VALID] + counts[TEST] >= count)
+        return tn_hypes_fail(
+            opening->hypes, counts[VALID] >= counts[TEST] ? "data.valid" : "data.test", error,
+            "holds out %zu and %zu of %zu samples for validation and test, which leaves none to train on; use smaller fractions",
+            counts[VALID], counts[TEST], count);
+    counts[TRAIN] = count - counts[VALID] - counts[TEST];
+    opening->part = tn_memory_create(count, 1);
+    uint32_t *order = tn_memory_create(count, sizeof *order);
+    if (opening->part == NULL || order == NULL) {
+        tn_memory_destroy(order);
+        return tn_fail_memory(error, count * sizeof *order);
+    }
+    tn_rng rng;
+    tn_rng_init(&rng, opening->seed, TN_STREAM_SPLIT);
+    tn_rng_permutation(&rng, order, count);
+    for (size_t i = 0; i < counts[VALID]; i++)
+        opening->part[order[i]] = VALID;
+    for (size_t i = 0; i < counts[TEST]; i++)
+        opening->part[order[count - 1 - i]] = TEST;
+    tn_memory_destroy(order);
+    return TN_OK;
+}
+
+/* The set of rows [count] of a source. */
+static tn_status make_set(const data_opening *opening, size_t s, const uint32_t *rows, size_t count, tn_dataset **set, tn_error *error)
+{
+    size_t from = opening->sources[s] != NULL ? s : TRAIN;
+    tn_status status = tn_dataset_create(opening->sources[from], NULL, opening->plan.kind, count, set, error);
+    if (status != TN_OK)
+        return status;
+    (*set)->classes = opening->plan.classes;
+    for (size_t i = 0; i < count; i++) {
+        (*set)->rows[i] = (*set)->label_rows[i] = rows[i];
+        if (opening->class_of[from] != NULL)
+            (*set)->class_of[i] = opening->class_of[from][rows[i]];
+    }
+    return TN_OK;
+}
+
+/* The rows of one part of the training source, in the order of the file. */
+static void list_part(const data_opening *opening, size_t part, uint32_t *rows)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < opening->kept_count[TRAIN]; i++)
+        if (opening->part[i] == part)
+            rows[count++] = opening->kept[TRAIN][i];
+}
+
+/* Keeps a random subset of rows [*count]. Larger subsets hold the smaller ones. */
+static tn_status choose_subset(const data_opening *opening, uint32_t *rows, size_t *count, tn_error *error)
+{
+    const json_t *samples = tn_hypes_value(opening->hypes, "data.samples");
+    if (!json_is_integer(samples) || (unsigned long long)json_integer_value(samples) >= *count)
+        return TN_OK;
+    size_t wanted = (size_t)json_integer_value(samples), kept = 0;
+    uint32_t *order = tn_memory_create(*count, sizeof *order);
+    uint8_t *chosen = tn_memory_create(*count, 1);
+    if (order == NULL || chosen == NULL) {
+        tn_memory_destroy(order);
+        tn_memory_destroy(chosen);
+        return tn_fail_memory(error, *count * sizeof *order);
+    }
+    tn_rng rng;
+    tn_rng_init(&rng, opening->seed, TN_STREAM_SUBSET);
+    tn_rng_permutation(&rng, order, *count);
+    for (size_t i = 0; i < wanted; i++)
+        chosen[order[i]] = 1;
+    for (size_t i = 0; i < *count; i++)
+        if (chosen[i])
+            rows[kept++] = rows[i];
+    *count = kept;
+    tn_memory_destroy(order);
+    tn_memory_destroy(chosen);
+    return TN_OK;
+}
+
+/* Gives each sample the label of another sample of the same set. */
+static tn_status permute_labels(const data_opening *opening, size_t s, tn_dataset *set, tn_error *error)
+{
+    uint32_t *order = tn_memory_create(set->samples, sizeof *order);
+    if (order == NULL)
+        return tn_fail_memory(error, set->samples * sizeof *order);
+    tn_rng rng;
+    tn_rng_init(&rng, opening->seed, (uint64_t)TN_STREAM_LABELS | (uint64_t)s << 32);
+    tn_rng_permutation(&rng, order, set->samples);
+    const int32_t *class_of = opening->class_of[opening->sources[s] != NULL ? s : TRAIN];
+    for (size_t i = 0; i < set->samples; i++) {
+        set->label_rows[i] = set->rows[order[i]];
+        if (class_of != NULL)
+            set->class_of[i] = class_of[set->label_rows[i]];
+    }
+    tn_memory_destroy(order);
+    return TN_OK;
+}
+
+static tn_scale read_scale(const tn_hypes *hypes, const char *path)
+{
+    const json_t *value = tn_hypes_value(hypes, path);
+    const char *name = json_string_value(value);
+    if (json_is_number(value))
+        return (tn_scale){.kind = TN_SCALE_FACTOR, .factor = json_number_value(value)};
+    if (name != NULL && strcmp(name, "minmax") == 0)
+        return (tn_scale){.kind = TN_SCALE_MINMAX};
+    if (name != NULL && strcmp(name, "standardize") == 0)
+        return (tn_scale){.kind = TN_SCALE_STANDARDIZE};
+    return (tn_scale){.kind = TN_SCALE_NONE};
+}
+
+/* All that the statistics depend on: the source, and what decides the training split. */
+static tn_status scaling_key(const data_opening *opening, tn_text *key, tn_error *error)
+{
+    static const char *const deciding[] = {"data.valid",       "data.test",        "data.classes",  "data.seed",
+                                           "data.input.scale", "data.label.scale", "solver.metric", "loss.name"};
+    tn_text_init(key);
+    tn_source_cache_key(opening->hypes, "data.train", key);
+    for (size_t i = 0; i < sizeof deciding / sizeof deciding[0]; i++) {
+        const json_t *value = tn_hypes_value(opening->hypes, deciding[i]);
+        char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : tn_string_copy("null");
+        if (text != NULL)
+            tn_text_addf(key, "\n%s", text);
+        else
+            key->failed = true;
+        free(text);
+    }
+    if (!key->failed)
+        return TN_OK;
+    tn_text_deinit(key);
+    return tn_fail_memory(error, 512);
+}
+
+/* The maps for the training split, rows [count]. */
+static tn_status find_scaling(const data_opening *opening, const uint32_t *rows, size_t count, tn_scaling **scaling, tn_error *error)
+{
+    tn_text key;
+    tn_status status = scaling_key(opening, &key, error);
+    if (status != TN_OK)
+        return status;
+    *scaling = tn_source_cache_find_scaling(opening->cache, key.data);
+    if (*scaling == NULL) {
+        status = tn_scaling_create(opening->sources[TRAIN], rows, count, read_scale(opening->hypes, "data.input.scale"),
+                                   read_scale(opening->hypes, "data.label.scale"), scaling, error);
+        if (status == TN_OK)
+            status = tn_source_cache_add_scaling(opening->cache, key.data, *scaling, error);
+    }
+    tn_text_deinit(&key);
+    return status;
+}
+
+/* The training set, and the maps that are measured on it before a subset is taken. */
+static tn_status make_train(const data_opening *opening, size_t count, tn_dataset **train, tn_scaling **scaling, tn_error *error)
+{
+    uint32_t *rows = tn_memory_create(count, sizeof *rows);
+    if (rows == NULL)
+        return tn_fail_memory(error, count * sizeof *rows);
+    list_part(opening, TRAIN, rows);
+    tn_status status = find_scaling(opening, rows, count, scaling, error);
+    if (status == TN_OK)
+        status = choose_subset(opening, rows, &count, error);
+    if (status == TN_OK)
+        status = make_set(opening, TRAIN, rows, count, train, error);
+    tn_memory_destroy(rows);
+    return status;
+}
+
+/* The validation or test set: of a source of its own, or held out; NULL where there is none. */
+static tn_status make_other(const data_opening *opening, size_t s, size_t count, tn_dataset **set, tn_error *error)
+{
+    if (opening->sources[s] != NULL)
+        return make_set(opening, s, opening->kept[s], opening->kept_count[s], set, error);
+    if (count == 0)
+        return TN_OK;
+    uint32_t *rows = tn_memory_create(count, sizeof *rows);
+    if (rows == NULL)
+        return tn_fail_memory(error, count * sizeof *rows);
+    list_part(opening, s, rows);
+    tn_status status = make_set(opening, s, rows, count, set, error);
+    tn_memory_destroy(rows);
+    return status;
+}
+
+static tn_status make_sets(data_opening *opening, tn_dataset *sets[TN_SOURCES], tn_error *error)
+{
+    size_t counts[TN_SOURCES] = {0};
+    tn_status status = split(opening, counts, error);
+    if (status != TN_OK)
+        return status;
+    tn_scaling *scaling = NULL;
+    status = make_train(opening, counts[TRAIN], &sets[TRAIN], &scaling, error);
+    for (size_t s = VALID; s < TN_SOURCES && status == TN_OK; s++)
+        status = make_other(opening, s, counts[s], &sets[s], error);
+    bool permuted = json_is_true(tn_hypes_value(opening->hypes, "data.shuffle_labels"));
+    for (size_t s = 0; s < TN_SOURCES && status == TN_OK; s++) {
+        if (sets[s] == NULL)
+            continue;
+        if (permuted)
+            status = permute_labels(opening, s, sets[s], error);
+        if (status == TN_OK)
+            status = tn_scaling_rebase(scaling, opening->sources[TRAIN], sets[s]->source, &sets[s]->scaling, error);
+    }
+    tn_scaling_release(scaling);
+    return status;
+}
+
+tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *data, tn_error *error)
+{
+    *data = (tn_data){0};
+    data_opening opening = {.hypes = hypes, .cache = cache, .seed = (uint64_t)json_integer_value(tn_hypes_value(hypes, "data.seed"))};
+    tn_dataset *sets[TN_SOURCES] = {0};
+    tn_status status = open_sources(&opening, error);
+    if (status == TN_OK)
+        status = tn_label_plan_init(&opening.plan, hypes, opening.sources, error);
+    if (status == TN_OK)
+        status = number_rows(&opening, error);
+    if (status == TN_OK)
+        status = make_sets(&opening, sets, error);
+    *data = (tn_data){.train = sets[TRAIN], .valid = sets[VALID], .test = sets[TEST], .task = opening.plan.task};
+    opening_deinit(&opening);
+    if (status != TN_OK)
+        tn_data_close(data);
+    return status;
+}
+
+void tn_data_close(tn_data *data)
+{
+    tn_dataset_destroy(data->train);
+    tn_dataset_destroy(data->valid);
+    tn_dataset_destroy(data->test);
+    *data = (tn_data){0};
+}

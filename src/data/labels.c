@@ -1,0 +1,185 @@
+/* labels.c: see labels.h. */
+#include "data/labels.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { CLASS_MAX = 1000000 }; /* larger numbers are no classes but a mistake */
+
+/* The place of the one 1 among zeros, or -1. */
+static long one_hot(const tn_source *source, size_t row)
+{
+    long place = -1;
+    for (size_t k = 0; k < source->label_width; k++) {
+        double value = tn_source_label(source, row, k);
+        if (value != 0 && (value != 1 || place >= 0))
+            return -1;
+        if (value != 0)
+            place = (long)k;
+    }
+    return place;
+}
+
+static bool looks_like_classes(const tn_source *source)
+{
+    if (source->class_names != NULL)
+        return true;
+    bool seen[2] = {false, false};
+    for (size_t row = 0; row < source->samples; row++) {
+        if (source->label_width > 1) {
+            if (one_hot(source, row) < 0)
+                return false;
+            continue;
+        }
+        double value = tn_source_label(source, row, 0);
+        if (value != 0 && value != 1)
+            return false;
+        seen[value != 0] = true;
+    }
+    return source->label_width > 1 || (seen[0] && seen[1]);
+}
+
+static tn_task find_task(const tn_hypes *hypes, const tn_source *train)
+{
+    const char *metric = json_string_value(tn_hypes_value(hypes, "solver.metric"));
+    if (metric != NULL)
+        return strcmp(metric, "accuracy") == 0 ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
+    const char *loss = json_string_value(tn_hypes_value(hypes, "loss.name"));
+    bool distance = loss != NULL && (strcmp(loss, "mse") == 0 || strcmp(loss, "mae") == 0 || strcmp(loss, "huber") == 0);
+    return !distance || looks_like_classes(train) ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
+}
+
+/* The class number that a row's label states, without a filter. */
+static tn_status read_class(const tn_source *source, size_t row, size_t *number, tn_error *error)
+{
+    if (source->label_width > 1) {
+        long place = one_hot(source, row);
+        *number = place >= 0 ? (size_t)place : 0;
+        if (place >= 0)
+            return TN_OK;
+        tn_fail(error, TN_ERROR_DATA,
+                "the label of row %zu (from 0) is no one-hot row: expected one 1 among %zu zeros. For several targets at once use the loss "
+                "mse, or metric r2",
+                row, source->label_width - 1);
+    } else {
+        double value = tn_source_label(source, row, 0);
+        *number = 0;
+        if (value >= 0 && value <= CLASS_MAX && value == floor(value)) {
+            *number = (size_t)value;
+            return TN_OK;
+        }
+        tn_fail(error, TN_ERROR_DATA,
+                "the label of row %zu (from 0) is %g; expected a class number, 0 to %d. For regression use the loss mse, mae or huber, or "
+                "metric r2",
+                row, value, CLASS_MAX);
+    }
+    tn_source_error_at(source, row, error);
+    return TN_ERROR_DATA;
+}
+
+static tn_status count_classes(const tn_source *source, size_t *classes, tn_error *error)
+{
+    if (source->label_width > 1 || source->class_names != NULL) {
+        *classes = source->class_names != NULL ? source->class_count : source->label_width;
+        return TN_OK;
+    }
+    for (size_t row = 0; row < source->samples; row++) {
+        size_t number;
+        tn_status status = read_class(source, row, &number, error);
+        if (status != TN_OK)
+            return status;
+        *classes = number + 1 > *classes ? number + 1 : *classes;
+    }
+    return TN_OK;
+}
+
+static tn_status read_filter(tn_label_plan *plan, const tn_hypes *hypes, const json_t *wanted, tn_error *error)
+{
+    plan->numbers = tn_memory_create(plan->written_classes, sizeof *plan->numbers);
+    if (plan->numbers == NULL)
+        return tn_fail_memory(error, plan->written_classes * sizeof *plan->numbers);
+    for (size_t i = 0; i < plan->written_classes; i++)
+        plan->numbers[i] = -1;
+    plan->classes = 0;
+    for (size_t i = 0; i < json_array_size(wanted); i++) {
+        json_int_t number = json_integer_value(json_array_get(wanted, i));
+        if (number < 0 || (unsigned long long)number >= plan->written_classes)
+            return tn_hypes_fail(hypes, "data.classes", error, "there is no class %lld: the labels hold classes 0 to %zu",
+                                 (long long)number, plan->written_classes - 1);
+        if (plan->numbers[number] >= 0)
+            return tn_hypes_fail(hypes, "data.classes", error, "class %lld stands here twice; name each class once", (long long)number);
+        plan->numbers[number] = (int32_t)plan->classes++;
+    }
+    return TN_OK;
+}
+
+tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_source *const sources[TN_SOURCES], tn_error *error)
+{
+    *plan = (tn_label_plan){.task = find_task(hypes, sources[0]), .kind = TN_LABELS_TARGETS};
+    const json_t *wanted = tn_hypes_value(hypes, "data.classes");
+    bool filtered = json_is_array(wanted) && json_array_size(wanted) > 0;
+    if (plan->task == TN_TASK_REGRESSION) {
+        if (sources[0]->class_names != NULL)
+            return tn_hypes_fail(hypes, "solver.metric", error,
+                                 "labels are words (such as '%.40s'), which have no distance; use a cross entropy and metric accuracy",
+                                 sources[0]->class_names[0]);
+        if (filtered)
+            return tn_hypes_fail(hypes, "data.classes", error, "labels are real numbers here, not classes; leave data.classes out");
+        return TN_OK;
+    }
+    plan->kind = TN_LABELS_CLASSES;
+    for (size_t s = 0; s < TN_SOURCES; s++) {
+        /* Words in validation and test files are those of the training file. */
+        tn_status status = sources[s] == NULL || (s > 0 && sources[0]->class_names != NULL)
+                               ? TN_OK
+                               : count_classes(sources[s], &plan->written_classes, error);
+        if (status != TN_OK)
+            return status;
+    }
+    plan->classes = plan->written_classes;
+    return filtered ? read_filter(plan, hypes, wanted, error) : TN_OK;
+}
+
+void tn_label_plan_deinit(tn_label_plan *plan)
+{
+    tn_memory_destroy(plan->numbers);
+    plan->numbers = NULL;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The number that the training file gives to word `number` of another file. */
+static tn_status translate_word(const tn_source *train, const tn_source *source, size_t row, size_t *number, tn_error *error)
+{
+    char **found =
+        bsearch(&source->class_names[*number], train->class_names, train->class_count, sizeof *train->class_names, compare_names);
+    if (found == NULL) {
+        tn_fail(error, TN_ERROR_DATA,
+                "the label '%.60s' occurs in no training sample; expected one of %zu words, the first of which is '%.60s'",
+                source->class_names[*number], train->class_count, train->class_names[0]);
+        tn_source_error_at(source, row, error);
+        return TN_ERROR_DATA;
+    }
+    *number = (size_t)(found - train->class_names);
+    return TN_OK;
+}
+
+tn_status tn_labels_number(const tn_label_plan *plan, const tn_source *train, const tn_source *source, int32_t *class_of, tn_error *error)
+{
+    for (size_t row = 0; row < source->samples; row++) {
+        size_t number;
+        tn_status status = read_class(source, row, &number, error);
+        if (status == TN_OK && source->class_names != NULL && source != train)
+            status = translate_word(train, source, row, &number, error);
+        if (status != TN_OK)
+            return status;
+        class_of[row] = plan->numbers != NULL ? plan->numbers[number] : (int32_t)number;
+    }
+    return TN_OK;
+}

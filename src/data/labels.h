@@ -1,0 +1,28 @@
+/* labels.h: what the labels of a source mean: the task, class numbers or targets, and the class filter. Only for the files of this folder. */
+#ifndef TN_DATA_LABELS_H
+#define TN_DATA_LABELS_H
+
+#include "data/dataset.h"
+#include "data/reader.h"
+
+enum { TN_SOURCES = 3 }; /* train, valid, test */
+
+typedef struct tn_label_plan {
+    tn_task task;
+    tn_label_kind kind;
+    size_t classes;         /* after the filter; 0 for targets */
+    size_t written_classes; /* in the files */
+    int32_t *numbers;       /* [written_classes]: the number that a class gets, -1 where the filter drops it; NULL without a filter */
+} tn_label_plan;
+
+/* Decides by the loss, the metric and the training labels; sources[1] and [2] may be NULL.
+ *   metric accuracy: classification; r2, mse, mae: regression; none:
+ *   cross entropies: classification
+ *   mse, mae, huber: classification where labels are one-hot rows, or zeros and ones with both of them present; else regression */
+tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_source *const sources[TN_SOURCES], tn_error *error);
+void tn_label_plan_deinit(tn_label_plan *plan);
+
+/* class_of [source->samples] = the class number of each row, -1 where the filter drops it. `train` is the source whose words, where labels are words, have the numbers. */
+tn_status tn_labels_number(const tn_label_plan *plan, const tn_source *train, const tn_source *source, int32_t *class_of, tn_error *error);
+
+#endif

@@ -1,0 +1,94 @@
+/* reader.h: one table of file formats. A reader turns the files of one source into arrays of inputs and labels, and knows nothing of splits, scaling or tasks.
+ *
+ * The parsers work on memory, so that fuzzers and tests reach them without files. They trust nothing in a file: sizes are checked against what is there before
+ * memory is taken, and every error names a line (csv) or a byte offset. A new format is a file read_NAME.c and a line in the table of source.c. */
+#ifndef TN_DATA_READER_H
+#define TN_DATA_READER_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "data/array.h"
+#include "data/dataset.h"
+#include "data/file_map.h"
+#include "hypes/hypes.h"
+
+/* Files that have been read: shared by every set made of them, and never changed. */
+typedef struct tn_source {
+    atomic_size_t references;
+    size_t samples, width; /* width: values of one sample */
+    tn_shape shape;        /* of one sample */
+    size_t label_width;    /* columns of labels; 1 for class numbers */
+    tn_array inputs;       /* samples * width values */
+    tn_array labels;       /* samples * label_width values */
+    char **class_names;    /* [class_count], sorted: where the file has words for labels, label i is the number of its word; else NULL */
+    size_t class_count;
+    tn_file input_file, label_file; /* mapped while the arrays point into them */
+    char *name;                     /* the path of the labels' file, for errors */
+    size_t *lines;                  /* [samples]: the line of a csv file each row begins at; NULL for other formats */
+} tn_source;
+
+/* Fills source->inputs, labels and files from the files that `description` (a source of the hypes) names. Errors carry the file. */
+typedef tn_status tn_read_fn(const tn_hypes *hypes, const json_t *description, tn_source *source, tn_error *error);
+
+typedef struct tn_reader {
+    const char *format;
+    tn_read_fn *read;
+} tn_reader;
+
+/* NULL where there is no such format. */
+const tn_reader *tn_reader_find(const char *format);
+
+/* Parsers on memory. Arrays may point into bytes [size]. gz is recognised by itself. */
+tn_status tn_idx_parse(const uint8_t *bytes, size_t size, tn_array *array, tn_error *error);
+tn_status tn_npy_parse(const uint8_t *bytes, size_t size, tn_array *array, tn_error *error);
+tn_status tn_npz_parse(const uint8_t *bytes, size_t size, const char *name, tn_array *array,
+                       tn_error *error); /* the array `name` of an archive */
+
+/* Reads the files under "inputs" and "labels" of a description, one array each, by `parse`. */
+typedef tn_status tn_parse_fn(const uint8_t *bytes, size_t size, tn_array *array, tn_error *error);
+tn_status tn_reader_pair(const tn_hypes *hypes, const json_t *description, tn_parse_fn *parse, tn_source *source, tn_error *error);
+
+/* Maps the file under `key` and keeps its path as the source's name. */
+tn_status tn_reader_map(const tn_hypes *hypes, const json_t *description, const char *key, tn_file *file, tn_source *source,
+                        tn_error *error);
+
+/* A column by its name, or, where name is NULL, by its number from 0; negative numbers count from the end. */
+typedef struct tn_csv_column {
+    const char *name;
+    long long number;
+} tn_csv_column;
+
+typedef enum tn_csv_header { TN_CSV_HEADER_FIND, TN_CSV_HEADER_NONE, TN_CSV_HEADER_FIRST_LINE } tn_csv_header;
+
+typedef struct tn_csv_options {
+    tn_csv_header header;
+    char delimiter;
+    const tn_csv_column *labels; /* [label_count], at least one */
+    size_t label_count;
+} tn_csv_options;
+
+/* Fills inputs, labels, class names and lines. */
+tn_status tn_csv_parse(const uint8_t *bytes, size_t size, const tn_csv_options *options, tn_source *source, tn_error *error);
+
+/* Checks that inputs and labels fit each other and sets samples, shapes and widths. Arrays of rank 1 and 2 are tables, of rank 3 and 4 images. */
+tn_status tn_source_complete(tn_source *source, tn_error *error);
+
+/* Reads what stands at `path` of the hypes ("data.train"). The caller releases *source. */
+tn_status tn_source_read(const tn_hypes *hypes, const char *path, tn_source **source, tn_error *error);
+tn_source *tn_source_keep(tn_source *source);
+void tn_source_release(tn_source *source); /* NULL is allowed */
+
+/* Label k of a row, in the file's units. */
+double tn_source_label(const tn_source *source, size_t row, size_t k);
+
+/* Where row `row` (from 0) of a source is, for an error: fills file and, for csv, line. */
+void tn_source_error_at(const tn_source *source, size_t row, tn_error *error);
+
+tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz;
+
+#endif

@@ -1,0 +1,20 @@
+/* source_cache.h: the inside of tn_source_cache, for data_open.c. Every function may be called from any thread; a cache of NULL keeps nothing. */
+#ifndef TN_DATA_SOURCE_CACHE_H
+#define TN_DATA_SOURCE_CACHE_H
+
+#include "base/text.h"
+#include "data/dataset.h"
+#include "data/reader.h"
+#include "data/scaling.h"
+
+/* Adds what identifies the source at `path` of the hypes to `key`. */
+void tn_source_cache_key(const tn_hypes *hypes, const char *path, tn_text *key);
+
+/* The source at `path`, read now or before. The caller releases it. Two threads that ask for the same one read it once. */
+tn_status tn_source_cache_open(tn_source_cache *cache, const tn_hypes *hypes, const char *path, tn_source **source, tn_error *error);
+
+/* A scaling that was kept under `key`, or NULL. The caller releases it. */
+tn_scaling *tn_source_cache_find_scaling(tn_source_cache *cache, const char *key);
+tn_status tn_source_cache_add_scaling(tn_source_cache *cache, const char *key, tn_scaling *scaling, tn_error *error);
+
+#endif
