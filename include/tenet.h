@@ -41,10 +41,10 @@ typedef struct tn_report tn_report;
 /* Reads hypes and data and compiles the net; mistakes in them are told here. */
 tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error);
 
-/* Closes; NULL is allowed. The status of the store's last write. */
+/* Closes; NULL is allowed. A write to the store that failed is told here, so that a report is not lost with it. */
 tn_status tn_session_close(tn_session *session, tn_error *error);
 
-/* Ends what the session does at its next training step. Safe in a signal handler and from any thread. */
+/* Ends what the session does at its next training step, or, where it does nothing, what it does next. Safe in a signal handler and from any thread. */
 void tn_session_cancel(tn_session *session);
 
 /* The whole protocol. The caller destroys *report. */
@@ -60,7 +60,7 @@ tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *er
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width);
 char *tn_report_to_json(const tn_report *report);
 
-/* The exit code that goes with it: 0 healthy, 1 confirmed findings, 4 inconclusive or suspicions only. */
+/* The exit code that goes with it: 0 healthy (or trained to the end), 1 confirmed findings, 4 inconclusive or suspicions only. */
 int tn_report_verdict_code(const tn_report *report);
 void tn_report_destroy(tn_report *report); /* NULL is allowed */
 
@@ -70,6 +70,13 @@ char *tn_hypes_documentation(bool markdown);
 
 /* The experiments that tn_session_experiment knows: false past the last. */
 bool tn_experiment_describe(size_t index, const char **command, const char **protocol, const char **title);
+
+/* What a cause or symptom is, how it is told from others and what to do, for a terminal of `width` columns (0: 100) or as Markdown. `name` NULL: all of them, as a list or
+ * as the whole of docs/causes.md. TN_ERROR_USAGE, naming the nearest, where there is no such name. */
+tn_status tn_cause_explain(const char *name, bool markdown, bool colour, size_t width, char **text, tn_error *error);
+
+/* The nearest of `names` [count] to `word` by edit distance, or NULL where none is near: for a program's own "did you mean". */
+const char *tn_nearest_name(const char *word, const char *const *names, size_t count);
 
 /* "file:line: message (at /pointer)" into text [size]. */
 void tn_error_text(const tn_error *error, char *text, size_t size);

@@ -259,5 +259,5 @@ void tn_part_signals(tn_page *page, const json_t *signals)
         tn_page_end_line(page);
     }
     names_in_state(page, signals, "quiet", "quiet: ");
-    names_in_state(page, signals, "too_few_steps", "too few steps to judge: ");
+    names_in_state(page, signals, "too few steps", "too few steps to judge: ");
 }

@@ -1,0 +1,189 @@
+/* session.c: opening and closing a session, and the jobs that experiments/ does for it. Training is in session_train.c. */
+#include "api/session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "report/report.h"
+
+tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn_error *error)
+{
+    *seconds = 0;
+    *steps = 0;
+    if (!text || !*text)
+        return TN_OK;
+    /* Digits and one point only: strtod alone would take "inf", "0x10" and "1e3". */
+    size_t digits = strspn(text, "0123456789."), size = strlen(text);
+    char *end = NULL;
+    double value = digits > 0 ? strtod(text, &end) : 0;
+    if (end == text + digits && value > 0 && isfinite(value)) {
+        if (strcmp(end, "s") == 0 && value <= 1e9) {
+            *seconds = value;
+            return TN_OK;
+        }
+        if (strcmp(end, "steps") == 0 && value <= 1e15 && value == floor(value)) {
+            *steps = (uint64_t)value;
+            return TN_OK;
+        }
+    }
+    return tn_fail(error, TN_ERROR_USAGE, "The budget is '%.*s'; expected seconds, such as 60s, or training steps, such as 5000steps.",
+                   size > 80 ? 80 : (int)size, text);
+}
+
+tn_status tn_hypes_assigned(const char *path, const char *const *assignments, size_t count, tn_hypes **hypes, tn_error *error)
+{
+    *hypes = NULL;
+    tn_hypes *base = NULL;
+    tn_status status = tn_hypes_load(path, &base, error);
+    if (status != TN_OK || count == 0) {
+        *hypes = base;
+        return status;
+    }
+    json_t *patch = json_object();
+    if (!patch)
+        status = tn_fail_memory(error, sizeof(void *));
+    for (size_t i = 0; i < count && status == TN_OK; i++)
+        status = tn_patch_assign(patch, assignments[i], error);
+    if (status == TN_OK)
+        status = tn_hypes_patch(base, patch, hypes, error);
+    json_decref(patch);
+    tn_hypes_destroy(base);
+    return status;
+}
+
+/* The hypes with the assignments of the settings, and their seed after all others. */
+static tn_status load_hypes(const tn_settings *settings, tn_hypes **hypes, tn_error *error)
+{
+    char seed[64];
+    size_t count = settings->assignment_count;
+    const char **assignments = tn_memory_create(count + 1, sizeof *assignments);
+    if (!assignments)
+        return tn_fail_memory(error, (count + 1) * sizeof *assignments);
+    for (size_t i = 0; i < count; i++)
+        assignments[i] = settings->assignments[i];
+    if (settings->has_seed) {
+        snprintf(seed, sizeof seed, "solver.seed=%" PRIu64, settings->seed);
+        assignments[count++] = seed;
+    }
+    tn_status status = tn_hypes_assigned(settings->hypes_path, assignments, count, hypes, error);
+    tn_memory_destroy(assignments);
+    return status;
+}
+
+tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error)
+{
+    *session = NULL;
+    if (!settings->hypes_path)
+        return tn_fail(error, TN_ERROR_USAGE, "No hypes file was given.");
+    tn_session *opened = tn_memory_create(1, sizeof *opened);
+    if (!opened)
+        return tn_fail_memory(error, sizeof *opened);
+    opened->threads = settings->threads > 0 ? settings->threads : tn_processor_count();
+    opened->progress = settings->progress;
+    opened->progress_context = settings->progress_context;
+    tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
+    if (status == TN_OK)
+        status = load_hypes(settings, &opened->hypes, error);
+    if (status == TN_OK)
+        opened->seed = (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
+    if (status == TN_OK && settings->store_path)
+        status = tn_store_open(settings->store_path, &opened->store, error);
+    if (status == TN_OK)
+        status = tn_subject_native(opened->hypes, opened->store, &opened->cancel, &opened->subject, error);
+    if (status != TN_OK) {
+        tn_session_close(opened, NULL);
+        return status;
+    }
+    *session = opened;
+    return TN_OK;
+}
+
+tn_status tn_session_close(tn_session *session, tn_error *error)
+{
+    if (!session)
+        return TN_OK;
+    tn_subject_destroy(session->subject);
+    tn_status status = tn_store_close(session->store, error);
+    if (session->store_error.code != TN_OK) {
+        status = session->store_error.code;
+        if (error)
+            *error = session->store_error;
+    }
+    tn_hypes_destroy(session->hypes);
+    tn_memory_destroy(session);
+    return status;
+}
+
+void tn_session_cancel(tn_session *session)
+{
+    atomic_store(&session->cancel.requested, true);
+}
+
+tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error)
+{
+    *report = tn_memory_create(1, sizeof **report);
+    if (!*report) {
+        json_decref(document);
+        return tn_fail_memory(error, sizeof **report);
+    }
+    (*report)->document = document;
+    if (session->store) {
+        char *json = tn_report_json(document);
+        tn_error kept = {.code = TN_OK};
+        tn_status status = json ? tn_store_report(session->store, tn_hypes_name(session->hypes), json, &kept) : tn_fail_memory(&kept, 1);
+        if (status != TN_OK && session->store_error.code == TN_OK)
+            session->store_error = kept;
+        free(json);
+    }
+    return TN_OK;
+}
+
+/* A whole debug, or one experiment. A cancel serves one job: the next begins anew. */
+static tn_status run(tn_session *session, const char *command, tn_report **report, tn_error *error)
+{
+    const tn_debug_options options = {
+        .threads = session->threads,
+        .seed = session->seed,
+        .budget_steps = session->budget_steps,
+        .budget_seconds = session->budget_seconds,
+        .cancel = &session->cancel,
+        .progress = session->progress,
+        .progress_context = session->progress_context,
+    };
+    json_t *document = NULL;
+    *report = NULL;
+    tn_status status = command ? tn_debug_experiment(session->subject, command, &options, &document, error)
+                               : tn_debug_run(session->subject, &options, &document, error);
+    atomic_store(&session->cancel.requested, false);
+    if (status != TN_OK) {
+        json_decref(document);
+        return status;
+    }
+    return tn_session_report(session, document, report, error);
+}
+
+tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *error)
+{
+    return run(session, NULL, report, error);
+}
+
+tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error)
+{
+    const char *names[64];
+    size_t count = tn_experiment_count();
+    *report = NULL;
+    for (size_t i = 0; i < count && i < sizeof names / sizeof *names; i++) {
+        names[i] = tn_experiment_at(i)->command;
+        if (strcmp(names[i], command) == 0)
+            return run(session, command, report, error);
+    }
+    const char *nearest = tn_nearest_name(command, names, count);
+    return tn_fail(error, TN_ERROR_USAGE, "There is no experiment '%s'%s%s%s.", command, nearest ? "; did you mean '" : "",
+                   nearest ? nearest : "", nearest ? "'" : "");
+}

@@ -1,0 +1,227 @@
+/* session_train.c: one training as the hypes say, with the rules watching, as a document of the schema tenet.report/1 with "run" (docs/report.md).
+ *
+ * Not for judging: rules say what they saw, and the verdict is "trained". */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/session.h"
+#include "base/clock.h"
+#include "rules/rules.h"
+
+/* Scores and observed steps of a training: enough for a curve, and rare enough to cost little. */
+enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64 };
+
+/* Steps between two looks at the clock. */
+enum { CLOCK_EVERY = 16 };
+
+/* An observer that tells the progress and ends the training when the budget is spent. */
+typedef struct training_watch {
+    tn_session *session;
+    uint64_t steps_total, deadline_ns; /* deadline 0: none */
+    bool budget_spent;
+} training_watch;
+
+static bool watch_step(void *context, const tn_step *step)
+{
+    training_watch *watch = context;
+    tn_session *session = watch->session;
+    if (session->progress && watch->steps_total > 0 && step->step % CLOCK_EVERY == 0)
+        session->progress(session->progress_context, fmin((double)step->step / (double)watch->steps_total, 1), "training");
+    if (session->budget_steps > 0 && step->step >= session->budget_steps)
+        watch->budget_spent = true;
+    if (watch->deadline_ns > 0 && step->step % CLOCK_EVERY == 0 && tn_clock_ns() >= watch->deadline_ns)
+        watch->budget_spent = true;
+    return !watch->budget_spent;
+}
+
+/* JSON that remembers whether memory was out. A new value is stolen. */
+typedef struct json_writer {
+    bool failed;
+} json_writer;
+
+static void set(json_writer *writer, json_t *object, const char *key, json_t *value)
+{
+    if (json_object_set_new(object, key, value) != 0)
+        writer->failed = true;
+}
+
+static void append(json_writer *writer, json_t *array, json_t *value)
+{
+    if (json_array_append_new(array, value) != 0)
+        writer->failed = true;
+}
+
+static json_t *number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *count(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *subject_json(json_writer *writer, const tn_subject_facts *facts)
+{
+    json_t *object = json_object();
+    set(writer, object, "kind", json_string(facts->kind));
+    set(writer, object, "name", json_string(facts->name));
+    set(writer, object, "parameters", count(facts->parameters));
+    set(writer, object, "samples", count(facts->train_samples));
+    return object;
+}
+
+static json_t *scores_json(json_writer *writer, const tn_trial_result *result)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < result->score_count; i++) {
+        json_t *point = json_object();
+        set(writer, point, "step", count(result->scores[i].step));
+        set(writer, point, "train", number(result->scores[i].train_score));
+        set(writer, point, "valid", number(result->scores[i].valid_score));
+        append(writer, array, point);
+    }
+    return array;
+}
+
+/* The losses in at most CURVE_POINTS means, each at the last of its steps. */
+static json_t *curve_json(json_writer *writer, const tn_trial_result *result)
+{
+    json_t *array = json_array();
+    uint64_t points = result->steps < CURVE_POINTS ? result->steps : CURVE_POINTS;
+    for (uint64_t i = 0; i < points; i++) {
+        uint64_t first = result->steps * i / points, last = result->steps * (i + 1) / points;
+        double sum = 0;
+        for (uint64_t step = first; step < last; step++)
+            sum += result->losses[step];
+        json_t *point = json_object();
+        set(writer, point, "step", count(last));
+        set(writer, point, "loss", number(sum / (double)(last - first)));
+        append(writer, array, point);
+    }
+    return array;
+}
+
+static json_t *run_json(json_writer *writer, const tn_trial_result *result, const char *end)
+{
+    json_t *object = json_object();
+    set(writer, object, "steps", count(result->steps));
+    set(writer, object, "first_loss", number(result->steps > 0 ? result->losses[0] : NAN));
+    set(writer, object, "last_loss", number(result->steps > 0 ? result->losses[result->steps - 1] : NAN));
+    set(writer, object, "end", json_string(end));
+    set(writer, object, "curve", curve_json(writer, result));
+    set(writer, object, "scores", scores_json(writer, result));
+    return object;
+}
+
+static json_t *signals_json(json_writer *writer, const tn_rule_set *rules)
+{
+    static const char *const STATES[] = {[TN_RULE_TOO_FEW_STEPS] = "too few steps", [TN_RULE_QUIET] = "quiet", [TN_RULE_FIRED] = "fired"};
+    json_t *array = json_array();
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const char *name = tn_rule_at(i)->name;
+        const tn_signal *signal = tn_rule_set_signal(rules, name);
+        json_t *object = json_object();
+        set(writer, object, "rule", json_string(name));
+        set(writer, object, "state", json_string(STATES[signal->state]));
+        if (signal->state == TN_RULE_FIRED) {
+            set(writer, object, "step", count(signal->step));
+            set(writer, object, "tensor", json_string(signal->tensor));
+            set(writer, object, "value", number(signal->value));
+            set(writer, object, "threshold", number(signal->threshold));
+            set(writer, object, "text", json_string(signal->text));
+        }
+        append(writer, array, object);
+    }
+    return array;
+}
+
+static json_t *cost_json(json_writer *writer, const tn_trial_result *result, double seconds)
+{
+    json_t *object = json_object();
+    set(writer, object, "trials", json_integer(1));
+    set(writer, object, "steps", count(result->steps));
+    set(writer, object, "seconds", number(seconds));
+    return object;
+}
+
+/* The whole document, or NULL where memory is out. */
+static json_t *document_json(const tn_subject_facts *facts, const tn_trial_result *result, const tn_rule_set *rules, const char *end,
+                             double seconds)
+{
+    json_writer writer = {.failed = false};
+    json_t *document = json_object();
+    set(&writer, document, "schema", json_string("tenet.report/1"));
+    set(&writer, document, "subject", subject_json(&writer, facts));
+    set(&writer, document, "verdict", json_string("trained"));
+    set(&writer, document, "score", number(tn_trial_score(result)));
+    set(&writer, document, "findings", json_array());
+    set(&writer, document, "advice", json_array());
+    set(&writer, document, "ruled_out", json_array());
+    set(&writer, document, "signals", signals_json(&writer, rules));
+    set(&writer, document, "plan", json_array());
+    set(&writer, document, "experiments", json_array());
+    set(&writer, document, "run", run_json(&writer, result, end));
+    set(&writer, document, "cost", cost_json(&writer, result, seconds));
+    if (writer.failed) {
+        json_decref(document);
+        return NULL;
+    }
+    return document;
+}
+
+static uint64_t every(uint64_t steps, uint64_t times)
+{
+    return steps / times > 0 ? steps / times : 1;
+}
+
+static tn_status train(tn_session *session, tn_rule_set *rules, json_t **document, tn_error *error)
+{
+    const tn_subject_facts *facts = tn_subject_facts_of(session->subject);
+    uint64_t start_ns = tn_clock_ns();
+    training_watch watch = {.session = session, .steps_total = facts->steps_total};
+    if (session->budget_seconds > 0)
+        watch.deadline_ns = start_ns + (uint64_t)(session->budget_seconds * 1e9);
+    if (session->budget_steps > 0 && session->budget_steps < watch.steps_total)
+        watch.steps_total = session->budget_steps;
+    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step}, tn_rule_set_observer(rules)};
+    const tn_trial_request request = {
+        .experiment = "train",
+        .score_every = every(facts->steps_total, SCORES),
+        .stop_at_train_score = INFINITY,
+        .vitals_every = every(facts->steps_total, OBSERVATIONS),
+        .observers = observers,
+        .observer_count = sizeof observers / sizeof *observers,
+    };
+    tn_trial_result result;
+    memset(&result, 0, sizeof result);
+    tn_status status = tn_subject_run(session->subject, &request, session->threads, &result, error);
+    if (status == TN_OK && result.end == TN_TRIAL_REFUSED) {
+        if (error)
+            *error = result.error;
+        status = result.error.code != TN_OK ? result.error.code : TN_ERROR_HYPES;
+    } else if (status == TN_OK) {
+        /* To the user, a spent budget is an end that was asked for, as Ctrl-C is. */
+        const char *end =
+            result.end == TN_TRIAL_STOPPED && watch.budget_spent ? tn_trial_end_name(TN_TRIAL_CANCELLED) : tn_trial_end_name(result.end);
+        *document = document_json(facts, &result, rules, end, (double)(tn_clock_ns() - start_ns) / 1e9);
+        if (!*document)
+            status = tn_fail_memory(error, sizeof **document);
+    }
+    tn_trial_result_deinit(&result);
+    return status;
+}
+
+tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *error)
+{
+    tn_rule_set *rules = NULL;
+    json_t *document = NULL;
+    *report = NULL;
+    tn_status status = tn_rule_set_create(&rules, error);
+    if (status == TN_OK)
+        status = train(session, rules, &document, error);
+    tn_rule_set_destroy(rules);
+    atomic_store(&session->cancel.requested, false);
+    return status == TN_OK ? tn_session_report(session, document, report, error) : status;
+}
