@@ -17,11 +17,11 @@
 typedef void tn_progress_fn(void *context, double fraction, const char *activity);
 
 typedef struct tn_debug_options {
-    size_t threads;          /* trials side by side, at least 1 */
-    uint64_t seed;           /* of the first trial; the others follow from it */
-    uint64_t budget_steps;   /* 0: none */
-    double budget_seconds;   /* 0: none */
-    tn_cancel *cancel;       /* of the subject; a budget in seconds sets it */
+    size_t threads;           /* trials side by side, at least 1 */
+    uint64_t seed;            /* of the first trial; the others follow from it */
+    uint64_t budget_steps;    /* 0: none */
+    double budget_seconds;    /* 0: none */
+    tn_cancel *cancel;        /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress; /* may be NULL */
     void *progress_context;
 } tn_debug_options;

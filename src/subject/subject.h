@@ -58,6 +58,7 @@ typedef struct tn_trial_request {
     uint64_t score_every;        /* steps between scores; 0: before the first and after the last step only */
     double stop_at_train_score;  /* end early once the training score reaches this; INFINITY: never */
     uint64_t vitals_every;       /* observe tensors every n steps; 0: never */
+    bool unscored;               /* take no scores at all: cheaper, where only the losses matter */
     size_t shown_samples;        /* fill result.shown for this many training samples */
     bool want_norms;             /* fill result.gradient_norms */
     const tn_observer *observers;
@@ -111,6 +112,7 @@ typedef struct tn_subject_facts {
     size_t features, outputs;
     uint64_t steps_total, steps_per_epoch, batch_size;
     double learning_rate;
+    double work;              /* multiply-adds of one sample's forward pass, for the cost of trials; 0 where unknown */
     double expected_loss;     /* at random initialisation: ln C; NAN where none is implied */
     double majority;          /* share of the most frequent class */
     double trivial_loss;      /* the user's loss for the best constant output on the training labels; NAN where unknown */

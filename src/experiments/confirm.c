@@ -1,0 +1,68 @@
+/* confirm.c: a candidate against fresh paired seeds. Seeds that screened never confirm: among many candidates some look good by chance. */
+#include <math.h>
+
+#include "base/memory.h"
+#include "experiments/race.h"
+
+enum { PAIRS = 5, PAIRS_CHEAP = TN_PAIRED_SEEDS_MAX, FRESH_SEED_OFFSET = 1000 };
+
+/* Pairs better by less than this are ties. Unit: score. */
+static const double TIE = 0.01;
+
+size_t tn_race_pair_count(const tn_investigation *investigation, uint64_t steps)
+{
+    return tn_race_is_cheap(investigation, steps) ? PAIRS_CHEAP : PAIRS;
+}
+
+uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i)
+{
+    return investigation->options->seed + FRESH_SEED_OFFSET + i;
+}
+
+static double standing(const tn_trial_result *result)
+{
+    return tn_trial_diverged(result) ? 0 : tn_trial_standing(result);
+}
+
+static void judge(const tn_race *race, tn_confirmation *confirmation)
+{
+    for (size_t i = 0; i < confirmation->pairs; i++) {
+        confirmation->before_mean += confirmation->before[i] / (double)confirmation->pairs;
+        confirmation->after_mean += confirmation->after[i] / (double)confirmation->pairs;
+        confirmation->better += confirmation->after[i] > confirmation->before[i] + TIE;
+    }
+    confirmation->confirmed = confirmation->pairs >= PAIRS && confirmation->better == confirmation->pairs &&
+                              tn_race_is_repair(race, confirmation->before_mean, confirmation->after_mean);
+}
+
+tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
+                          tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
+{
+    *confirmation = (tn_confirmation){0};
+    size_t pairs = tn_race_pair_count(investigation, look->steps);
+    tn_trial_request requests[2 * TN_PAIRED_SEEDS_MAX];
+    tn_trial_result results[2 * TN_PAIRED_SEEDS_MAX];
+    uint64_t expected = 0;
+    for (size_t i = 0; i < 2 * pairs; i++) {
+        requests[i] = tn_trial_as_given("confirm", look->steps);
+        requests[i].knobs.set |= TN_KNOB_SEED;
+        requests[i].knobs.seed = tn_race_fresh_seed(investigation, i / 2);
+        if (i % 2)
+            tn_fix_apply(investigation, fix, &requests[i].knobs);
+        expected += requests[i].knobs.steps;
+    }
+    tn_investigation_expect(investigation, expected, "the fix on fresh seeds");
+    tn_status status = tn_trials_run(investigation, requests, results, 2 * pairs, error);
+    for (size_t i = 0; i < 2 * pairs && status == TN_OK; i += 2) {
+        tn_outcome_add_trial(investigation, outcome, &requests[i], &results[i]);
+        tn_outcome_add_trial(investigation, outcome, &requests[i + 1], &results[i + 1]);
+        if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
+            continue;
+        confirmation->before[confirmation->pairs] = standing(&results[i]);
+        confirmation->after[confirmation->pairs++] = standing(&results[i + 1]);
+    }
+    tn_trials_deinit(results, 2 * pairs);
+    if (status == TN_OK)
+        judge(race, confirmation);
+    return status;
+}

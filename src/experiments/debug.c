@@ -1,0 +1,150 @@
+/* debug.c: the protocol from the first look to the report; see debug.h. */
+#include "experiments/debug.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "experiments/experiment.h"
+
+static json_t *subject_json(tn_investigation *investigation)
+{
+    const tn_subject_facts *facts = investigation->facts;
+    json_t *object = tn_json_checked(investigation, json_object());
+    tn_json_set(investigation, object, "kind", json_string(facts->kind));
+    tn_json_set(investigation, object, "name", json_string(facts->name));
+    tn_json_set(investigation, object, "parameters", json_integer((json_int_t)facts->parameters));
+    tn_json_set(investigation, object, "samples", json_integer((json_int_t)facts->train_samples));
+    tn_json_set(investigation, object, "probe_samples", json_integer((json_int_t)facts->probe_samples));
+    tn_json_set(investigation, object, "task", json_string(facts->task == TN_SUBJECT_CLASSIFICATION ? "classification" : "regression"));
+    tn_json_set(investigation, object, "classes", json_integer((json_int_t)facts->classes));
+    tn_json_set(investigation, object, "features", json_integer((json_int_t)facts->features));
+    tn_json_set(investigation, object, "steps", json_integer((json_int_t)facts->steps_total));
+    tn_json_set(investigation, object, "batch_size", json_integer((json_int_t)facts->batch_size));
+    tn_json_set(investigation, object, "learning_rate", tn_json_number(facts->learning_rate));
+    tn_json_set(investigation, object, "input_mean", tn_json_number(facts->input_mean));
+    tn_json_set(investigation, object, "input_std", tn_json_number(facts->input_std));
+    return object;
+}
+
+static json_t *new_report(tn_investigation *investigation)
+{
+    static const char *const lists[] = {"findings", "advice", "ruled_out", "chain", "evidence", "signals", "plan", "experiments"};
+    json_t *report = tn_json_checked(investigation, json_object());
+    tn_json_set(investigation, report, "schema", json_string("tenet.report/1"));
+    tn_json_set(investigation, report, "subject", subject_json(investigation));
+    tn_json_set(investigation, report, "verdict", json_string("inconclusive"));
+    tn_json_set(investigation, report, "score", json_null());
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        tn_json_set(investigation, report, lists[i], json_array());
+    return report;
+}
+
+/* Moves what the race found from its result to the top of the report. */
+static void adopt(tn_investigation *investigation, json_t *report, json_t *result)
+{
+    static const char *const moved[] = {"findings", "advice", "ruled_out", "signals", "score"};
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++) {
+        json_t *value = json_object_get(result, moved[i]);
+        if (!value)
+            continue;
+        tn_json_set(investigation, report, moved[i], json_incref(value));
+        json_object_del(result, moved[i]);
+    }
+}
+
+static size_t count_severity(const json_t *report, const char *severity)
+{
+    size_t i, count = 0;
+    const json_t *finding;
+    json_array_foreach(json_object_get(report, "findings"), i, finding)
+    {
+        const char *is = json_string_value(json_object_get(finding, "severity"));
+        count += is && strcmp(is, severity) == 0;
+    }
+    return count;
+}
+
+/* Every experiment's sentence is the evidence for the verdict. */
+static void gather_evidence(tn_investigation *investigation, json_t *report)
+{
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(report, "experiments"), i, entry)
+        tn_evidence_add(investigation, json_object_get(report, "evidence"), NAN, NAN, json_string_value(json_object_get(entry, "name")),
+                        "%s", json_string_value(json_object_get(entry, "summary")));
+}
+
+static void finish(tn_investigation *investigation, json_t *report, bool is_whole)
+{
+    bool broken = false, cannot_overfit = investigation->overfits == TN_VERDICT_FAIL;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(report, "experiments"), i, entry) broken =
+        broken || json_is_true(json_object_get(json_object_get(entry, "result"), "broken"));
+    const json_t *score = json_object_get(report, "score");
+    /* A slow network may fail to learn ten samples in the steps it is given, and still train well. */
+    broken = broken || (cannot_overfit && !(json_number_value(score) >= 0.5));
+    const char *verdict = "healthy";
+    if (count_severity(report, "error") > 0)
+        verdict = "faulty";
+    else if (count_severity(report, "suspected") > 0 || broken || atomic_load(&investigation->spent) || !is_whole)
+        verdict = "inconclusive";
+    tn_json_set(investigation, report, "verdict", json_string(verdict));
+    gather_evidence(investigation, report);
+
+    json_t *cost = tn_json_checked(investigation, json_object());
+    tn_json_set(investigation, cost, "trials", json_integer((json_int_t)investigation->trials));
+    tn_json_set(investigation, cost, "steps", json_integer((json_int_t)atomic_load(&investigation->steps)));
+    tn_json_set(investigation, cost, "seconds", tn_json_number((double)(tn_clock_ns() - investigation->start_ns) / 1e9));
+    tn_json_set(investigation, report, "cost", cost);
+    tn_json_set(investigation, report, "spent", json_boolean(atomic_load(&investigation->spent)));
+}
+
+static tn_status perform(tn_investigation *investigation, const tn_experiment *experiment, json_t *report, tn_error *error)
+{
+    tn_outcome outcome;
+    tn_status status = tn_experiment_perform(investigation, experiment, report, &outcome, error);
+    if (status == TN_OK)
+        adopt(investigation, report, outcome.result);
+    tn_outcome_deinit(&outcome);
+    return status;
+}
+
+static tn_status run(tn_subject *subject, const tn_experiment *const *experiments, size_t count, bool is_whole,
+                     const tn_debug_options *options, json_t **result, tn_error *error)
+{
+    *result = NULL;
+    tn_investigation investigation;
+    tn_status status = tn_investigation_init(&investigation, subject, options, error);
+    json_t *report = NULL;
+    if (status == TN_OK)
+        report = new_report(&investigation);
+    for (size_t i = 0; i < count && status == TN_OK; i++)
+        status = perform(&investigation, experiments[i], report, error);
+    if (status == TN_OK)
+        finish(&investigation, report, is_whole);
+    if (status == TN_OK && investigation.out_of_memory)
+        status = tn_fail_memory(error, 0);
+    if (status == TN_OK)
+        *result = json_incref(report);
+    json_decref(report);
+    tn_investigation_deinit(&investigation);
+    return status;
+}
+
+tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
+{
+    static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_overfit,
+                                                    &tn_experiment_samples, &tn_experiment_race};
+    return run(subject, protocol, sizeof protocol / sizeof *protocol, true, options, report, error);
+}
+
+tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **report, tn_error *error)
+{
+    *report = NULL;
+    const tn_experiment *experiment = tn_experiment_find(command);
+    if (!experiment)
+        return tn_fail(error, TN_ERROR_USAGE, "there is no experiment '%s'", command);
+    return run(subject, &experiment, 1, experiment == &tn_experiment_race, options, report, error);
+}

@@ -1,0 +1,24 @@
+/* experiment.h: what every experiment provides. One experiment, one file, one row in experiment_table.c, one test. */
+#ifndef TN_EXPERIMENTS_EXPERIMENT_H
+#define TN_EXPERIMENTS_EXPERIMENT_H
+
+#include "experiments/debug.h"
+#include "experiments/investigation.h"
+
+typedef struct tn_experiment {
+    tn_experiment_info info;
+    const char *why; /* what it would tell, for the plan */
+    /* Runs its trials and concludes `outcome` (initialised by the caller). A spent budget ends in TN_VERDICT_INCONCLUSIVE, and TN_OK. */
+    tn_status (*run)(tn_investigation *investigation, tn_outcome *outcome, tn_error *error);
+} tn_experiment;
+
+extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_overfit, tn_experiment_samples,
+    tn_experiment_race;
+
+const tn_experiment *tn_experiment_find(const char *command); /* NULL where there is none */
+
+/* Runs an experiment and adds its entry to the report's "experiments" and "plan". *outcome is initialised here and deinited by the caller, in any case. */
+tn_status tn_experiment_perform(tn_investigation *investigation, const tn_experiment *experiment, json_t *report, tn_outcome *outcome,
+                                tn_error *error);
+
+#endif

@@ -1,0 +1,200 @@
+/* experiment_lr_boundary.c: how high may the learning rate be? (PROTOCOL A1, A2)
+ *
+ * Every trial starts from the same initial state and runs 100 steps. Where the given rate breaks (NaN, Inf, or a diverged loss), it is divided by 3 until a trial runs clean;
+ * where it is clean, it is multiplied by 3 until one breaks, at most 12 times. The boundary is the lowest rate tried that breaks; the best working rate
+ * usually lies 1 to 10 times below it. Where rate after rate gives NaN however small it is, the rate is not the cause. */
+#include <math.h>
+
+#include "base/memory.h"
+#include "experiments/experiment.h"
+
+enum { RUNGS_MAX = 32 };
+
+/* How far below the boundary the window begins (PROTOCOL A2). */
+static const double WINDOW = 10;
+
+typedef struct rate_rung {
+    double rate;
+    tn_trial_end end;
+    bool diverged, valid;
+    double last_loss;
+} rate_rung;
+
+typedef struct rate_ladder {
+    tn_investigation *investigation;
+    tn_outcome *outcome;
+    uint64_t steps;
+    double factor;
+    size_t rungs_max;
+    rate_rung rungs[RUNGS_MAX + 1]; /* in the order tried; [0] is the given rate */
+    size_t count;
+} rate_ladder;
+
+static bool broke(const rate_rung *rung)
+{
+    return rung->end == TN_TRIAL_NONFINITE || rung->diverged;
+}
+
+/* Tries the next `wanted` rates, each `factor` times the one before, side by side. */
+static tn_status try_rates(rate_ladder *ladder, double first, double factor, size_t wanted, tn_error *error)
+{
+    tn_trial_request *requests = tn_memory_create(wanted, sizeof *requests);
+    tn_trial_result *results = tn_memory_create(wanted, sizeof *results);
+    tn_status status = requests && results ? TN_OK : tn_fail_memory(error, wanted * sizeof *results);
+    if (status == TN_OK) {
+        for (size_t i = 0; i < wanted; i++) {
+            requests[i] = tn_trial_as_given("lr_boundary", ladder->steps);
+            requests[i].unscored = true;
+            requests[i].knobs.set |= TN_KNOB_LEARNING_RATE;
+            requests[i].knobs.learning_rate = first * pow(factor, (double)i);
+        }
+        status = tn_trials_run(ladder->investigation, requests, results, wanted, error);
+        for (size_t i = 0; i < wanted && status == TN_OK; i++) {
+            const tn_trial_result *result = &results[i];
+            ladder->rungs[ladder->count++] = (rate_rung){
+                .rate = requests[i].knobs.learning_rate,
+                .end = result->end,
+                .diverged = result->end == TN_TRIAL_COMPLETED && tn_trial_diverged(result),
+                .valid = tn_trial_is_valid(&requests[i], result),
+                .last_loss = result->steps > 0 ? result->losses[result->steps - 1] : NAN,
+            };
+            tn_outcome_add_trial(ladder->investigation, ladder->outcome, &requests[i], result);
+        }
+        tn_trials_deinit(results, wanted);
+    }
+    tn_memory_destroy(requests);
+    tn_memory_destroy(results);
+    return status;
+}
+
+/* Climbs (or goes down) until a rung's breaking differs from the first one's, and returns that rung, or NULL where there is none. Rungs tried beyond it, side by side
+ * with it, stay in the record. */
+static tn_status climb(rate_ladder *ladder, const rate_rung **turning, tn_error *error)
+{
+    *turning = NULL;
+    bool given_broke = broke(&ladder->rungs[0]);
+    double factor = given_broke ? 1 / ladder->factor : ladder->factor;
+    size_t side_by_side = ladder->investigation->options->threads;
+    while (ladder->count <= ladder->rungs_max && !*turning) {
+        size_t left = ladder->rungs_max + 1 - ladder->count, first = ladder->count;
+        tn_status status =
+            try_rates(ladder, ladder->rungs[first - 1].rate * factor, factor, left < side_by_side ? left : side_by_side, error);
+        if (status != TN_OK)
+            return status;
+        for (size_t i = first; i < ladder->count && !*turning; i++) {
+            if (!ladder->rungs[i].valid)
+                return TN_OK;
+            if (broke(&ladder->rungs[i]) != given_broke)
+                *turning = &ladder->rungs[i];
+        }
+    }
+    return TN_OK;
+}
+
+static void record(rate_ladder *ladder, double clean, double boundary, const char *kind)
+{
+    tn_investigation *investigation = ladder->investigation;
+    json_t *result = ladder->outcome->result, *rungs = tn_json_checked(investigation, json_array());
+    for (size_t i = 0; i < ladder->count; i++) {
+        json_t *entry = tn_json_checked(investigation, json_object());
+        tn_json_set(investigation, entry, "rate", tn_json_number(ladder->rungs[i].rate));
+        tn_json_set(investigation, entry, "end", json_string(tn_trial_end_name(ladder->rungs[i].end)));
+        tn_json_set(investigation, entry, "diverged", json_boolean(ladder->rungs[i].diverged));
+        tn_json_set(investigation, entry, "loss", tn_json_number(ladder->rungs[i].last_loss));
+        tn_json_append(investigation, rungs, entry);
+    }
+    tn_json_set(investigation, result, "learning_rate", tn_json_number(ladder->rungs[0].rate));
+    tn_json_set(investigation, result, "ladder", rungs);
+    tn_json_set(investigation, result, "clean_rate", tn_json_number(clean));
+    tn_json_set(investigation, result, "boundary", tn_json_number(boundary));
+    tn_json_set(investigation, result, "boundary_kind", kind ? json_string(kind) : json_string("no boundary"));
+    if (!isnan(boundary)) {
+        json_t *window = tn_json_checked(investigation, json_array());
+        tn_json_append(investigation, window, tn_json_number(boundary / WINDOW));
+        tn_json_append(investigation, window, tn_json_number(boundary));
+        tn_json_set(investigation, result, "window", window);
+    }
+    investigation->rates.clean = clean;
+    investigation->rates.boundary = boundary;
+    investigation->rates.given_broke = broke(&ladder->rungs[0]);
+}
+
+static const char *kind_of(const rate_rung *rung)
+{
+    return rung->end == TN_TRIAL_NONFINITE ? "nonfinite" : "diverged";
+}
+
+static void conclude_broken(rate_ladder *ladder, const rate_rung *clean)
+{
+    const rate_rung *given = &ladder->rungs[0];
+    const char *what = given->end == TN_TRIAL_NONFINITE ? "NaN or Inf" : "a diverging loss";
+    if (!clean) {
+        record(ladder, NAN, ladder->rungs[ladder->count - 1].rate, kind_of(given));
+        tn_outcome_conclude(
+            ladder->outcome, TN_VERDICT_FAIL,
+            "the rate %.4g gives %s within %llu steps, and so does every smaller one down to %.3g: the rate is not the cause", given->rate,
+            what, (unsigned long long)ladder->steps, ladder->rungs[ladder->count - 1].rate);
+        return;
+    }
+    record(ladder, clean->rate, clean->rate * ladder->factor, kind_of(clean - 1));
+    tn_outcome_conclude(ladder->outcome, TN_VERDICT_FAIL,
+                        "the rate %.4g gives %s within %llu steps; %.4g is the first below it that runs clean", given->rate, what,
+                        (unsigned long long)ladder->steps, clean->rate);
+}
+
+static void conclude_clean(rate_ladder *ladder, const rate_rung *broken)
+{
+    double given = ladder->rungs[0].rate;
+    if (!broken) {
+        record(ladder, ladder->rungs[ladder->count - 1].rate, NAN, NULL);
+        tn_outcome_conclude(ladder->outcome, TN_VERDICT_PASS, "the rate %.4g runs clean; no boundary up to %.3g", given,
+                            ladder->rungs[ladder->count - 1].rate);
+        return;
+    }
+    record(ladder, (broken - 1)->rate, broken->rate, kind_of(broken));
+    bool below = given < broken->rate / WINDOW;
+    tn_outcome_conclude(ladder->outcome, TN_VERDICT_PASS, "the rate %.4g runs clean, %s the window [%.3g, %.3g] below the boundary (%s)",
+                        given, below ? "below" : "inside", broken->rate / WINDOW, broken->rate, kind_of(broken));
+}
+
+static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
+{
+    rate_ladder ladder = {
+        .investigation = investigation,
+        .outcome = outcome,
+        .steps = (uint64_t)tn_investigation_setting(investigation, "nan_steps", 100),
+        .factor = tn_investigation_setting(investigation, "ladder_factor", 3),
+        .rungs_max = (size_t)tn_investigation_setting(investigation, "boundary_rungs", 12),
+    };
+    ladder.rungs_max = ladder.rungs_max < RUNGS_MAX ? ladder.rungs_max : RUNGS_MAX;
+    tn_investigation_expect(investigation, ladder.steps * (ladder.rungs_max + 1), "the ladder of learning rates");
+    double given = investigation->facts->learning_rate;
+    if (!(given > 0)) {
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "the learning rate %g cannot be turned up or down", given);
+        return TN_OK;
+    }
+    tn_status status = try_rates(&ladder, given, 1, 1, error);
+    if (status != TN_OK || !ladder.rungs[0].valid)
+        return status;
+    bool given_broke = broke(&ladder.rungs[0]);
+    /* Going down must reach a clean rate if there is one at all, so it may go further than the search for the boundary goes up. */
+    if (given_broke)
+        ladder.rungs_max = RUNGS_MAX;
+    const rate_rung *turning = NULL;
+    status = climb(&ladder, &turning, error);
+    if (status != TN_OK || atomic_load(&investigation->spent) || !ladder.rungs[ladder.count - 1].valid)
+        return status;
+    if (given_broke)
+        conclude_broken(&ladder, turning);
+    else
+        conclude_clean(&ladder, turning);
+    tn_evidence_add(investigation, outcome->evidence, given, investigation->rates.boundary, "PROTOCOL A1, A2: 100 steps, factor 3", "%s",
+                    outcome->summary);
+    return TN_OK;
+}
+
+const tn_experiment tn_experiment_lr_boundary = {
+    .info = {"lr_boundary", "lr", "A1, A2", "how high may the learning rate be before training breaks?"},
+    .why = "the learning rate is the first suspect, and 100 steps a rate are cheap",
+    .run = run,
+};

@@ -1,0 +1,240 @@
+/* experiment_race.c: which single change repairs the training? (DESIGN.md, "How a cause is found")
+ *
+ * Look at the training as given; race the candidate fixes, each alone; where none repairs a broken subject, race pairs of the most promising; confirm at most two on fresh paired seeds; where nothing
+ * repairs and nothing is learnt, ask whether the labels belong to the inputs at all. The findings go into result.findings, .advice and .ruled_out. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "experiments/experiment.h"
+#include "experiments/finding.h"
+
+/* Slow is no fault: causes that only make training slow are findings below this score, else advice (DESIGN.md). */
+static const double SLOW_IS_FAULT_BELOW = 0.5;
+
+/* A look that was cut short goes on for this many times its steps before slowness is called a fault. */
+enum { PATIENCE = 4, PROMISING = 6, CONFIRMED_MAX = 2 };
+
+/* A fix that helped on so few of the fresh seeds is not even suspected. */
+static const double SUSPECTED_SHARE = 0.6;
+
+typedef struct diagnosis {
+    tn_investigation *investigation;
+    tn_outcome *outcome;
+    tn_look look;
+    tn_fix_list fixes;
+    tn_race race;
+    tn_findings findings;
+    size_t confirmed, tried;
+    bool slow_known; /* whether `slow_standing` was measured */
+    double slow_standing;
+} diagnosis;
+
+static bool only_makes_slow(tn_cause_id cause)
+{
+    return cause == TN_CAUSE_lr_too_low || cause == TN_CAUSE_too_few_steps || cause == TN_CAUSE_no_decay ||
+           cause == TN_CAUSE_wrong_optimizer || cause == TN_CAUSE_batch_size;
+}
+
+/* The score that the subject reaches when it is given time: that of the look, or of a longer run where the look was cut short. */
+static tn_status measure_patience(diagnosis *self, tn_error *error)
+{
+    tn_investigation *investigation = self->investigation;
+    if (self->slow_known)
+        return TN_OK;
+    self->slow_known = true;
+    self->slow_standing = self->look.standing;
+    if (!self->look.truncated || self->look.standing >= SLOW_IS_FAULT_BELOW)
+        return TN_OK;
+    uint64_t total = investigation->facts->steps_total, steps = self->look.steps * PATIENCE;
+    tn_trial_request request = tn_trial_as_given("patience", steps < total ? steps : total);
+    tn_investigation_expect(investigation, request.knobs.steps, "a longer run, since slow is no fault");
+    tn_trial_result result;
+    tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
+    if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
+        self->slow_standing = tn_trial_standing(&result);
+        tn_outcome_add_trial(investigation, self->outcome, &request, &result);
+    }
+    tn_trial_result_deinit(&result);
+    return status;
+}
+
+/* Confirms the best candidates, or turns them into advice. */
+static tn_status confirm_best(diagnosis *self, tn_error *error)
+{
+    const tn_candidate *ranked[TN_FIXES_MAX];
+    size_t count = tn_race_rank(&self->race, ranked);
+    for (size_t i = 0; i < count && self->tried < CONFIRMED_MAX && !atomic_load(&self->investigation->spent); i++) {
+        const tn_fix *fix = ranked[i]->fix;
+        /* General remedies hide many faults, so they name a cause only where nothing else does. */
+        if (fix->general && self->confirmed > 0)
+            break;
+        if (only_makes_slow(fix->cause)) {
+            tn_status status = measure_patience(self, error);
+            if (status != TN_OK)
+                return status;
+            if (self->slow_standing >= SLOW_IS_FAULT_BELOW) {
+                tn_finding_add_advice(self->investigation, &self->findings, &self->look, ranked[i]);
+                continue;
+            }
+        }
+        tn_confirmation confirmation;
+        tn_status status = tn_race_confirm(self->investigation, &self->look, &self->race, fix, &confirmation, self->outcome, error);
+        if (status != TN_OK)
+            return status;
+        self->tried++;
+        self->confirmed += confirmation.confirmed;
+        if (confirmation.confirmed ||
+            (confirmation.pairs > 0 && (double)confirmation.better >= SUSPECTED_SHARE * (double)confirmation.pairs &&
+             tn_race_is_repair(&self->race, confirmation.before_mean, confirmation.after_mean)))
+            tn_finding_add_fix(self->investigation, &self->findings, &self->look, fix, &confirmation);
+    }
+    tn_finding_mention_others(self->investigation, &self->findings, ranked, count);
+    return TN_OK;
+}
+
+static int by_promise(const void *a, const void *b)
+{
+    const tn_candidate *x = *(const tn_candidate *const *)a, *y = *(const tn_candidate *const *)b;
+    double promise_x = x->standing + x->fix->prior, promise_y = y->standing + y->fix->prior;
+    return (promise_x < promise_y) - (promise_x > promise_y);
+}
+
+/* Where no single change repairs: pairs of the most promising, one of each cause. */
+static tn_status race_pairs(diagnosis *self, tn_error *error)
+{
+    const tn_candidate *promising[TN_FIXES_MAX];
+    size_t count = 0, single = self->fixes.count, kept = 0;
+    for (size_t i = 0; i < self->race.count; i++)
+        if (self->race.candidates[i].valid)
+            promising[count++] = &self->race.candidates[i];
+    qsort(promising, count, sizeof *promising, by_promise);
+    for (size_t i = 0; i < count && kept < PROMISING; i++) {
+        bool repeated = false;
+        for (size_t j = 0; j < kept; j++)
+            repeated = repeated || promising[j]->fix->cause == promising[i]->fix->cause;
+        if (!repeated)
+            promising[kept++] = promising[i];
+    }
+    for (size_t i = 0; i < kept; i++)
+        for (size_t j = i + 1; j < kept; j++)
+            tn_fix_add_pair(&self->fixes, promising[i]->fix, promising[j]->fix);
+    tn_race *pairs = tn_memory_create(1, sizeof *pairs);
+    if (!pairs)
+        return tn_fail_memory(error, sizeof *pairs);
+    tn_status status = tn_race_run(self->investigation, &self->look, &self->fixes, single, pairs, self->outcome, error);
+    if (status == TN_OK) {
+        tn_finding_rule_out(self->investigation, &self->findings, &self->race);
+        self->race = *pairs;
+        self->tried = 0;
+        status = confirm_best(self, error);
+    }
+    tn_memory_destroy(pairs);
+    return status;
+}
+
+/* Nothing repairs and nothing is learnt, though ten samples are: do the labels belong to the inputs? (PROTOCOL B3) */
+static tn_status question_labels(diagnosis *self, tn_error *error)
+{
+    tn_label_signal signal;
+    tn_status status = tn_label_signal_measure(self->investigation, &signal, error);
+    if (status != TN_OK || !signal.known)
+        return status;
+    tn_evidence_add(self->investigation, self->outcome->evidence, signal.given, signal.permuted, "nearest neighbours",
+                    "nearest neighbours tell a sample's label with score %.2f, with permuted labels %.2f: the inputs %s the labels",
+                    signal.given, signal.permuted, signal.present ? "do tell something about" : "tell nothing about");
+    if (signal.present || self->investigation->overfits == TN_VERDICT_FAIL)
+        return TN_OK;
+    tn_label_control control;
+    status = tn_label_control_run(self->investigation, self->look.steps, &control, self->outcome, error);
+    if (status == TN_OK && control.equal)
+        tn_finding_add_labels(self->investigation, &self->findings, &self->look, &signal, &control);
+    return status;
+}
+
+static tn_status diagnose(diagnosis *self, tn_error *error)
+{
+    tn_investigation *investigation = self->investigation;
+    if (investigation->facts->nonfinite_inputs > 0) {
+        tn_finding_add_nonfinite_input(investigation, &self->findings);
+        return TN_OK;
+    }
+    tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
+    tn_fixes_propose(&about, &self->fixes);
+    tn_status status = tn_race_run(investigation, &self->look, &self->fixes, 0, &self->race, self->outcome, error);
+    if (status == TN_OK && !atomic_load(&investigation->spent))
+        status = confirm_best(self, error);
+    bool at_a_loss = self->race.broken && json_array_size(self->findings.findings) == 0 && json_array_size(self->findings.advice) == 0;
+    if (status == TN_OK && at_a_loss && self->look.near_trivial && !atomic_load(&investigation->spent))
+        status = question_labels(self, error);
+    at_a_loss = at_a_loss && json_array_size(self->findings.findings) == 0;
+    if (status == TN_OK && at_a_loss && !atomic_load(&investigation->spent))
+        status = race_pairs(self, error);
+    else
+        tn_finding_rule_out(investigation, &self->findings, &self->race);
+    return status;
+}
+
+static void conclude(diagnosis *self)
+{
+    char given[160];
+    tn_finding_describe_look(&self->look, given, sizeof given);
+    const json_t *first = json_array_get(self->findings.findings, 0);
+    const char *text = json_string_value(json_object_get(json_object_get(first, "fix"), "text"));
+    if (self->confirmed > 0)
+        tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
+    else if (json_is_true(json_object_get(first, "confirmed")))
+        tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; permuted labels train as well", given);
+    else if (first)
+        tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; suspected, not confirmed: %s", given, text);
+    else if (self->race.broken)
+        tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; none of %zu changes repairs it", given,
+                            self->fixes.count);
+    else
+        tn_outcome_conclude(self->outcome, TN_VERDICT_PASS, "as given: %s; none of %zu single changes is dramatically better", given,
+                            self->fixes.count);
+    tn_evidence_add(self->investigation, self->outcome->evidence, self->look.standing, NAN, "look", "%s", self->outcome->summary);
+}
+
+static void record(diagnosis *self)
+{
+    tn_investigation *investigation = self->investigation;
+    json_t *result = self->outcome->result;
+    tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look.result)));
+    tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));
+    tn_json_set(investigation, result, "steps", json_integer((json_int_t)self->look.steps));
+    tn_json_set(investigation, result, "candidates", json_integer((json_int_t)self->fixes.count));
+    tn_json_set(investigation, result, "signals", tn_look_signals(investigation, &self->look));
+    tn_json_set(investigation, result, "findings", json_incref(self->findings.findings));
+    tn_json_set(investigation, result, "advice", json_incref(self->findings.advice));
+    tn_json_set(investigation, result, "ruled_out", json_incref(self->findings.ruled_out));
+}
+
+static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
+{
+    diagnosis *self = tn_memory_create(1, sizeof *self);
+    if (!self)
+        return tn_fail_memory(error, sizeof *self);
+    self->investigation = investigation;
+    self->outcome = outcome;
+    tn_findings_init(&self->findings);
+    tn_status status = tn_look_run(investigation, &self->look, error);
+    if (status == TN_OK && tn_look_is_valid(&self->look)) {
+        tn_json_append(investigation, outcome->trials, tn_trial_json(investigation, &self->look.request, &self->look.result));
+        status = diagnose(self, error);
+        conclude(self);
+        record(self);
+    }
+    tn_look_deinit(&self->look);
+    tn_fixes_deinit(&self->fixes);
+    tn_findings_deinit(&self->findings);
+    tn_memory_destroy(self);
+    return status;
+}
+
+const tn_experiment tn_experiment_race = {
+    .info = {"race", "race", "D1", "which single change repairs the training, confirmed on fresh seeds?"},
+    .why = "the change that repairs, alone and on fresh seeds, names the cause",
+    .run = run,
+};

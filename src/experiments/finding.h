@@ -1,0 +1,39 @@
+/* finding.h: findings, advice and what was ruled out, as they stand in the report (DESIGN.md, "Command line"). */
+#ifndef TN_EXPERIMENTS_FINDING_H
+#define TN_EXPERIMENTS_FINDING_H
+
+#include "experiments/label_signal.h"
+#include "experiments/race.h"
+
+/* The lists that a diagnosis fills. */
+typedef struct tn_findings {
+    json_t *findings, *advice, *ruled_out; /* owned arrays */
+} tn_findings;
+
+void tn_findings_init(tn_findings *findings);
+void tn_findings_deinit(tn_findings *findings);
+
+/* A fix that was tried on fresh seeds: an error where they confirmed it, else suspected. */
+void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
+                        const tn_confirmation *confirmation);
+
+/* Misaligned labels, convicted by the control. */
+void tn_finding_add_labels(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_label_signal *signal,
+                           const tn_label_control *control);
+
+/* Values in the data that are not finite: counted, so seen rather than raced. */
+void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings *findings);
+
+/* A change that would help a subject which trains as it is. */
+void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate);
+
+/* Causes that were raced and did not repair, one line each: those of no finding and no advice. */
+void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings, const tn_race *race);
+
+/* Candidates that repaired in the screening but were not confirmed as findings, for the reader. */
+void tn_finding_mention_others(tn_investigation *investigation, tn_findings *findings, const tn_candidate *const *ranked, size_t count);
+
+/* What the subject does as given, in words: "NaN at step 3", "a score of 0.02 after 2000 steps". */
+void tn_finding_describe_look(const tn_look *look, char *text, size_t size);
+
+#endif

@@ -1,0 +1,60 @@
+/* fix_loss.c: the loss that belongs to the task, together with the output it wants, and the stable form of one that takes logarithms of unclipped probabilities.
+ *
+ * Classes want a cross entropy, numbers the squared error. The stable form computes softmax and logarithm as one (PROTOCOL A6). */
+#include <string.h>
+
+#include "experiments/fixes/fix.h"
+#include "experiments/fixes/net_reader.h"
+
+static bool is_cross_entropy(const char *loss)
+{
+    return strstr(loss, "cross_entropy") != NULL;
+}
+
+/* Replaces the loss and takes away the output activation, which the new loss does not want. */
+static json_t *loss_without_activation(const tn_hypes *hypes, const char *loss)
+{
+    json_t *patch = json_object();
+    size_t activation = tn_net_output_activation(hypes);
+    tn_patch_put(patch, json_string(loss), "loss");
+    if (activation != TN_NO_NODE)
+        tn_patch_put(patch, tn_patch_removal(), "net.%zu", activation);
+    return patch;
+}
+
+static const char *logits_loss(const tn_hypes *hypes)
+{
+    return tn_net_outputs(hypes) > 1 ? "softmax_cross_entropy" : "sigmoid_cross_entropy";
+}
+
+void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
+{
+    const tn_hypes *hypes = about->hypes;
+    if (!hypes || tn_net_last_weighted(hypes) == TN_NO_NODE)
+        return;
+    const char *loss = tn_net_loss(hypes), *proper = logits_loss(hypes);
+    if (about->investigation->facts->task == TN_SUBJECT_REGRESSION) {
+        if (strcmp(loss, "mse") != 0) {
+            json_t *patch = is_cross_entropy(loss) ? loss_without_activation(hypes, "mse") : json_pack("{s:s}", "loss", "mse");
+            tn_fix_add_patch(list, TN_CAUSE_wrong_loss, patch, "mse in place of %s", loss)->prior = is_cross_entropy(loss) ? 0.7 : 0.3;
+        }
+        return;
+    }
+    if (!is_cross_entropy(loss)) {
+        tn_fix_add_patch(list, TN_CAUSE_wrong_loss, loss_without_activation(hypes, proper), "%s, which takes logits, in place of %s",
+                         proper, loss)
+            ->prior = 0.5;
+        if (strcmp(loss, "mae") == 0)
+            tn_fix_add_patch(list, TN_CAUSE_wrong_loss, json_pack("{s:s}", "loss", "mse"), "mse in place of mae")->prior = 0.4;
+        return;
+    }
+    if (tn_hypes_number(hypes, "loss.clip") == 0 && strcmp(loss, proper) != 0) {
+        tn_fix *fix = tn_fix_add_patch(list, TN_CAUSE_unstable_softmax, loss_without_activation(hypes, proper),
+                                       "%s, which computes softmax and logarithm as one, in place of an unclipped logarithm", proper);
+        fix->prior = about->look->nonfinite ? 0.9 : 0.3;
+    } else if (tn_net_outputs(hypes) > 1 && strcmp(loss, "softmax_cross_entropy") != 0) {
+        tn_fix_add_patch(list, TN_CAUSE_wrong_loss, loss_without_activation(hypes, "softmax_cross_entropy"),
+                         "softmax_cross_entropy, which takes logits, in place of %s", loss)
+            ->prior = 0.2;
+    }
+}

@@ -1,0 +1,65 @@
+/* fix_solver.c: what the solver may do otherwise, the learning rate apart: shuffling, clipping, Adam, another batch size, more steps. */
+#include <math.h>
+#include <string.h>
+
+#include "experiments/fixes/fix.h"
+
+/* The usual batch and Adam's usual rate (Kingma and Ba 2015). More steps: how many times as many. */
+enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10, NORMS = 64 };
+static const double ADAM_RATE = 0.001;
+
+/* The limit of clipping is read off the measured norms: their median, so that about half of the batches are cut. */
+static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
+{
+    const tn_trial_result *look = &about->look->result;
+    if (!look->gradient_norms || look->steps == 0)
+        return;
+    /* From the middle of the run: the first norms are those of random weights. */
+    size_t steps = (size_t)look->steps, taken = steps < NORMS ? steps : NORMS;
+    double limit = tn_median(look->gradient_norms + (steps - taken) / 2, taken);
+    if (!isfinite(limit) || !(limit > 0))
+        limit = 1;
+    tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_needs_clipping, TN_KNOB_CLIP_NORM, "gradients clipped to a global norm of %.3g", limit);
+    fix->knobs.clip_norm = limit;
+    fix->prior = tn_look_fired(about->look, "spiky_gradients") ? 0.8 : 0.2;
+    fix->general = !tn_look_fired(about->look, "spiky_gradients");
+}
+
+static void propose_batch(const tn_fix_case *about, tn_fix_list *list)
+{
+    const tn_subject_facts *facts = about->investigation->facts;
+    if (facts->train_samples < 2 * USUAL_BATCH ||
+        (facts->batch_size >= SMALL_BATCH && facts->batch_size <= LARGE_BATCH && facts->batch_size < facts->train_samples))
+        return;
+    tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_batch_size, TN_KNOB_BATCH_SIZE, "batches of %d samples", USUAL_BATCH);
+    fix->knobs.batch_size = USUAL_BATCH;
+    fix->prior = 0.4;
+}
+
+static void propose_adam(const tn_fix_case *about, tn_fix_list *list)
+{
+    if (about->hypes && strncmp(tn_hypes_string(about->hypes, "solver.opt"), "adam", 4) == 0)
+        return;
+    tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_wrong_optimizer, TN_KNOB_OPTIMIZER | TN_KNOB_LEARNING_RATE, "Adam with learning rate %g",
+                                   ADAM_RATE);
+    fix->knobs.optimizer = "adam";
+    fix->knobs.learning_rate = ADAM_RATE;
+    fix->prior = 0.1;
+}
+
+void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
+{
+    if (about->hypes && !tn_hypes_boolean(about->hypes, "solver.shuffle")) {
+        json_t *patch = json_pack("{s:b}", "solver.shuffle", 1);
+        tn_fix_add_patch(list, TN_CAUSE_not_shuffled, patch, "the samples shuffled in each epoch")->prior = 0.5;
+    }
+    propose_clip(about, list);
+    propose_batch(about, list);
+    propose_adam(about, list);
+    /* A run cut short by what a trial may cost says nothing about whether the user's own is long enough. */
+    if (!about->look->truncated) {
+        tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_too_few_steps, 0, "%d times as many steps", MORE_STEPS);
+        fix->cost = MORE_STEPS;
+        fix->prior = 0.3;
+    }
+}

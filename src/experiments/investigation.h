@@ -1,0 +1,110 @@
+/* investigation.h: one debug of one subject: what its experiments share, and how they run trials.
+ *
+ * Trials of one batch run side by side, one a thread. A budget or a cancel ends the running ones at their next step and sets `spent`; what was found until then stands.
+ * Cadence and halving count steps, so a debug repeats; the clock only stops it. */
+#ifndef TN_EXPERIMENTS_INVESTIGATION_H
+#define TN_EXPERIMENTS_INVESTIGATION_H
+
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "causes/causes.h"
+#include "experiments/debug.h"
+#include "subject/subject.h"
+
+/* The verdict of one experiment. */
+typedef enum tn_verdict { TN_VERDICT_INCONCLUSIVE, TN_VERDICT_PASS, TN_VERDICT_FAIL } tn_verdict;
+
+const char *tn_verdict_name(tn_verdict verdict); /* "inconclusive", "pass", "fail" */
+
+/* What an experiment ends in. The JSON values are owned; deinit frees them. */
+typedef struct tn_outcome {
+    tn_verdict verdict;
+    char summary[256]; /* one sentence */
+    json_t *evidence;  /* array of {"text", "value", "threshold", "source"} */
+    json_t *trials;    /* array, see tn_outcome_add_trial */
+    json_t *result;    /* object, the experiment's own */
+} tn_outcome;
+
+/* The rates that lr_boundary found, for those after it. NAN: not known. */
+typedef struct tn_known_rates {
+    double clean;     /* highest rate known to run 100 steps clean */
+    double boundary;  /* lowest rate tried that broke */
+    bool given_broke; /* the user's rate did */
+} tn_known_rates;
+
+typedef struct tn_investigation {
+    tn_subject *subject;
+    const tn_subject_facts *facts;
+    const tn_hypes *hypes; /* of the subject; NULL where it has none */
+    const tn_debug_options *options;
+    tn_pool *pool;                  /* of options->threads, for trials side by side */
+    uint64_t start_ns, deadline_ns; /* deadline 0: none */
+    uint64_t trials;                /* run so far */
+    atomic_uint_fast64_t steps;     /* run so far, by all trials */
+    uint64_t planned_steps;         /* expected in all, for the progress */
+    double progress;
+    const char *activity;
+    atomic_bool spent; /* the budget ran out or the user cancelled */
+    tn_known_rates rates;
+    tn_verdict overfits; /* whether ten samples can be learnt by heart; inconclusive until overfit has run */
+    bool out_of_memory;  /* a JSON value could not be made; told once, at the end */
+} tn_investigation;
+
+tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *subject, const tn_debug_options *options, tn_error *error);
+void tn_investigation_deinit(tn_investigation *investigation);
+
+/* A number of hypes.debug ("nan_steps"), or `otherwise` for a subject without hypes. */
+double tn_investigation_setting(const tn_investigation *investigation, const char *key, double otherwise);
+
+/* More work ahead: `steps` join the expected total; `activity` (a literal) is what the progress says from now on. */
+void tn_investigation_expect(tn_investigation *investigation, uint64_t steps, const char *activity);
+
+/* A request that changes nothing: the subject as the user wrote it, for `steps` steps, scored at its ends. */
+tn_trial_request tn_trial_as_given(const char *experiment, uint64_t steps);
+
+/* Runs requests [count] side by side; results [count] are to be deinited by the caller, in any case. Trials that a spent budget kept from running end as
+ * TN_TRIAL_CANCELLED. Errors are those of the machine (memory, store), never those of a trial. */
+tn_status tn_trials_run(tn_investigation *investigation, const tn_trial_request *requests, tn_trial_result *results, size_t count,
+                        tn_error *error);
+void tn_trials_deinit(tn_trial_result *results, size_t count);
+
+/* Whether the trial proves anything: it ran to an end of its own, with every knob applied. */
+bool tn_trial_is_valid(const tn_trial_request *request, const tn_trial_result *result);
+
+/* The loss of a diverged run: the median of the last 20 steps is over twice the initial one (median of the first five); see PROTOCOL A2. */
+bool tn_trial_diverged(const tn_trial_result *result);
+
+/* Median of values [count]; non-finite ones count as +Inf. NAN where count is 0. */
+double tn_median(const double *values, size_t count);
+
+/* The score that counts for comparisons: that after the last step; 0, the trivial predictor's, where the trial ended in NaN or scored below it or has none. */
+double tn_trial_standing(const tn_trial_result *result);
+
+/* ---- outcomes ---- */
+
+void tn_outcome_init(tn_outcome *outcome);
+void tn_outcome_deinit(tn_outcome *outcome);
+void tn_outcome_conclude(tn_outcome *outcome, tn_verdict verdict, const char *format, ...) TN_PRINTF(3, 4);
+
+/* {"text", "value", "threshold", "source"} onto a list; value or threshold NAN become null. source may be NULL. */
+void tn_evidence_add(tn_investigation *investigation, json_t *list, double value, double threshold, const char *source, const char *format,
+                     ...) TN_PRINTF(6, 7);
+
+/* The trial's knobs and how it went, as JSON (a new reference), and onto the outcome's list. */
+json_t *tn_trial_json(tn_investigation *investigation, const tn_trial_request *request, const tn_trial_result *result);
+void tn_outcome_add_trial(tn_investigation *investigation, tn_outcome *outcome, const tn_trial_request *request,
+                          const tn_trial_result *result);
+
+/* JSON that remembers when memory was out. A new value is stolen; NULL sets out_of_memory. Non-finite numbers become null. */
+json_t *tn_json_checked(tn_investigation *investigation, json_t *value);
+void tn_json_set(tn_investigation *investigation, json_t *object, const char *key, json_t *value);
+void tn_json_append(tn_investigation *investigation, json_t *array, json_t *value);
+json_t *tn_json_number(double value);
+
+#endif

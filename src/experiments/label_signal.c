@@ -1,0 +1,192 @@
+/* label_signal.c: see label_signal.h. */
+#include "experiments/label_signal.h"
+
+#include <math.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "experiments/race.h"
+
+enum { SAMPLES = 600, SAMPLES_MIN = 100, NEIGHBOURS = 5, PERMUTATIONS = 20 };
+
+/* The vote must beat permuted labels by this many standard deviations, and by this much. */
+static const double DEVIATIONS = 4, MARGIN = 0.03;
+
+/* Scores of given and permuted labels count as equal within this; and the given ones must be near trivial. Unit: score. */
+static const double CONTROL_EQUAL = 0.05, CONTROL_TRIVIAL = 0.15;
+
+/* neighbours [count, NEIGHBOURS]: the nearest other samples by Euclidean distance of inputs [count, size]. */
+static void find_neighbours(const float *inputs, size_t count, size_t size, uint32_t *neighbours)
+{
+    for (size_t i = 0; i < count; i++) {
+        double nearest[NEIGHBOURS];
+        for (size_t k = 0; k < NEIGHBOURS; k++)
+            nearest[k] = INFINITY;
+        for (size_t j = 0; j < count; j++) {
+            if (j == i)
+                continue;
+            double distance = 0;
+            for (size_t f = 0; f < size; f++) {
+                double difference = (double)inputs[i * size + f] - (double)inputs[j * size + f];
+                distance += difference * difference;
+            }
+            size_t k = NEIGHBOURS;
+            while (k > 0 && distance < nearest[k - 1])
+                k--;
+            for (size_t m = NEIGHBOURS - 1; k < NEIGHBOURS && m > k; m--) {
+                nearest[m] = nearest[m - 1];
+                neighbours[i * NEIGHBOURS + m] = neighbours[i * NEIGHBOURS + m - 1];
+            }
+            if (k < NEIGHBOURS) {
+                nearest[k] = distance;
+                neighbours[i * NEIGHBOURS + k] = (uint32_t)j;
+            }
+        }
+    }
+}
+
+/* Share of samples whose label the most of their neighbours have. */
+static double vote(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < count; i++) {
+        float best_label = NAN;
+        size_t best_votes = 0;
+        for (size_t k = 0; k < NEIGHBOURS; k++) {
+            float label = labels[order[neighbours[i * NEIGHBOURS + k]]];
+            size_t votes = 0;
+            for (size_t m = 0; m < NEIGHBOURS; m++)
+                votes += labels[order[neighbours[i * NEIGHBOURS + m]]] == label;
+            if (votes > best_votes) {
+                best_votes = votes;
+                best_label = label;
+            }
+        }
+        right += best_label == labels[order[i]];
+    }
+    return (double)right / (double)count;
+}
+
+/* R2 of the neighbours' mean as a prediction. */
+static double explained(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
+{
+    double mean = 0, residual = 0, total = 0;
+    for (size_t i = 0; i < count; i++)
+        mean += (double)labels[i] / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double predicted = 0, label = (double)labels[order[i]];
+        for (size_t k = 0; k < NEIGHBOURS; k++)
+            predicted += (double)labels[order[neighbours[i * NEIGHBOURS + k]]] / NEIGHBOURS;
+        residual += (label - predicted) * (label - predicted);
+        total += (label - mean) * (label - mean);
+    }
+    return total > 0 ? 1 - residual / total : 0;
+}
+
+/* Each feature to mean 0 and std 1, so that none decides alone. */
+static void standardize(float *inputs, size_t count, size_t size)
+{
+    for (size_t f = 0; f < size; f++) {
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < count; i++)
+            sum += (double)inputs[i * size + f];
+        double mean = sum / (double)count;
+        for (size_t i = 0; i < count; i++) {
+            double difference = (double)inputs[i * size + f] - mean;
+            squares += difference * difference;
+        }
+        double deviation = sqrt(squares / (double)count);
+        for (size_t i = 0; i < count; i++)
+            inputs[i * size + f] = deviation > 0 ? (float)(((double)inputs[i * size + f] - mean) / deviation) : 0;
+    }
+}
+
+static tn_status measure(tn_investigation *investigation, const tn_trial_result *result, tn_label_signal *signal, tn_error *error)
+{
+    size_t count = result->shown_count, size = result->input_size;
+    float *inputs = tn_memory_create(count * size, sizeof *inputs), *labels = tn_memory_create(count, sizeof *labels);
+    uint32_t *neighbours = tn_memory_create(count * NEIGHBOURS, sizeof *neighbours), *order = tn_memory_create(count, sizeof *order);
+    tn_status status = inputs && labels && neighbours && order ? TN_OK : tn_fail_memory(error, count * size * sizeof *inputs);
+    if (status == TN_OK) {
+        bool classes = investigation->facts->task == TN_SUBJECT_CLASSIFICATION;
+        for (size_t i = 0; i < count; i++) {
+            for (size_t f = 0; f < size; f++)
+                inputs[i * size + f] = result->shown[i].inputs[f];
+            labels[i] = result->shown[i].label[0];
+            order[i] = (uint32_t)i;
+        }
+        standardize(inputs, count, size);
+        find_neighbours(inputs, count, size, neighbours);
+        double (*measured)(const float *, const uint32_t *, const uint32_t *, size_t) = classes ? vote : explained;
+        signal->given = measured(labels, order, neighbours, count);
+        tn_rng rng;
+        tn_rng_init(&rng, investigation->options->seed, TN_STREAM_EXPERIMENT);
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < PERMUTATIONS; i++) {
+            tn_rng_permutation(&rng, order, count);
+            double value = measured(labels, order, neighbours, count);
+            sum += value;
+            squares += value * value;
+        }
+        signal->samples = count;
+        signal->permuted = sum / PERMUTATIONS;
+        signal->permuted_std = sqrt(fmax(0, squares / PERMUTATIONS - signal->permuted * signal->permuted));
+        signal->present = signal->given > signal->permuted + fmax(MARGIN, DEVIATIONS * signal->permuted_std);
+        signal->known = true;
+    }
+    tn_memory_destroy(inputs);
+    tn_memory_destroy(labels);
+    tn_memory_destroy(neighbours);
+    tn_memory_destroy(order);
+    return status;
+}
+
+tn_status tn_label_signal_measure(tn_investigation *investigation, tn_label_signal *signal, tn_error *error)
+{
+    *signal = (tn_label_signal){0};
+    if (investigation->facts->train_samples < SAMPLES_MIN)
+        return TN_OK;
+    tn_investigation_expect(investigation, 1, "whether neighbours have like labels");
+    tn_trial_request request = tn_trial_as_given("label_signal", 1);
+    request.unscored = true;
+    request.shown_samples = SAMPLES;
+    tn_trial_result result;
+    tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
+    if (status == TN_OK && tn_trial_is_valid(&request, &result) && result.shown_count >= SAMPLES_MIN && result.label_size >= 1)
+        status = measure(investigation, &result, signal, error);
+    tn_trial_result_deinit(&result);
+    return status;
+}
+
+tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, tn_label_control *control, tn_outcome *outcome,
+                               tn_error *error)
+{
+    *control = (tn_label_control){0};
+    size_t pairs = tn_race_pair_count(investigation, steps);
+    tn_trial_request requests[2 * TN_PAIRED_SEEDS_MAX];
+    tn_trial_result results[2 * TN_PAIRED_SEEDS_MAX];
+    for (size_t i = 0; i < 2 * pairs; i++) {
+        requests[i] = tn_trial_as_given("label_control", steps);
+        requests[i].knobs.set |= TN_KNOB_SEED | (i % 2 ? TN_KNOB_SHUFFLE_LABELS : 0u);
+        requests[i].knobs.seed = tn_race_fresh_seed(investigation, i / 2);
+    }
+    tn_investigation_expect(investigation, 2 * pairs * steps, "permuted labels as a control");
+    tn_status status = tn_trials_run(investigation, requests, results, 2 * pairs, error);
+    for (size_t i = 0; i < 2 * pairs && status == TN_OK; i += 2) {
+        tn_outcome_add_trial(investigation, outcome, &requests[i], &results[i]);
+        tn_outcome_add_trial(investigation, outcome, &requests[i + 1], &results[i + 1]);
+        if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
+            continue;
+        control->given_mean += tn_trial_standing(&results[i]);
+        control->permuted_mean += tn_trial_standing(&results[i + 1]);
+        control->pairs++;
+    }
+    tn_trials_deinit(results, 2 * pairs);
+    if (control->pairs > 0) {
+        control->given_mean /= (double)control->pairs;
+        control->permuted_mean /= (double)control->pairs;
+    }
+    control->equal = control->pairs == pairs && control->given_mean < CONTROL_TRIVIAL &&
+                     fabs(control->given_mean - control->permuted_mean) < CONTROL_EQUAL;
+    return status;
+}

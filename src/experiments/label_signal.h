@@ -1,0 +1,30 @@
+/* label_signal.h: do the inputs say anything about the labels? (PROTOCOL B3, without any network)
+ *
+ * A sample's nearest neighbours vote for its label. Where labels belong to inputs, the vote beats the same vote on permuted labels; where they are misaligned, it does not. Blind spot: problems
+ * where neighbours differ by nature (parity, XOR of few points), so it never convicts alone. */
+#ifndef TN_EXPERIMENTS_LABEL_SIGNAL_H
+#define TN_EXPERIMENTS_LABEL_SIGNAL_H
+
+#include "experiments/investigation.h"
+
+typedef struct tn_label_signal {
+    bool known; /* enough samples to tell */
+    size_t samples;
+    double given;                  /* share of right votes; in regression R2 of the neighbours' mean */
+    double permuted, permuted_std; /* the same on permuted labels: mean and standard deviation over permutations */
+    bool present;                  /* given beats permuted by far */
+} tn_label_signal;
+
+tn_status tn_label_signal_measure(tn_investigation *investigation, tn_label_signal *signal, tn_error *error);
+
+/* The control that convicts: on fresh paired seeds, permuted labels train as well as the given ones. before: given, after: permuted. */
+typedef struct tn_label_control {
+    size_t pairs;
+    double given_mean, permuted_mean;
+    bool equal;
+} tn_label_control;
+
+tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, tn_label_control *control, tn_outcome *outcome,
+                               tn_error *error);
+
+#endif

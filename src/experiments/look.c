@@ -1,0 +1,93 @@
+/* look.c: see look.h. */
+#include "experiments/look.h"
+
+#include <math.h>
+
+/* Below this score a network counts as no better than the trivial predictor. Unit: score (0 trivial, 1 perfect). Own choice: three standard errors of an accuracy over 100
+ * probe samples; moved by small probe sets, where chance alone reaches it. */
+static const double NEAR_TRIVIAL = 0.1;
+
+/* Multiply-adds that one trial may take, forward and backward: two to eight seconds of one core. Counted, not timed, so that a debug repeats. */
+static const double WORK_AFFORDABLE = 2e11, WORK_CHEAP = 4e9;
+
+/* A trial has at least STEPS_MIN steps whatever the net costs, and at most STEPS_MAX however little. */
+enum { STEPS_MIN = 300, STEPS_MAX = 20000, SCORES = 20, VITALS = 10 };
+
+uint64_t tn_look_steps(const tn_investigation *investigation)
+{
+    const tn_subject_facts *facts = investigation->facts;
+    double work = facts->work > 0 ? facts->work : (double)facts->parameters;
+    double step_work = 3 * work * (double)facts->batch_size + 1;
+    double plateau = tn_investigation_setting(investigation, "plateau_steps", 2000);
+    /* A tiny net runs as long as its user would let it; a large one as long as it must to learn something. */
+    double steps = fmin(fmax(plateau, WORK_CHEAP / step_work), STEPS_MAX);
+    steps = fmin(steps, fmax(WORK_AFFORDABLE / step_work, STEPS_MIN));
+    uint64_t total = facts->steps_total;
+    return total > 0 && (double)total < steps ? total : (uint64_t)steps;
+}
+
+tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *error)
+{
+    *look = (tn_look){.steps = tn_look_steps(investigation)};
+    look->result.end = TN_TRIAL_CANCELLED;
+    look->truncated = investigation->facts->steps_total > look->steps;
+    tn_status status = tn_rule_set_create(&look->rules, error);
+    if (status != TN_OK)
+        return status;
+    tn_observer observer = tn_rule_set_observer(look->rules);
+    look->request = tn_trial_as_given("look", look->steps);
+    look->request.score_every = look->steps / SCORES > 0 ? look->steps / SCORES : 1;
+    look->request.vitals_every = look->steps / VITALS > 0 ? look->steps / VITALS : 1;
+    look->request.want_norms = true;
+    look->request.observers = &observer;
+    look->request.observer_count = 1;
+    tn_investigation_expect(investigation, look->steps, "a first look at the training as given");
+    status = tn_trials_run(investigation, &look->request, &look->result, 1, error);
+    look->request.observers = NULL;
+    look->request.observer_count = 0;
+    if (status != TN_OK || !tn_look_is_valid(look))
+        return status;
+    look->standing = tn_trial_standing(&look->result);
+    look->nonfinite = look->result.end == TN_TRIAL_NONFINITE || tn_look_fired(look, "nonfinite");
+    look->diverged = tn_trial_diverged(&look->result);
+    look->near_trivial = look->standing < NEAR_TRIVIAL;
+    return TN_OK;
+}
+
+void tn_look_deinit(tn_look *look)
+{
+    tn_trial_result_deinit(&look->result);
+    tn_rule_set_destroy(look->rules);
+    look->rules = NULL;
+}
+
+bool tn_look_is_valid(const tn_look *look)
+{
+    return tn_trial_is_valid(&look->request, &look->result);
+}
+
+bool tn_look_fired(const tn_look *look, const char *rule)
+{
+    return tn_rule_set_signal(look->rules, rule)->state == TN_RULE_FIRED;
+}
+
+json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look)
+{
+    static const char *const states[] = {"too few steps", "quiet", "fired"};
+    json_t *list = tn_json_checked(investigation, json_array());
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_signal *signal = tn_rule_set_signal(look->rules, tn_rule_at(i)->name);
+        json_t *entry = tn_json_checked(investigation, json_object());
+        tn_json_set(investigation, entry, "rule", json_string(tn_rule_at(i)->name));
+        tn_json_set(investigation, entry, "state", json_string(states[signal->state]));
+        if (signal->state == TN_RULE_FIRED) {
+            tn_json_set(investigation, entry, "step", json_integer((json_int_t)signal->step));
+            tn_json_set(investigation, entry, "tensor", json_string(signal->tensor));
+            tn_json_set(investigation, entry, "value", tn_json_number(signal->value));
+            tn_json_set(investigation, entry, "threshold", tn_json_number(signal->threshold));
+            tn_json_set(investigation, entry, "text", json_string(signal->text));
+        }
+        tn_json_append(investigation, list, entry);
+    }
+    return list;
+}

@@ -1,0 +1,32 @@
+/* look.h: the first run of the subject as given, with the rules watching, and whether it is broken (DESIGN.md, "How a cause is found", steps 1 and 2). */
+#ifndef TN_EXPERIMENTS_LOOK_H
+#define TN_EXPERIMENTS_LOOK_H
+
+#include "experiments/investigation.h"
+#include "rules/rules.h"
+
+typedef struct tn_look {
+    tn_trial_request request;
+    tn_trial_result result;
+    tn_rule_set *rules;
+    uint64_t steps;  /* of the look; the user's own number where it is affordable */
+    bool truncated;  /* the user's run is longer */
+    double standing; /* its score, 0 at least; 0 where it ended in NaN */
+    bool nonfinite, diverged, near_trivial;
+} tn_look;
+
+/* Runs it. Fills *look, to be deinited in any case. A spent budget leaves look->result cancelled. */
+tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *error);
+void tn_look_deinit(tn_look *look);
+bool tn_look_is_valid(const tn_look *look);
+
+/* Steps that a trial of the subject may take: the user's own where affordable, else PROTOCOL B1's 2,000, or as many as the work of the net allows. */
+uint64_t tn_look_steps(const tn_investigation *investigation);
+
+/* Whether the rule fired in the look. */
+bool tn_look_fired(const tn_look *look, const char *rule);
+
+/* The signals as JSON: [{"rule", "state", "step", "tensor", "value", "threshold", "text"}]. */
+json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look);
+
+#endif

@@ -1,0 +1,169 @@
+/* race.c: the rounds of the race and the rank of what repairs; see race.h. */
+#include "experiments/race.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* How far each round goes, of the steps of the look, and the part that goes on to the next. */
+static const double ROUNDS[] = {0.1, 0.35, 1};
+enum { ROUND_COUNT = 3, KEPT_OF = 3, KEPT_MIN = 6, ROUND_STEPS_MIN = 100 };
+
+/* A prior of 1 is worth this much score as a head start. */
+static const double HEAD_START = 0.3;
+
+/* Multiply-adds of a trial, forward and backward, that count as cheap: a quarter of a second at most. */
+static const double WORK_CHEAP = 5e9;
+
+bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps)
+{
+    const tn_subject_facts *facts = investigation->facts;
+    double work = facts->work > 0 ? facts->work : (double)facts->parameters;
+    return 3 * work * (double)facts->batch_size * (double)steps < WORK_CHEAP;
+}
+
+/* Score of the subject as given after `samples` samples: the last one taken by then. */
+static double base_standing_after(const tn_look *look, uint64_t samples)
+{
+    double standing = 0;
+    const tn_trial_result *result = &look->result;
+    for (size_t i = 0; i < result->score_count && result->scores[i].samples <= samples; i++) {
+        double score = result->scores[i].valid_score;
+        standing = isnan(score) ? result->scores[i].train_score : score;
+    }
+    bool ended_badly = look->nonfinite && samples >= result->samples;
+    return ended_badly || !(standing > 0) ? 0 : standing;
+}
+
+static bool improves(double base, double with)
+{
+    return with - base >= fmax(0.1, (1 - base) / 2);
+}
+
+bool tn_race_is_repair(const tn_race *race, double base, double with)
+{
+    if (improves(base, with))
+        return true;
+    return race->broken && with - base >= 0.1 && with >= race->best / 2;
+}
+
+static double key(const tn_candidate *candidate)
+{
+    return candidate->standing + HEAD_START * candidate->fix->prior;
+}
+
+static int by_key(const void *a, const void *b)
+{
+    double x = key(a), y = key(b);
+    return (x < y) - (x > y);
+}
+
+static tn_status run_round(tn_investigation *investigation, const tn_look *look, tn_candidate *candidates, size_t count, uint64_t steps,
+                           tn_outcome *outcome, tn_error *error)
+{
+    tn_trial_request *requests = tn_memory_create(count, sizeof *requests);
+    tn_trial_result *results = tn_memory_create(count, sizeof *results);
+    tn_status status = requests && results ? TN_OK : tn_fail_memory(error, count * sizeof *results);
+    if (status == TN_OK) {
+        uint64_t expected = 0;
+        for (size_t i = 0; i < count; i++) {
+            requests[i] = tn_trial_as_given("race", steps);
+            tn_fix_apply(investigation, candidates[i].fix, &requests[i].knobs);
+            expected += requests[i].knobs.steps;
+        }
+        tn_investigation_expect(investigation, expected, "candidate fixes, each alone");
+        status = tn_trials_run(investigation, requests, results, count, error);
+        for (size_t i = 0; i < count && status == TN_OK; i++) {
+            tn_candidate *candidate = &candidates[i];
+            candidate->valid = tn_trial_is_valid(&requests[i], &results[i]);
+            candidate->end = results[i].end;
+            candidate->steps = results[i].steps;
+            candidate->standing = tn_trial_diverged(&results[i]) ? 0 : tn_trial_standing(&results[i]);
+            candidate->base_standing = base_standing_after(look, results[i].samples);
+            candidate->finished = candidate->valid && steps == look->steps;
+            json_t *entry = tn_trial_json(investigation, &requests[i], &results[i]);
+            tn_json_set(investigation, entry, "fix", json_string(candidate->fix->text));
+            tn_json_set(investigation, entry, "cause", json_string(tn_cause_get(candidate->fix->cause)->name));
+            tn_json_append(investigation, outcome->trials, entry);
+        }
+        tn_trials_deinit(results, count);
+    }
+    tn_memory_destroy(requests);
+    tn_memory_destroy(results);
+    return status;
+}
+
+/* Puts those that go on first and returns how many: the best third, and whoever already repairs. */
+static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count)
+{
+    qsort(candidates, count, sizeof *candidates, by_key);
+    size_t kept = (count + KEPT_OF - 1) / KEPT_OF;
+    kept = kept < KEPT_MIN ? KEPT_MIN : kept;
+    while (kept < count && improves(race->base, candidates[kept].standing))
+        kept++;
+    size_t alive = 0;
+    for (size_t i = 0; i < count && i < kept; i++)
+        alive += candidates[i].valid;
+    /* Refused ones score nothing, so they stand at the end. */
+    return alive;
+}
+
+tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+                      tn_outcome *outcome, tn_error *error)
+{
+    *race = (tn_race){.base = look->standing, .broken = look->nonfinite || look->diverged || look->near_trivial};
+    for (size_t i = from; i < list->count; i++)
+        race->candidates[race->count++] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
+    size_t alive = race->count;
+    bool cheap = tn_race_is_cheap(investigation, look->steps);
+    for (size_t round = cheap ? ROUND_COUNT - 1 : 0; round < ROUND_COUNT && alive > 0; round++) {
+        uint64_t steps = (uint64_t)(ROUNDS[round] * (double)look->steps);
+        if (steps < ROUND_STEPS_MIN)
+            steps = ROUND_STEPS_MIN;
+        if (steps > look->steps)
+            steps = look->steps;
+        tn_status status = run_round(investigation, look, race->candidates, alive, steps, outcome, error);
+        if (status != TN_OK || atomic_load(&investigation->spent))
+            return status;
+        if (steps == look->steps)
+            break;
+        alive = keep(race, race->candidates, alive);
+    }
+    for (size_t i = 0; i < race->count; i++)
+        if (race->candidates[i].finished)
+            race->best = fmax(race->best, race->candidates[i].standing);
+    return TN_OK;
+}
+
+static int by_rank(const void *a, const void *b)
+{
+    const tn_candidate *x = *(const tn_candidate *const *)a, *y = *(const tn_candidate *const *)b;
+    if (x->fix->general != y->fix->general)
+        return x->fix->general ? 1 : -1;
+    return by_key(x, y);
+}
+
+static bool has_cause(const tn_candidate *const *ranked, size_t count, tn_cause_id cause)
+{
+    for (size_t i = 0; i < count; i++)
+        if (ranked[i]->fix->cause == cause)
+            return true;
+    return false;
+}
+
+size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < race->count; i++) {
+        const tn_candidate *candidate = &race->candidates[i];
+        if (candidate->finished && tn_race_is_repair(race, race->base, candidate->standing))
+            ranked[count++] = candidate;
+    }
+    qsort(ranked, count, sizeof *ranked, by_rank);
+    size_t distinct = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!has_cause(ranked, distinct, ranked[i]->fix->cause))
+            ranked[distinct++] = ranked[i];
+    return distinct;
+}

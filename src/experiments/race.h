@@ -1,0 +1,62 @@
+/* race.h: candidate fixes against each other, each alone, from the same initial state (DESIGN.md, "How a cause is found", steps 3 and 4).
+ *
+ * Successive halving: all run a tenth of the way, the better part a third, the best all of it; what costs little runs all of it at once. Then at most two meet fresh paired
+ * seeds, and only these confirm. */
+#ifndef TN_EXPERIMENTS_RACE_H
+#define TN_EXPERIMENTS_RACE_H
+
+#include "experiments/fixes/fix.h"
+#include "experiments/look.h"
+
+enum { TN_PAIRED_SEEDS_MAX = 8 };
+
+typedef struct tn_candidate {
+    const tn_fix *fix;
+    tn_trial_end end;     /* of its longest trial */
+    uint64_t steps;       /* of that trial */
+    double standing;      /* of that trial */
+    double base_standing; /* of the subject as given, after as many samples */
+    bool finished;        /* ran all the way */
+    bool valid;           /* was not refused */
+} tn_candidate;
+
+typedef struct tn_race {
+    tn_candidate candidates[TN_FIXES_MAX];
+    size_t count;
+    double base; /* standing of the subject as given */
+    bool broken; /* NaN, diverged or near the trivial score: see look.h */
+    double best; /* standing of the best candidate that finished */
+} tn_race;
+
+/* Races fixes [from .. list->count) and adds its trials to outcome. Errors as tn_trials_run. */
+tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+                      tn_outcome *outcome, tn_error *error);
+
+/* Whether a change from `base` to `with` counts: it closes at least half of 1 - base and at least 0.1; of a subject that is broken, at least 0.1 and half of what the
+ * best candidate reaches, since a hard problem may not reach far in so few steps. */
+bool tn_race_is_repair(const tn_race *race, double base, double with);
+
+/* The candidates that repair, best first: specific before general, then by standing and prior. One for each cause. ranked [TN_FIXES_MAX]; returns how many. */
+size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
+
+/* What fresh paired seeds say about a candidate. */
+typedef struct tn_confirmation {
+    size_t pairs, better; /* run, and better with the fix */
+    double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
+    double before_mean, after_mean;
+    bool confirmed; /* every pair better, and the means a repair */
+} tn_confirmation;
+
+tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
+                          tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error);
+
+/* Pairs of fresh seeds: 8 where a trial is cheap, else 5. */
+size_t tn_race_pair_count(const tn_investigation *investigation, uint64_t steps);
+
+/* The seed of the i-th fresh pair. */
+uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i);
+
+/* Whether a trial of `steps` steps costs so little that nothing needs to be saved. */
+bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps);
+
+#endif
