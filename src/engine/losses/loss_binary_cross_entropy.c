@@ -12,14 +12,20 @@ static void span(const tn_loss_options *options, size_t count, tn_real factor, c
 {
     const tn_clip_range range = tn_clip_range_of(options->clip);
     const tn_real low = range.low, high = range.high;
+    /* Two loops: in one, the compiler joins the clipping with the cases of the logarithm into branches, and vectorises neither. */
+    tn_real q_clipped[TN_LOSS_BLOCK];
     for (size_t i = 0; i < count; i++) {
-        const tn_real p = output[i], q = (tn_real)1 - p, y = target[i], z = (tn_real)1 - y;
-        const tn_real p_above = p < low ? low : p, p_held = p_above > high ? high : p_above;
-        const tn_real q_above = q < low ? low : q, q_held = q_above > high ? high : q_above;
-        errors[i] = -(y * tn_log(p_held) + z * tn_log(q_held));
-        const tn_real slope = (z / q - y / p) * factor;
+        const tn_real p = output[i], q = (tn_real)1 - p;
+        const tn_real p_above = p < low ? low : p, q_above = q < low ? low : q;
+        errors[i] = p_above > high ? high : p_above;
+        q_clipped[i] = q_above > high ? high : q_above;
+        /* What is chosen are the operands, since a division in one branch only would be a branch. NaN is not held. */
         const int held = (p < low) | (p > high) | (q < low) | (q > high);
-        slopes[i] = held ? (tn_real)0 : slope;
+        const tn_real y = held ? (tn_real)0 : target[i], z = held ? (tn_real)0 : (tn_real)1 - target[i];
+        slopes[i] = (z / (held ? (tn_real)1 : q) - y / (held ? (tn_real)1 : p)) * factor;
+    }
+    for (size_t i = 0; i < count; i++) {
+        errors[i] = -(target[i] * tn_log(errors[i]) + ((tn_real)1 - target[i]) * tn_log(q_clipped[i]));
     }
 }
 

@@ -13,12 +13,16 @@ static void span(size_t count, tn_clip_range range, tn_real weight, const tn_rea
                  tn_real *restrict terms, tn_real *restrict slopes)
 {
     const tn_real low = range.low, high = range.high;
+    /* Two loops: in one, the compiler joins the clipping with the cases of the logarithm into branches, and vectorises neither. */
     for (size_t k = 0; k < count; k++) {
-        const tn_real above = p[k] < low ? low : p[k], held = above > high ? high : above;
-        terms[k] = y[k] * tn_log(held);
-        const int is_held = (p[k] < low) | (p[k] > high);
-        const tn_real slope = -(y[k] / p[k]) * weight;
-        slopes[k] = is_held ? (tn_real)0 : slope;
+        const tn_real above = p[k] < low ? low : p[k];
+        terms[k] = above > high ? high : above;
+        /* What is chosen are the operands, since a division in one branch only would be a branch. NaN is not held. */
+        const int held = (p[k] < low) | (p[k] > high);
+        slopes[k] = (held ? (tn_real)0 : -y[k]) / (held ? (tn_real)1 : p[k]) * weight;
+    }
+    for (size_t k = 0; k < count; k++) {
+        terms[k] = y[k] * tn_log(terms[k]);
     }
 }
 

@@ -297,6 +297,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
 
 const tn_op tn_op_batch_norm = {
     .name = "batch_norm",
+    .flags = TN_OP_IGNORES_OUTPUT,
     .configure = configure,
     .forward = forward,
     .backward = backward,

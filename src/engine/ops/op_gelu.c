@@ -40,7 +40,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
 
 const tn_op tn_op_gelu = {
     .name = "gelu",
-    .flags = TN_OP_ACTIVATION,
+    .flags = TN_OP_ACTIVATION | TN_OP_IGNORES_OUTPUT,
     .configure = tn_activation_configure,
     .forward = forward,
     .backward = backward,

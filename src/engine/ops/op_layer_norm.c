@@ -169,6 +169,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
 
 const tn_op tn_op_layer_norm = {
     .name = "layer_norm",
+    .flags = TN_OP_IGNORES_OUTPUT,
     .configure = configure,
     .forward = forward,
     .backward = backward,
