@@ -5,7 +5,14 @@
  *
  * Paths are the keys from the root joined by dots, list elements by their index: "solver.learning_rate", "net.3.units". A patch is an object
  * of such paths. Its values replace what stands there; {"$insert": VALUE} puts a list element before that index (the
- * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. */
+ * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. A patch that
+ * changes a node's "op" drops the keys that only the old op has.
+ *
+ * What readers meet in the complete tree: kernel, stride and size are lists [h, w], and a pool's stride is never null; padding is "valid", "same" or a whole number; loss, init and
+ * bias_init are objects; whole numbers are JSON integers; data.valid is null (held out by itself), {"fraction": f} or a source. Nodes with weights have init,
+ * bias_init and trainable; of the others they are absent. A node's init.scale is its own, 1 where not written: its weights are to be multiplied by the
+ * file's init.scale as well. solver.learning_rate, epsilon and rho are filled in for the optimizer; keys that it does not use are there with their defaults.
+ * solver.steps is null where epochs count. Warm-up is solver.warmup, in steps. */
 #ifndef TN_HYPES_H
 #define TN_HYPES_H
 
@@ -66,5 +73,8 @@ char *tn_hypes_help(bool markdown);
 
 /* Names of ops, losses, optimizers and schemes as the schema knows them, for other layers' tables to be checked against. */
 size_t tn_hypes_op_names(const char *const **names);
+size_t tn_hypes_loss_names(const char *const **names);
+size_t tn_hypes_optimizer_names(const char *const **names);
+size_t tn_hypes_scheme_names(const char *const **names);
 
 #endif
