@@ -26,7 +26,7 @@ static bool reserve(tn_text *text, size_t more)
         return false;
     }
     size_t needed = text->length + more + 1;
-    if (needed <= text->capacity)
+    if (text->data && needed <= text->capacity)
         return true;
     size_t capacity = text->capacity ? text->capacity : 64;
     while (capacity < needed)
