@@ -15,8 +15,6 @@
 extern "C" {
 #endif
 
-#define TENET_VERSION "0.1.0"
-
 /* Told while a session works, from the calling thread: `fraction` in [0, 1] never falls; `activity` says what is being done. */
 typedef void tn_session_progress_fn(void *context, double fraction, const char *activity);
 

@@ -5,6 +5,8 @@
 #ifndef TENET_STATUS_H
 #define TENET_STATUS_H
 
+#define TENET_VERSION "0.1.0"
+
 typedef enum tn_status {
     TN_OK = 0,
     TN_ERROR_USAGE = 1,       /* a wrong option or argument */
