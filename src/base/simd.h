@@ -14,10 +14,13 @@
 #endif
 #endif
 
-#if defined(__x86_64__) && defined(__linux__) && !defined(TN_SANITIZED)
-#define TN_SIMD_CLONES __attribute__((target_clones("arch=skylake-avx512", "arch=haswell", "default")))
-#else
+/* By levels of features and not by names of processors: "arch=haswell" is chosen on that very model alone, and every other one would run the baseline. */
+#if !defined(__x86_64__) || !defined(__linux__) || defined(TN_SANITIZED)
 #define TN_SIMD_CLONES
+#elif defined(__clang__)
+#define TN_SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define TN_SIMD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #endif
 
 typedef enum tn_isa { TN_ISA_SCALAR = 0, TN_ISA_AVX2 = 1, TN_ISA_AVX512 = 2 } tn_isa;
