@@ -34,6 +34,7 @@ void tn_trainer_destroy(tn_trainer *trainer);
 uint64_t tn_trainer_parameters(const tn_trainer *trainer);      /* trainable values */
 uint64_t tn_trainer_steps_total(const tn_trainer *trainer);     /* steps that hypes.solver asks for (epochs or steps) */
 uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);
+double tn_trainer_work(const tn_trainer *trainer);               /* multiply-adds of one sample's forward pass */
 size_t tn_trainer_output_size(const tn_trainer *trainer);       /* values that the network puts out for a sample */
 double tn_trainer_expected_loss(const tn_trainer *trainer);     /* of a network that knows nothing: ln C; NAN where none is implied */
 size_t tn_trainer_tensor_count(const tn_trainer *trainer);      /* a tap sees indices below this */
