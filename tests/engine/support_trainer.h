@@ -1,0 +1,31 @@
+/* support_trainer.h: a trainer on data made up for a test, through the same files and hypes that users write. */
+#ifndef TN_TESTS_SUPPORT_TRAINER_H
+#define TN_TESTS_SUPPORT_TRAINER_H
+
+#include "data/dataset.h"
+#include "engine/trainer.h"
+
+typedef struct support_problem {
+    size_t samples;
+    size_t rank, dims[3]; /* of a sample: 1 (a row) or 3 (an image) */
+    size_t classes;       /* 0: targets */
+    size_t targets;
+} support_problem;
+
+typedef struct support_trainer {
+    char folder[64];
+    tn_hypes *hypes;
+    tn_data data;
+    tn_pool *pool;
+    tn_trainer *trainer;
+} support_trainer;
+
+/* Writes the problem's data (inputs normal around a point of their class, targets linear in the inputs) to a folder of its own, and creates a trainer for it. `rest` is what stands
+ * in the hypes after "data": "\"net\": [...], \"loss\": ..., \"solver\": {...}". The status is that of tn_trainer_create; everything before it has to work. */
+tn_status support_trainer_open(support_trainer *support, const support_problem *problem, size_t threads, const char *rest, tn_error *error);
+
+/* The data and hypes alone, without the trainer. */
+void support_trainer_prepare(support_trainer *support, const support_problem *problem, size_t threads, const char *rest);
+void support_trainer_close(support_trainer *support);
+
+#endif

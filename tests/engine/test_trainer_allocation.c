@@ -1,0 +1,85 @@
+/* test_trainer_allocation.c: a step allocates nothing, and creation gives everything back whichever of its allocations fails.
+ * What oneDNN allocates inside is not seen here (it is C++, linked elsewhere). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/support_trainer.h"
+#include "support/allocator.h"
+
+static const support_problem images = {.samples = 20, .rank = 3, .dims = {8, 8, 2}, .classes = 3};
+
+static const char rest[] = "\"net\": [{\"op\": \"conv2d\", \"filters\": 4, \"kernel\": 3}, {\"op\": \"batch_norm\"}, {\"op\": \"relu\", "
+                           "\"name\": \"a\"}, {\"op\": \"max_pool2d\"}, {\"op\": \"flatten\"},"
+                           "{\"op\": \"dense\", \"units\": 8}, {\"op\": \"gelu\"}, {\"op\": \"dropout\"}, {\"op\": \"dense\", \"units\": "
+                           "3, \"init\": \"orthogonal\"}],"
+                           "\"loss\": \"softmax_cross_entropy\", \"solver\": {\"opt\": \"adam\", \"batch_size\": 8, \"clip_norm\": 1}";
+
+static void look(void *context, const tn_tensor_name *name, size_t index, const float *values)
+{
+    (void)name;
+    (void)index;
+    (void)values;
+    ++*(size_t *)context;
+}
+
+static void a_step_allocates_nothing(void **state)
+{
+    (void)state;
+    support_trainer s;
+    tn_error error;
+    if (support_trainer_open(&s, &images, 2, rest, &error))
+        fail_msg("%s (%s)", error.message, error.pointer);
+    size_t seen = 0;
+    float outputs[20 * 3], losses[20];
+    tn_step_result result;
+    tn_allocator_fail_at(0);
+    /* Beyond the end of an epoch, with a smaller last batch, observed and not. */
+    for (int i = 0; i < 8; i++)
+        tn_trainer_step(s.trainer, i % 2 == 0, i % 3 == 0 ? look : NULL, &seen, &result);
+    tn_trainer_predict(s.trainer, s.data.train, NULL, 20, outputs, losses);
+    assert_int_equal(tn_allocator_count(), 0);
+    assert_true(seen > 0);
+    support_trainer_close(&s);
+}
+
+static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
+{
+    (void)state;
+    support_trainer s;
+    support_trainer_prepare(&s, &images, 1, rest);
+    uint64_t alive = tn_allocator_alive(), n = 1;
+    tn_status status = TN_ERROR_MEMORY;
+    for (; n < 1000 && status; n++) {
+        tn_error error = {0};
+        tn_trainer *trainer;
+        tn_allocator_fail_at(n);
+        status = tn_trainer_create(s.hypes, &s.data, s.pool, &trainer, &error);
+        if (status) {
+            assert_int_equal(status, TN_ERROR_MEMORY);
+            assert_null(trainer);
+            assert_true(strlen(error.message) > 0);
+        }
+        tn_trainer_destroy(trainer);
+        tn_allocator_fail_at(0);
+        assert_int_equal(tn_allocator_alive(), alive);
+    }
+    assert_int_equal(status, TN_OK);
+    assert_true(n > 25);
+    support_trainer_close(&s);
+}
+
+int main(void)
+{
+    tn_allocator_install();
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_step_allocates_nothing),
+        cmocka_unit_test(every_failed_allocation_is_told_and_leaks_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

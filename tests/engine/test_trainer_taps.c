@@ -1,0 +1,228 @@
+/* test_trainer_taps.c: what a tap is shown: every tensor of a step, once, in the order it is made, with the values that belong to its name. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/support_trainer.h"
+
+enum { SEEN_MAX = 64, VALUES_MAX = 4096 };
+
+typedef struct record {
+    tn_tensor_name name;
+    size_t index;
+    float values[VALUES_MAX];
+} record;
+
+typedef struct seen {
+    size_t count;
+    record records[SEEN_MAX];
+} seen;
+
+static void note(void *context, const tn_tensor_name *name, size_t index, const float *values)
+{
+    seen *s = context;
+    assert_true(s->count < SEEN_MAX && name->count <= VALUES_MAX);
+    record *r = &s->records[s->count++];
+    r->name = *name;
+    r->index = index;
+    memcpy(r->values, values, name->count * sizeof *values);
+}
+
+static const record *find(const seen *s, const char *node, const char *parameter, tn_role role)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const tn_tensor_name *name = &s->records[i].name;
+        if (strcmp(name->node, node) == 0 && name->role == role &&
+            (parameter ? name->parameter && strcmp(name->parameter, parameter) == 0 : !name->parameter))
+            return &s->records[i];
+    }
+    fail_msg("%s %s %d was not shown", node, parameter ? parameter : "", (int)role);
+    return NULL;
+}
+
+static const support_problem rows = {.samples = 20, .rank = 1, .dims = {6}, .classes = 3};
+static const support_problem images = {.samples = 10, .rank = 3, .dims = {4, 4, 2}, .classes = 3};
+
+static seen *new_seen(void)
+{
+    seen *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    return s;
+}
+
+static void open_or_fail(support_trainer *s, const support_problem *problem, const char *rest)
+{
+    tn_error error;
+    if (support_trainer_open(s, problem, 1, rest, &error))
+        fail_msg("%s (%s)", error.message, error.pointer);
+}
+
+#define MLP                                                                                                                                \
+    "\"net\": [{\"op\": \"dense\", \"units\": 5}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 3}], \"loss\": "                      \
+    "\"softmax_cross_entropy\", "                                                                                                          \
+    "\"solver\": {\"learning_rate\": 0.25, \"batch_size\": 12}"
+
+static void every_tensor_is_shown_once_in_order(void **state)
+{
+    (void)state;
+    support_trainer t;
+    tn_step_result result;
+    seen *s = new_seen();
+    open_or_fail(&t, &rows, MLP);
+    tn_trainer_step(t.trainer, false, note, s, &result);
+    static const struct {
+        const char *node, *parameter;
+        tn_role role;
+        size_t count, units;
+    } expected[] = {
+        {"input", NULL, TN_ROLE_INPUT, 72, 6},
+        {"dense_0", NULL, TN_ROLE_ACTIVATION, 60, 5},
+        {"relu_1", NULL, TN_ROLE_ACTIVATION, 60, 5},
+        {"dense_2", NULL, TN_ROLE_ACTIVATION, 36, 3},
+        {"dense_2", NULL, TN_ROLE_ACTIVATION_GRADIENT, 36, 3},
+        {"dense_2", "weight", TN_ROLE_GRADIENT, 15, 3},
+        {"dense_2", "bias", TN_ROLE_GRADIENT, 3, 3},
+        {"relu_1", NULL, TN_ROLE_ACTIVATION_GRADIENT, 60, 5},
+        {"dense_0", NULL, TN_ROLE_ACTIVATION_GRADIENT, 60, 5},
+        {"dense_0", "weight", TN_ROLE_GRADIENT, 30, 5},
+        {"dense_0", "bias", TN_ROLE_GRADIENT, 5, 5},
+        {"dense_0", "weight", TN_ROLE_UPDATE, 30, 5},
+        {"dense_0", "weight", TN_ROLE_WEIGHT, 30, 5},
+        {"dense_0", "bias", TN_ROLE_UPDATE, 5, 5},
+        {"dense_0", "bias", TN_ROLE_WEIGHT, 5, 5},
+        {"dense_2", "weight", TN_ROLE_UPDATE, 15, 3},
+        {"dense_2", "weight", TN_ROLE_WEIGHT, 15, 3},
+        {"dense_2", "bias", TN_ROLE_UPDATE, 3, 3},
+        {"dense_2", "bias", TN_ROLE_WEIGHT, 3, 3},
+    };
+    assert_int_equal(s->count, sizeof expected / sizeof *expected);
+    assert_int_equal(s->count, tn_trainer_tensor_count(t.trainer));
+    bool used[SEEN_MAX] = {false};
+    for (size_t i = 0; i < s->count; i++) {
+        const record *r = &s->records[i];
+        assert_string_equal(r->name.node, expected[i].node);
+        assert_int_equal(r->name.role, expected[i].role);
+        assert_int_equal(r->name.count, expected[i].count);
+        assert_int_equal(r->name.units, expected[i].units);
+        assert_true((r->name.parameter == NULL) == (expected[i].parameter == NULL));
+        if (expected[i].parameter)
+            assert_string_equal(r->name.parameter, expected[i].parameter);
+        assert_true(r->index < tn_trainer_tensor_count(t.trainer) && !used[r->index]);
+        used[r->index] = true;
+        assert_string_equal(tn_trainer_tensor(t.trainer, r->index)->node, r->name.node);
+    }
+    /* The last batch of the epoch is smaller, and so are its activations. */
+    s->count = 0;
+    tn_trainer_step(t.trainer, false, note, s, &result);
+    assert_int_equal(find(s, "relu_1", NULL, TN_ROLE_ACTIVATION)->name.count, 8 * 5);
+    assert_int_equal(find(s, "dense_0", "weight", TN_ROLE_GRADIENT)->name.count, 30);
+    free(s);
+    support_trainer_close(&t);
+}
+
+/* Everything shown fits together by the formulas of the net, which overwrites in place. */
+static void values_belong_to_their_names(void **state)
+{
+    (void)state;
+    support_trainer t;
+    tn_step_result result;
+    seen *s = new_seen(), *before = new_seen();
+    open_or_fail(&t, &rows, MLP);
+    tn_trainer_step(t.trainer, false, note, before, &result);
+    tn_trainer_step(t.trainer, false, note, s, &result);
+    enum { B = 8, IN = 6, MID = 5, OUT = 3 };
+    const float *x = find(s, "input", NULL, TN_ROLE_INPUT)->values, *w = find(before, "dense_0", "weight", TN_ROLE_WEIGHT)->values;
+    const float *b = find(before, "dense_0", "bias", TN_ROLE_WEIGHT)->values, *a = find(s, "dense_0", NULL, TN_ROLE_ACTIVATION)->values;
+    const float *r = find(s, "relu_1", NULL, TN_ROLE_ACTIVATION)->values,
+                *dy = find(s, "dense_2", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values;
+    const float *dr = find(s, "relu_1", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values,
+                *da = find(s, "dense_0", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values;
+    const float *w2 = find(before, "dense_2", "weight", TN_ROLE_WEIGHT)->values,
+                *dw2 = find(s, "dense_2", "weight", TN_ROLE_GRADIENT)->values;
+    bool negative = false;
+    for (size_t i = 0; i < B * MID; i++) {
+        double sum = (double)b[i % MID], back = 0;
+        for (size_t k = 0; k < IN; k++)
+            sum += (double)x[i / MID * IN + k] * (double)w[k * MID + i % MID];
+        for (size_t k = 0; k < OUT; k++)
+            back += (double)dy[i / MID * OUT + k] * (double)w2[i % MID * OUT + k];
+        assert_true(fabs(sum - (double)a[i]) < 1e-5);
+        assert_true(r[i] == (a[i] > 0 ? a[i] : 0));
+        assert_true(fabs(back - (double)dr[i]) < 1e-6);
+        assert_true(da[i] == (a[i] > 0 ? dr[i] : 0));
+        negative = negative || a[i] < 0;
+    }
+    assert_true(negative);
+    for (size_t i = 0; i < MID * OUT; i++) {
+        double sum = 0;
+        for (size_t n = 0; n < B; n++)
+            sum += (double)r[n * MID + i / OUT] * (double)dy[n * OUT + i % OUT];
+        assert_true(fabs(sum - (double)dw2[i]) < 1e-6);
+    }
+    const float *update = find(s, "dense_2", "weight", TN_ROLE_UPDATE)->values,
+                *after = find(s, "dense_2", "weight", TN_ROLE_WEIGHT)->values;
+    for (size_t i = 0; i < MID * OUT; i++) {
+        assert_true(update[i] == after[i] - w2[i]);
+        assert_true(fabsf(update[i] + 0.25f * dw2[i]) < 1e-6f);
+    }
+    free(s);
+    free(before);
+    support_trainer_close(&t);
+}
+
+/* Where a tensor is read twice its gradient is the sum; flatten is shown like any node; frozen weights are shown, without gradient. */
+static void branches_and_frozen_nodes(void **state)
+{
+    (void)state;
+    support_trainer t;
+    tn_step_result result;
+    seen *s = new_seen();
+    open_or_fail(&t, &images,
+                 "\"net\": [{\"op\": \"conv2d\", \"filters\": 2, \"kernel\": 1, \"trainable\": false, \"name\": \"cold\"}, {\"op\": "
+                 "\"conv2d\", \"filters\": 2, \"kernel\": 1, \"name\": \"warm\"},"
+                 "{\"op\": \"relu\"}, {\"op\": \"add\", \"from\": [\"warm\", \"relu_2\"]}, {\"op\": \"flatten\"}, {\"op\": "
+                 "\"dense\", \"units\": 3}], "
+                 "\"loss\": \"softmax_cross_entropy\", \"solver\": {\"batch_size\": 10}");
+    tn_trainer_step(t.trainer, true, note, s, &result);
+    const float *warm = find(s, "warm", NULL, TN_ROLE_ACTIVATION)->values, *sum = find(s, "add_3", NULL, TN_ROLE_ACTIVATION)->values;
+    const float *d_warm = find(s, "warm", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values,
+                *d_sum = find(s, "add_3", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values;
+    const float *flat = find(s, "flatten_4", NULL, TN_ROLE_ACTIVATION)->values,
+                *d_flat = find(s, "flatten_4", NULL, TN_ROLE_ACTIVATION_GRADIENT)->values;
+    for (size_t i = 0; i < 10 * 32; i++) {
+        double factor = warm[i] > 0 ? 2 : 1;
+        assert_true(fabs((double)sum[i] - factor * (double)warm[i]) < 1e-6);
+        assert_true(flat[i] == sum[i] && d_flat[i] == d_sum[i]);
+        assert_true(fabs((double)d_warm[i] - factor * (double)d_sum[i]) < 1e-6);
+    }
+    assert_int_equal(find(s, "flatten_4", NULL, TN_ROLE_ACTIVATION)->name.units, 32);
+    assert_int_equal(find(s, "warm", NULL, TN_ROLE_ACTIVATION)->name.units, 2);
+    find(s, "cold", "weight", TN_ROLE_WEIGHT);
+    double norm = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        const tn_tensor_name *name = &s->records[i].name;
+        bool cold = strcmp(name->node, "cold") == 0;
+        assert_false(cold && (name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_UPDATE || name->role == TN_ROLE_ACTIVATION_GRADIENT));
+        for (size_t k = 0; k < name->count && name->role == TN_ROLE_GRADIENT; k++)
+            norm += (double)s->records[i].values[k] * (double)s->records[i].values[k];
+    }
+    assert_true(fabs(result.gradient_norm - sqrt(norm)) < 1e-6);
+    free(s);
+    support_trainer_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_tensor_is_shown_once_in_order),
+        cmocka_unit_test(values_belong_to_their_names),
+        cmocka_unit_test(branches_and_frozen_nodes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
