@@ -14,9 +14,8 @@
 tn_hypes *tn_hypes_create(const char *name, const char *directory)
 {
     tn_hypes *hypes = calloc(1, sizeof *hypes);
-    if (!hypes) {
+    if (!hypes)
         return NULL;
-    }
     hypes->name = tn_string_copy(name);
     hypes->directory = tn_string_copy(directory);
     if (!hypes->name || !hypes->directory) {
@@ -41,20 +40,17 @@ void tn_hypes_destroy(tn_hypes *hypes)
 tn_status tn_hypes_finish(tn_hypes *hypes, bool plans, tn_error *error)
 {
     tn_status status = tn_hypes_check(hypes, error);
-    if (status == TN_OK) {
+    if (status == TN_OK)
         status = tn_hypes_fill(hypes, error);
-    }
-    if (status == TN_OK) {
+    if (status == TN_OK)
         status = tn_hypes_check_sense(hypes, error);
-    }
     return status == TN_OK && plans ? tn_hypes_check_plans(hypes, error) : status;
 }
 
 static tn_status fail_json(const tn_hypes *hypes, const json_error_t *mistake, size_t length, tn_error *error)
 {
-    if (json_error_code(mistake) == json_error_out_of_memory) {
+    if (json_error_code(mistake) == json_error_out_of_memory)
         return tn_fail_memory(error, length);
-    }
     const char *hint = strstr(mistake->text, "'NaN") || strstr(mistake->text, "'Infinity") || strstr(mistake->text, "'-Infinity")
                            ? "; JSON has no NaN and no Infinity"
                        : json_error_code(mistake) == json_error_duplicate_key ? "; each key may stand once in an object"
@@ -80,9 +76,8 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
     }
     json_error_t mistake;
     hypes->written = json_loadb(text, length, JSON_REJECT_DUPLICATES, &mistake);
-    if (!hypes->written) {
+    if (!hypes->written)
         return fail_json(hypes, &mistake, length, error);
-    }
     int line;
     tn_position_result result = tn_position_build(text, length, &hypes->position, &line);
     if (result == TN_POSITION_TOO_DEEP) {
@@ -96,9 +91,8 @@ tn_status tn_hypes_parse(const char *text, size_t length, const char *name, cons
 {
     *hypes = NULL;
     tn_hypes *made = tn_hypes_create(name, directory ? directory : "");
-    if (!made) {
+    if (!made)
         return tn_fail_memory(error, sizeof *made);
-    }
     tn_status status = parse_into(made, text, length, error);
     if (status != TN_OK) {
         tn_hypes_destroy(made);
@@ -112,21 +106,18 @@ tn_status tn_hypes_parse(const char *text, size_t length, const char *name, cons
 static tn_status read_file(const char *path, char **text, size_t *length, tn_error *error)
 {
     FILE *file = fopen(path, "rb");
-    if (!file) {
+    if (!file)
         return tn_fail(error, TN_ERROR_IO, "cannot open \"%s\": %s", path, strerror(errno));
-    }
     tn_text all;
     tn_text_init(&all);
     char chunk[16384];
     size_t got;
     errno = 0;
-    while (all.length <= TN_HYPES_BYTES_MAX && !all.failed && (got = fread(chunk, 1, sizeof chunk, file)) > 0) {
+    while (all.length <= TN_HYPES_BYTES_MAX && !all.failed && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
         tn_text_add_bytes(&all, chunk, got);
-    }
     tn_status status = TN_OK;
-    if (ferror(file)) {
+    if (ferror(file))
         status = tn_fail(error, TN_ERROR_IO, "cannot read \"%s\": %s", path, strerror(errno));
-    }
     fclose(file);
     *length = all.length;
     *text = status == TN_OK ? tn_text_take(&all) : NULL;
@@ -140,9 +131,8 @@ tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error)
     char *text;
     size_t length;
     tn_status status = read_file(path, &text, &length, error);
-    if (status != TN_OK) {
+    if (status != TN_OK)
         return status;
-    }
     char *directory = tn_string_copy(path);
     if (directory) {
         char *slash = strrchr(directory, '/');
@@ -175,9 +165,8 @@ const json_t *tn_tree_value(const json_t *tree, const char *path)
     char buffer[TN_PATH_BYTES_MAX];
     const char *parts[TN_PATH_PARTS_MAX];
     size_t count, index;
-    if (!tn_path_split(path, buffer, parts, &count)) {
+    if (!tn_path_split(path, buffer, parts, &count))
         return NULL;
-    }
     for (size_t i = 0; i < count; i++) {
         if (json_is_array(tree)) {
             tree = tn_parse_index(parts[i], &index) ? json_array_get(tree, index) : NULL;
@@ -250,9 +239,8 @@ const char *tn_hypes_name(const tn_hypes *hypes)
 char *tn_hypes_resolve(const tn_hypes *hypes, const char *path)
 {
     size_t directory = strlen(hypes->directory);
-    if (path[0] == '/' || directory == 0) {
+    if (path[0] == '/' || directory == 0)
         return tn_string_copy(path);
-    }
     tn_text text;
     tn_text_init(&text);
     tn_text_addf(&text, "%s%s%s", hypes->directory, hypes->directory[directory - 1] == '/' ? "" : "/", path);

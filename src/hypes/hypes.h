@@ -64,9 +64,9 @@ const json_t *tn_hypes_node(const tn_hypes *hypes, size_t index);
 /* An error that points into this hypes: fills code, message, the hypes' file name, the line of the value at `path`, and its pointer. */
 tn_status tn_hypes_fail(const tn_hypes *hypes, const char *path, tn_error *error, const char *format, ...) TN_PRINTF(4, 5);
 
-const char *tn_hypes_name(const tn_hypes *hypes);      /* the file's name as given */
+const char *tn_hypes_name(const tn_hypes *hypes);                /* the file's name as given */
 char *tn_hypes_resolve(const tn_hypes *hypes, const char *path); /* relative to the file's folder; malloc'd, NULL where memory is out */
-char *tn_hypes_print(const tn_hypes *hypes);           /* the complete tree as JSON, indented, malloc'd; NULL where memory is out */
+char *tn_hypes_print(const tn_hypes *hypes); /* the complete tree as JSON, indented, malloc'd; NULL where memory is out */
 
 /* The documentation of every key, from the table: for the terminal, or as Markdown. malloc'd; NULL where memory is out. */
 char *tn_hypes_help(bool markdown);

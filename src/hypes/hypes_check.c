@@ -18,23 +18,20 @@ tn_scope_id tn_object_selected(tn_scope_id scope, const json_t *object)
 
 bool tn_json_too_deep(const json_t *value, int depth)
 {
-    if (depth > TN_JSON_DEPTH_MAX) {
+    if (depth > TN_JSON_DEPTH_MAX)
         return true;
-    }
     if (json_is_object(value)) {
         const char *key;
         json_t *child;
         json_object_foreach((json_t *)value, key, child)
         {
-            if (tn_json_too_deep(child, depth + 1)) {
+            if (tn_json_too_deep(child, depth + 1))
                 return true;
-            }
         }
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
-        if (tn_json_too_deep(json_array_get(value, i), depth + 1)) {
+        if (tn_json_too_deep(json_array_get(value, i), depth + 1))
             return true;
-        }
     }
     return false;
 }
@@ -55,9 +52,8 @@ static tn_status fail_value(const tn_hypes *hypes, const tn_key *key, const json
     tn_value_found(value, found, sizeof found);
     tn_names names = {0};
     const tn_key *named = key->types & TN_OBJECT ? bare_key(key) : key;
-    if (named && (named->types & TN_NAME)) {
+    if (named && (named->types & TN_NAME))
         tn_schema_names(named->names, &names);
-    }
     const char *word = json_string_value(value);
     const char *nearest = word ? tn_nearest_name(word, names.names, names.count) : NULL;
     tn_text expected;
@@ -100,13 +96,11 @@ static bool in_bounds(const tn_key *key, double value)
 static bool is_good_string(const tn_key *key, const json_t *value)
 {
     const char *text = json_string_value(value);
-    if (!text || !text[0]) {
+    if (!text || !text[0])
         return false;
-    }
     for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if ((*at < ' ' && *at != '\t') || *at == 127) {
+        if ((*at < ' ' && *at != '\t') || *at == 127)
             return false;
-        }
     }
     bool counts = !(key->types & (TN_NUMBER | TN_INTEGER | TN_STRINGS | TN_NAME));
     return !counts || in_bounds(key, (double)json_string_length(value));
@@ -116,15 +110,12 @@ static bool is_good_string(const tn_key *key, const json_t *value)
 static bool accept_scalar(const tn_key *key, json_t *value, json_t **normal, bool *memory)
 {
     json_int_t whole;
-    if ((key->types & TN_NULL) && json_is_null(value)) {
+    if ((key->types & TN_NULL) && json_is_null(value))
         return true;
-    }
-    if ((key->types & TN_BOOLEAN) && json_is_boolean(value)) {
+    if ((key->types & TN_BOOLEAN) && json_is_boolean(value))
         return true;
-    }
-    if ((key->types & TN_NUMBER) && json_is_number(value)) {
+    if ((key->types & TN_NUMBER) && json_is_number(value))
         return in_bounds(key, json_number_value(value));
-    }
     if ((key->types & TN_INTEGER) && !(key->types & TN_LIMITS) && is_whole(value, &whole)) {
         if (json_is_real(value)) {
             *normal = json_integer(whole);
@@ -135,9 +126,8 @@ static bool accept_scalar(const tn_key *key, json_t *value, json_t **normal, boo
     if ((key->types & TN_NAME) && json_is_string(value)) {
         tn_names names;
         tn_schema_names(key->names, &names);
-        if (tn_names_contain(&names, json_string_value(value))) {
+        if (tn_names_contain(&names, json_string_value(value)))
             return true;
-        }
     }
     return (key->types & TN_STRING) && is_good_string(key, value);
 }
@@ -147,17 +137,15 @@ static bool accept_pair(const tn_key *key, const json_t *value, json_t **normal,
 {
     json_int_t sides[2];
     if (json_is_array(value) && json_array_size(value) == 2) {
-        if (!is_whole(json_array_get(value, 0), &sides[0]) || !is_whole(json_array_get(value, 1), &sides[1])) {
+        if (!is_whole(json_array_get(value, 0), &sides[0]) || !is_whole(json_array_get(value, 1), &sides[1]))
             return false;
-        }
     } else if (is_whole(value, &sides[0])) {
         sides[1] = sides[0];
     } else {
         return false;
     }
-    if (!in_bounds(key, (double)sides[0]) || !in_bounds(key, (double)sides[1])) {
+    if (!in_bounds(key, (double)sides[0]) || !in_bounds(key, (double)sides[1]))
         return false;
-    }
     *normal = json_pack("[I, I]", sides[0], sides[1]);
     *memory = !*normal;
     return true;
@@ -167,12 +155,10 @@ static bool accept_limits(const tn_key *key, const json_t *value)
 {
     const json_t *low = json_array_get(value, 0), *high = json_array_get(value, 1);
     json_int_t whole;
-    if (json_array_size(value) != 2 || !json_is_number(low) || !json_is_number(high)) {
+    if (json_array_size(value) != 2 || !json_is_number(low) || !json_is_number(high))
         return false;
-    }
-    if ((key->types & TN_INTEGER) && (!is_whole(low, &whole) || !is_whole(high, &whole))) {
+    if ((key->types & TN_INTEGER) && (!is_whole(low, &whole) || !is_whole(high, &whole)))
         return false;
-    }
     return in_bounds(key, json_number_value(low)) && in_bounds(key, json_number_value(high));
 }
 
@@ -204,9 +190,8 @@ static tn_status check_elements(const tn_hypes *hypes, const tn_key *key, json_t
                                  : numbers        ? "a whole number of at least 0"
                                                   : "a name");
         }
-        if (is_number && json_is_real(element) && json_array_set_new(list, i, json_integer(whole)) != 0) {
+        if (is_number && json_is_real(element) && json_array_set_new(list, i, json_integer(whole)) != 0)
             return tn_fail_memory(error, sizeof whole);
-        }
         for (size_t j = 0; j < i; j++) {
             if (json_equal(json_array_get(list, j), json_array_get(list, i))) {
                 return tn_place_fail(hypes, &here, error, "%s is %s, which element %zu is already; each may stand once",
@@ -233,9 +218,8 @@ static tn_status check_list_of_objects(const tn_hypes *hypes, const tn_key *key,
                                  tn_value_found(element, found, sizeof found));
         }
         tn_status status = check_object(hypes, tn_schema_find_scope(key->names), element, &here, error);
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     return TN_OK;
 }
@@ -254,9 +238,8 @@ static tn_status check_ranges(const tn_hypes *hypes, const tn_key *key, json_t *
                                  tn_place_path(&here, text, sizeof text), tn_value_found(range, found, sizeof found));
         }
         tn_status status = check_object(hypes, tn_schema_find_scope(key->names), range, &here, error);
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
         const json_t *limits = json_object_iter_value(json_object_iter(range));
         if (!json_object_get(range, "choice") &&
             !(json_number_value(json_array_get(limits, 0)) < json_number_value(json_array_get(limits, 1)))) {
@@ -290,24 +273,19 @@ static tn_status check_value(const tn_hypes *hypes, const tn_key *key, json_t *v
         return memory ? tn_fail_memory(error, 64) : good ? TN_OK : fail_value(hypes, key, value, place, error);
     }
     if (json_is_array(value)) {
-        if (types & TN_LIST) {
+        if (types & TN_LIST)
             return check_list_of_objects(hypes, key, value, place, error);
-        }
-        if ((types & TN_LIMITS) && accept_limits(key, value)) {
+        if ((types & TN_LIMITS) && accept_limits(key, value))
             return TN_OK;
-        }
-        if (types & (TN_INTEGERS | TN_STRINGS | TN_COLUMNS | TN_VALUES)) {
+        if (types & (TN_INTEGERS | TN_STRINGS | TN_COLUMNS | TN_VALUES))
             return check_elements(hypes, key, value, place, error);
-        }
         return fail_value(hypes, key, value, place, error);
     }
     if (json_is_object(value)) {
-        if (types & TN_OBJECT) {
+        if (types & TN_OBJECT)
             return check_object(hypes, tn_schema_find_scope(key->names), value, place, error);
-        }
-        if (types & TN_RANGES) {
+        if (types & TN_RANGES)
             return check_ranges(hypes, key, value, place, error);
-        }
         return types & TN_PATCH ? TN_OK : fail_value(hypes, key, value, place, error);
     }
     if ((types & TN_OBJECT) && !(json_is_null(value) && (types & TN_NULL))) {
@@ -321,9 +299,8 @@ static tn_status check_value(const tn_hypes *hypes, const tn_key *key, json_t *v
         json_decref(inner);
         return *normal ? TN_OK : tn_fail_memory(error, 64);
     }
-    if (accept_scalar(key, value, normal, &memory)) {
+    if (accept_scalar(key, value, normal, &memory))
         return memory ? tn_fail_memory(error, 64) : TN_OK;
-    }
     json_decref(*normal);
     *normal = NULL;
     return fail_value(hypes, key, value, place, error);
@@ -341,14 +318,12 @@ static tn_status fail_key(const tn_hypes *hypes, tn_scope_id scope, tn_scope_id 
     tn_names names;
     tn_schema_key_names(scope, selected, &names);
     const char *nearest = tn_nearest_name(word, names.names, names.count);
-    if (nearest) {
+    if (nearest)
         return tn_place_fail(hypes, place, error, "unknown key %s; did you mean \"%s\"?", quote ? quote : "", nearest);
-    }
     tn_text known;
     tn_text_init(&known);
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < names.count; i++)
         tn_text_addf(&known, "%s\"%s\"", i == 0 ? "" : ", ", names.names[i]);
-    }
     tn_status status = known.failed ? tn_fail_memory(error, 256)
                                     : tn_place_fail(hypes, place, error, "unknown key %s; the keys here are %s", quote ? quote : "",
                                                     known.data ? known.data : "none");
@@ -374,25 +349,21 @@ static tn_status check_object(const tn_hypes *hypes, tn_scope_id scope, json_t *
         if (selector && !selection && scope == TN_SCOPE_node) {
             break; /* without "op" nobody knows the keys: hypes_fill.c tells that it is missing */
         }
-        if (!tn_schema_key(scope, selected, name)) {
+        if (!tn_schema_key(scope, selected, name))
             return fail_key(hypes, scope, selected, name, &here, error);
-        }
     }
     const tn_key *key;
     for (size_t i = 0; (key = tn_schema_ordered(scope, selected, i)); i++) {
         value = json_object_get(object, key->name);
-        if (!value) {
+        if (!value)
             continue;
-        }
         tn_place here = {place, key->name, 0};
         json_t *normal;
         tn_status status = check_value(hypes, key, value, &here, &normal, error);
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
-        if (normal && json_object_set_new(object, key->name, normal) != 0) {
+        if (normal && json_object_set_new(object, key->name, normal) != 0)
             return tn_fail_memory(error, 64);
-        }
     }
     return TN_OK;
 }

@@ -11,12 +11,10 @@ static void show_string(const char *string, char *text, size_t size)
     size_t length = strlen(string);
     bool cut = length > size - 4;
     length = cut ? size - 4 : length;
-    while (cut && length > 0 && ((unsigned char)string[length] & 0xC0) == 0x80) {
+    while (cut && length > 0 && ((unsigned char)string[length] & 0xC0) == 0x80)
         length--;
-    }
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++)
         text[i] = (unsigned char)string[i] < ' ' || string[i] == 127 ? '?' : string[i];
-    }
     strcpy(text + length, cut ? "..." : "");
 }
 
@@ -26,7 +24,10 @@ const char *tn_value_found(const json_t *value, char *text, size_t size)
     switch (json_typeof(value)) {
     case JSON_STRING:
         show_string(json_string_value(value), shown, sizeof shown);
-        snprintf(text, size, "the string \"%s\"", shown);
+        if (shown[0])
+            snprintf(text, size, "the string \"%s\"", shown);
+        else
+            snprintf(text, size, "an empty string");
         break;
     case JSON_INTEGER:
         snprintf(text, size, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
@@ -70,9 +71,8 @@ typedef struct place_parts {
 static void collect_parts(const tn_place *place, place_parts *parts)
 {
     size_t depth = 0;
-    for (const tn_place *at = place; at; at = at->parent) {
+    for (const tn_place *at = place; at; at = at->parent)
         depth++;
-    }
     parts->count = depth < TN_PATH_PARTS_MAX ? depth : TN_PATH_PARTS_MAX;
     for (const tn_place *at = place; at; at = at->parent) {
         depth--;
@@ -99,9 +99,8 @@ const char *tn_place_path(const tn_place *place, char *text, size_t size)
     place_parts parts;
     collect_parts(place, &parts);
     join_parts(parts.parts, parts.count, text, size);
-    if (parts.count == 0) {
+    if (parts.count == 0)
         snprintf(text, size, "the file");
-    }
     return text;
 }
 
@@ -154,8 +153,7 @@ tn_status tn_hypes_fail(const tn_hypes *hypes, const char *path, tn_error *error
     va_end(arguments);
     const char *parts[TN_PATH_PARTS_MAX];
     size_t count = 0;
-    if (!tn_path_split(path, buffer, parts, &count)) {
+    if (!tn_path_split(path, buffer, parts, &count))
         count = 0;
-    }
     return fail_at(hypes, parts, count, error, message);
 }

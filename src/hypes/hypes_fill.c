@@ -7,7 +7,7 @@
 /* What defaults may depend on beside the object itself. */
 typedef struct filler {
     const tn_hypes *hypes;
-    json_t *inherited[3][2]; /* [tn_op_weights][init or bias_init] that a node of this kind takes what is absent from; NULL: nothing */
+    json_t *inherited[2]; /* the file's complete init and bias_init, which nodes take what is absent from; NULL until they are made */
     tn_error *error;
     tn_status failed; /* why a function returned NULL */
 } filler;
@@ -62,12 +62,10 @@ static json_t *fill_default(filler *f, const tn_key *key, tn_scope_id selected, 
         tn_text_deinit(&expected);
         return NULL;
     }
-    if (strcmp(fallback, TN_BY_SCHEME) == 0) {
+    if (strcmp(fallback, TN_BY_SCHEME) == 0)
         return scheme_argument(f, key->name, given, inherited, absent);
-    }
-    if (strcmp(key->name, "scheme") == 0 && inherited) {
+    if (strcmp(key->name, "scheme") == 0 && inherited)
         return json_incref(json_object_get(inherited, "scheme"));
-    }
     if (strcmp(fallback, TN_BY_OPTIMIZER) == 0) {
         const char *optimizer = json_string_value(json_object_get(given, "opt"));
         return from_text(f, tn_schema_optimizer_default(optimizer ? optimizer : "sgd", key->name));
@@ -77,7 +75,8 @@ static json_t *fill_default(filler *f, const tn_key *key, tn_scope_id selected, 
         return size ? json_incref(size) : from_text(f, tn_schema_key(selected, TN_SCOPE_COUNT, "size")->fallback);
     }
     if (strcmp(fallback, TN_BY_OP) == 0) {
-        *absent = !tn_schema_scope(selected)->weights;
+        tn_op_weights weights = tn_schema_scope(selected)->weights;
+        *absent = weights == TN_NO_WEIGHTS || (weights == TN_GAINS && key->types & TN_OBJECT);
         return *absent ? NULL : from_text(f, key->types & TN_BOOLEAN ? "true" : "{}");
     }
     *absent = fallback[0] == '\0';
@@ -87,16 +86,14 @@ static json_t *fill_default(filler *f, const tn_key *key, tn_scope_id selected, 
 static json_t *fill_list(filler *f, tn_scope_id scope, const json_t *given, const tn_place *place)
 {
     json_t *list = json_array();
-    if (!list) {
+    if (!list)
         return memory_failure(f);
-    }
     for (size_t i = 0; i < json_array_size(given); i++) {
         tn_place here = {place, NULL, i};
         json_t *element = fill_object(f, scope, json_array_get(given, i), NULL, &here);
         if (!element || json_array_append_new(list, element) != 0) {
-            if (element) {
+            if (element)
                 memory_failure(f);
-            }
             json_decref(list);
             return NULL;
         }
@@ -105,14 +102,13 @@ static json_t *fill_list(filler *f, tn_scope_id scope, const json_t *given, cons
 }
 
 /* A value with its own defaults filled in; takes the reference. */
-static json_t *fill_value(filler *f, const tn_key *key, tn_scope_id selected, json_t *value, const tn_place *place)
+static json_t *fill_value(filler *f, const tn_key *key, json_t *value, const tn_place *place)
 {
     json_t *filled = value;
     if ((key->types & TN_OBJECT) && json_is_object(value)) {
         const json_t *inherited = NULL;
-        if (key->scope == TN_SCOPE_node) {
-            inherited = f->inherited[tn_schema_scope(selected)->weights][strcmp(key->name, "bias_init") == 0];
-        }
+        if (key->scope == TN_SCOPE_node)
+            inherited = f->inherited[strcmp(key->name, "bias_init") == 0];
         filled = fill_object(f, tn_schema_find_scope(key->names), value, inherited, place);
         json_decref(value);
     } else if ((key->types & TN_LIST) && json_is_array(value)) {
@@ -126,9 +122,8 @@ static json_t *fill_value(filler *f, const tn_key *key, tn_scope_id selected, js
 static json_t *fill_object(filler *f, tn_scope_id scope, const json_t *given, const json_t *inherited, const tn_place *place)
 {
     json_t *object = json_object();
-    if (!object) {
+    if (!object)
         return memory_failure(f);
-    }
     tn_scope_id selected = tn_object_selected(scope, given);
     const tn_key *key;
     for (size_t i = 0; (key = tn_schema_ordered(scope, selected, i)); i++) {
@@ -141,15 +136,13 @@ static json_t *fill_object(filler *f, tn_scope_id scope, const json_t *given, co
         }
         if (!value) {
             value = fill_default(f, key, selected, given, inherited, place, &absent);
-            if (absent) {
+            if (absent)
                 continue;
-            }
         }
-        value = value ? fill_value(f, key, selected, value, &here) : NULL;
+        value = value ? fill_value(f, key, value, &here) : NULL;
         if (!value || json_object_set_new(object, key->name, value) != 0) {
-            if (value) {
+            if (value)
                 memory_failure(f);
-            }
             json_decref(object);
             return NULL;
         }
@@ -161,21 +154,14 @@ tn_status tn_hypes_fill(tn_hypes *hypes, tn_error *error)
 {
     filler f = {.hypes = hypes, .error = error};
     tn_place init_place = {NULL, "init", 0}, bias_place = {NULL, "bias_init", 0};
-    json_t *init = fill_object(&f, TN_SCOPE_init, json_object_get(hypes->written, "init"), NULL, &init_place);
-    json_t *bias_init = init ? fill_object(&f, TN_SCOPE_bias_init, json_object_get(hypes->written, "bias_init"), NULL, &bias_place) : NULL;
-    f.inherited[TN_WEIGHTS][0] = init;
-    f.inherited[TN_WEIGHTS][1] = bias_init;
-    f.inherited[TN_GAINS][0] = json_pack("{s:s}", "scheme", "ones");
-    f.inherited[TN_GAINS][1] = json_pack("{s:s}", "scheme", "zeros");
-    if (bias_init && (!f.inherited[TN_GAINS][0] || !f.inherited[TN_GAINS][1])) {
-        memory_failure(&f);
-    } else if (bias_init) {
+    f.inherited[0] = fill_object(&f, TN_SCOPE_init, json_object_get(hypes->written, "init"), NULL, &init_place);
+    if (f.inherited[0])
+        f.inherited[1] = fill_object(&f, TN_SCOPE_bias_init, json_object_get(hypes->written, "bias_init"), NULL, &bias_place);
+    if (f.inherited[1]) {
         json_decref(hypes->complete);
         hypes->complete = fill_object(&f, TN_SCOPE_root, hypes->written, NULL, NULL);
     }
-    for (int i = 0; i < 2; i++) {
-        json_decref(f.inherited[TN_WEIGHTS][i]);
-        json_decref(f.inherited[TN_GAINS][i]);
-    }
+    json_decref(f.inherited[0]);
+    json_decref(f.inherited[1]);
     return hypes->complete ? TN_OK : f.failed;
 }

@@ -22,7 +22,7 @@ struct tn_hypes {
 /* Where in the tree a check is: a chain on the stack, from the value up to a child of the root. The root itself is NULL. */
 typedef struct tn_place {
     const struct tn_place *parent;
-    const char *key;               /* NULL: list element `index` */
+    const char *key; /* NULL: list element `index` */
     size_t index;
 } tn_place;
 

@@ -56,24 +56,21 @@ static tn_status fail_edit(const patcher *p, const edit *e, const char *format, 
 bool tn_path_split(const char *path, char *buffer, const char *parts[TN_PATH_PARTS_MAX], size_t *count)
 {
     size_t length = strlen(path);
-    if (length == 0 || length >= TN_PATH_BYTES_MAX) {
+    if (length == 0 || length >= TN_PATH_BYTES_MAX)
         return false;
-    }
     memcpy(buffer, path, length + 1);
     *count = 0;
     for (char *part = buffer; part;) {
-        if (*count == TN_PATH_PARTS_MAX || !part[0]) {
+        if (*count == TN_PATH_PARTS_MAX || !part[0])
             return false;
-        }
         parts[(*count)++] = part;
         size_t index;
         bool in_search = *count == 2 && strcmp(parts[0], "search") == 0;
         bool in_level =
             *count == 4 && strcmp(parts[0], "levels") == 0 && tn_parse_index(parts[1], &index) && strcmp(parts[2], "patch") == 0;
         char *dot = in_search || in_level ? NULL : strchr(part, '.');
-        if (dot) {
+        if (dot)
             *dot++ = '\0';
-        }
         if (!dot || dot[0]) {
             part = dot;
         } else {
@@ -93,23 +90,19 @@ static tn_status read_edit(const patcher *p, edit *e, const char *path, json_t *
         e->count = 0;
         return fail_edit(p, e, "is no path; write keys and list indices joined by dots, such as solver.learning_rate or net.3.units");
     }
-    if (tn_json_too_deep(value, 0)) {
+    if (tn_json_too_deep(value, 0))
         return fail_edit(p, e, "the value nests deeper than %d levels", TN_JSON_DEPTH_MAX);
-    }
     const char *key;
     json_t *argument;
     json_object_foreach(value, key, argument)
     {
-        if (key[0] != '$') {
+        if (key[0] != '$')
             continue;
-        }
-        if (json_object_size(value) != 1 || (strcmp(key, "$insert") != 0 && strcmp(key, "$remove") != 0)) {
+        if (json_object_size(value) != 1 || (strcmp(key, "$insert") != 0 && strcmp(key, "$remove") != 0))
             return fail_edit(p, e, "\"%.60s\" is not understood; use {\"$insert\": VALUE} or {\"$remove\": true}, alone", key);
-        }
         e->kind = key[1] == 'i' ? EDIT_INSERT : EDIT_REMOVE;
-        if (e->kind == EDIT_REMOVE && !json_is_true(argument)) {
+        if (e->kind == EDIT_REMOVE && !json_is_true(argument))
             return fail_edit(p, e, "{\"$remove\": true} takes away; another value than true means nothing");
-        }
         e->value = argument;
     }
     return TN_OK;
@@ -118,13 +111,11 @@ static tn_status read_edit(const patcher *p, edit *e, const char *path, json_t *
 /* a's path leads to something that holds what b's path leads to. */
 static bool is_above(const edit *a, const edit *b)
 {
-    if (a->count >= b->count) {
+    if (a->count >= b->count)
         return false;
-    }
     for (size_t i = 0; i < a->count; i++) {
-        if (strcmp(a->parts[i], b->parts[i]) != 0) {
+        if (strcmp(a->parts[i], b->parts[i]) != 0)
             return false;
-        }
     }
     return true;
 }
@@ -134,16 +125,13 @@ static tn_status check_conflicts(const patcher *p)
     for (size_t i = 0; i < p->count; i++) {
         for (size_t j = 0; j < p->count; j++) {
             const edit *a = &p->edits[i], *b = &p->edits[j];
-            if (!is_above(a, b)) {
+            if (!is_above(a, b))
                 continue;
-            }
             size_t index;
-            if (a->kind == EDIT_REMOVE) {
+            if (a->kind == EDIT_REMOVE)
                 return fail_edit(p, b, "the same patch removes \"%.200s\"", a->path);
-            }
-            if (a->kind == EDIT_SET && b->kind != EDIT_SET && tn_parse_index(b->parts[b->count - 1], &index)) {
+            if (a->kind == EDIT_SET && b->kind != EDIT_SET && tn_parse_index(b->parts[b->count - 1], &index))
                 return fail_edit(p, b, "the same patch replaces \"%.200s\"; change the list in one way only", a->path);
-            }
         }
     }
     return TN_OK;
@@ -158,12 +146,10 @@ static bool is_op(const edit *e)
 static int compare_shallow(const void *left, const void *right)
 {
     const edit *a = left, *b = right;
-    if (a->count != b->count) {
+    if (a->count != b->count)
         return a->count < b->count ? -1 : 1;
-    }
-    if (is_op(a) != is_op(b)) {
+    if (is_op(a) != is_op(b))
         return is_op(a) ? -1 : 1;
-    }
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
@@ -171,24 +157,21 @@ static int compare_shallow(const void *left, const void *right)
 static int compare_deep(const void *left, const void *right)
 {
     const edit *a = left, *b = right;
-    if (a->count != b->count) {
+    if (a->count != b->count)
         return a->count > b->count ? -1 : 1;
-    }
     size_t i = 0, j = 0;
     tn_parse_index(a->parts[a->count - 1], &i);
     tn_parse_index(b->parts[b->count - 1], &j);
-    if (i != j) {
+    if (i != j)
         return i > j ? -1 : 1;
-    }
     return a->order < b->order ? -1 : a->order > b->order;
 }
 
 static json_t *child_of(const json_t *container, const char *part)
 {
     size_t index;
-    if (json_is_array(container)) {
+    if (json_is_array(container))
         return tn_parse_index(part, &index) ? json_array_get(container, index) : NULL;
-    }
     return json_object_get(container, part);
 }
 
@@ -200,9 +183,8 @@ static bool is_container(const json_t *value)
 static bool put(json_t *container, const char *part, json_t *owned)
 {
     size_t index;
-    if (json_is_array(container) && tn_parse_index(part, &index)) {
+    if (json_is_array(container) && tn_parse_index(part, &index))
         return json_array_set_new(container, index, owned) == 0;
-    }
     return json_object_set_new(container, part, owned) == 0;
 }
 
@@ -238,21 +220,18 @@ static tn_status open_container(const patcher *p, const edit *e, json_t **contai
         used += (size_t)snprintf(path + used, sizeof path - used, "%s%s", i ? "." : "", e->parts[i]);
         json_t *child = child_of(at, e->parts[i]);
         complete = child_of(complete, e->parts[i]);
-        if (!child && json_is_array(at)) {
+        if (!child && json_is_array(at))
             return fail_edit(p, e, "there is no \"%.200s\"; the list has %zu elements", path, json_array_size(at));
-        }
         if (child && !json_is_null(child) && !is_container(child)) {
             char found[128];
             return fail_edit(p, e, "\"%.200s\" is %s, which has no parts", path, tn_value_found(child, found, sizeof found));
         }
-        if (!open_position(position, e->parts[i])) {
+        if (!open_position(position, e->parts[i]))
             return tn_fail_memory(p->error, 64);
-        }
         if (!is_container(child)) {
             child = json_is_array(complete) ? json_deep_copy(complete) : json_object();
-            if (!child || !put(at, e->parts[i], child)) {
+            if (!child || !put(at, e->parts[i], child))
                 return tn_fail_memory(p->error, 64);
-            }
         }
         at = child;
     }
@@ -263,10 +242,9 @@ static tn_status open_container(const patcher *p, const edit *e, json_t **contai
 static bool mark_patched(json_t *position, const char *part)
 {
     size_t index;
-    if (json_is_array(position)) {
+    if (json_is_array(position))
         return !tn_parse_index(part, &index) || index + 1 >= json_array_size(position) ||
                json_array_set_new(position, index + 1, json_null()) == 0;
-    }
     return !json_is_object(position) || json_object_set_new(position, part, json_null()) == 0;
 }
 
@@ -275,14 +253,12 @@ static void drop_keys_of_old_op(json_t *node, const json_t *op)
 {
     tn_scope_id old = tn_object_selected(TN_SCOPE_node, node);
     tn_scope_id new = json_is_string(op) ? tn_schema_selected(TN_SCOPE_node, json_string_value(op)) : TN_SCOPE_COUNT;
-    if (old == TN_SCOPE_COUNT || new == TN_SCOPE_COUNT) {
+    if (old == TN_SCOPE_COUNT || new == TN_SCOPE_COUNT)
         return;
-    }
     const tn_key *key;
     for (size_t i = 0; (key = tn_schema_row(i)); i++) {
-        if (key->scope == old && !tn_schema_key(new, TN_SCOPE_COUNT, key->name)) {
+        if (key->scope == old && !tn_schema_key(new, TN_SCOPE_COUNT, key->name))
             json_object_del(node, key->name);
-        }
     }
 }
 
@@ -298,39 +274,32 @@ static tn_status apply_in_place(const patcher *p, edit *e)
 {
     json_t *container, *position;
     tn_status status = open_container(p, e, &container, &position);
-    if (status != TN_OK) {
+    if (status != TN_OK)
         return status;
-    }
     const char *part = e->parts[e->count - 1];
     size_t index = 0;
     e->moves = json_is_array(container) && e->kind != EDIT_SET;
     if (json_is_array(container)) {
         bool insert = e->kind == EDIT_INSERT;
-        if (!tn_parse_index(part, &index) || index >= json_array_size(container) + insert) {
+        if (!tn_parse_index(part, &index) || index >= json_array_size(container) + insert)
             return fail_index(p, e, container, insert);
-        }
-        if (e->moves) {
+        if (e->moves)
             return TN_OK;
-        }
     }
-    if (e->kind == EDIT_INSERT) {
+    if (e->kind == EDIT_INSERT)
         return fail_edit(p, e, "{\"$insert\": VALUE} is for lists; give the value alone to set a key");
-    }
     if (e->kind == EDIT_REMOVE) {
-        if (!json_object_get(container, part) && !tn_tree_value(p->base->complete, e->path)) {
+        if (!json_object_get(container, part) && !tn_tree_value(p->base->complete, e->path))
             return fail_edit(p, e, "there is nothing to remove");
-        }
         json_object_del(container, part);
         json_object_del(position, part);
         return TN_OK;
     }
-    if (is_op(e)) {
+    if (is_op(e))
         drop_keys_of_old_op(container, e->value);
-    }
     json_t *copy = json_deep_copy(e->value);
-    if (!copy || !put(container, part, copy) || !mark_patched(position, part)) {
+    if (!copy || !put(container, part, copy) || !mark_patched(position, part))
         return tn_fail_memory(p->error, 64);
-    }
     return TN_OK;
 }
 
@@ -339,16 +308,14 @@ static tn_status apply_to_list(const patcher *p, const edit *e)
     json_t *list, *position;
     size_t index = 0;
     tn_status status = open_container(p, e, &list, &position);
-    if (status != TN_OK) {
+    if (status != TN_OK)
         return status;
-    }
     tn_parse_index(e->parts[e->count - 1], &index);
     bool positioned = json_is_array(position) && index + 1 <= json_array_size(position);
     if (e->kind == EDIT_REMOVE) {
         json_array_remove(list, index);
-        if (positioned) {
+        if (positioned)
             json_array_remove(position, index + 1);
-        }
         return TN_OK;
     }
     json_t *copy = json_deep_copy(e->value);
@@ -365,23 +332,19 @@ static tn_status apply_edits(patcher *p)
     for (size_t i = 0; i < p->count; i++) {
         /* A value that this patch has just put above may be a shorthand still. */
         bool below_new = false;
-        for (size_t j = 0; j < i && !below_new; j++) {
+        for (size_t j = 0; j < i && !below_new; j++)
             below_new = is_above(&p->edits[j], &p->edits[i]);
-        }
         tn_status status = below_new ? tn_hypes_check(p->hypes, p->error) : TN_OK;
-        if (status == TN_OK) {
+        if (status == TN_OK)
             status = apply_in_place(p, &p->edits[i]);
-        }
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     qsort(p->edits, p->count, sizeof *p->edits, compare_deep);
     for (size_t i = 0; i < p->count; i++) {
         tn_status status = p->edits[i].moves ? apply_to_list(p, &p->edits[i]) : TN_OK;
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     return TN_OK;
 }
@@ -395,9 +358,8 @@ static tn_status read_and_apply(patcher *p, const json_t *patch)
     {
         p->edits[i].order = i;
         tn_status status = read_edit(p, &p->edits[i++], path, value);
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     tn_status status = check_conflicts(p);
     return status == TN_OK ? apply_edits(p) : status;
@@ -432,9 +394,8 @@ static tn_status patch_with(const tn_hypes *base, const json_t *patch, bool plan
         json_object_del(hypes->written, "levels");
         json_object_del(hypes->written, "search");
     }
-    if (status == TN_OK) {
+    if (status == TN_OK)
         status = tn_hypes_finish(hypes, plans, error);
-    }
     tn_memory_destroy(p.edits);
     if (status != TN_OK) {
         tn_hypes_destroy(hypes);

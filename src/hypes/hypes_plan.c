@@ -11,12 +11,10 @@ static tn_status try_at(const tn_hypes *hypes, const json_t *patch, const tn_pla
     tn_error inner = {0};
     tn_status status = tn_hypes_try_patch(hypes, patch, &patched, &inner);
     tn_hypes_destroy(patched);
-    if (status == TN_OK) {
+    if (status == TN_OK)
         return TN_OK;
-    }
-    if (status == TN_ERROR_MEMORY) {
+    if (status == TN_ERROR_MEMORY)
         return tn_fail_memory(error, 64);
-    }
     return tn_place_fail(hypes, place, error, "%s does not fit: %.700s", what, inner.message);
 }
 
@@ -31,9 +29,8 @@ static tn_status check_levels(const tn_hypes *hypes, tn_error *error)
         char what[300];
         snprintf(what, sizeof what, "level %zu, \"%.200s\",", i, json_string_value(json_object_get(level, "name")));
         tn_status status = try_at(hypes, json_object_get(level, "patch"), &place, what, error);
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     return TN_OK;
 }
@@ -66,9 +63,8 @@ static tn_status check_search(const tn_hypes *hypes, tn_error *error)
         for (size_t i = 0; i < json_array_size(values); i++) {
             tn_place place = {&kind_place, NULL, i};
             tn_status status = try_value(hypes, path, json_array_get(values, i), &place, error);
-            if (status != TN_OK) {
+            if (status != TN_OK)
                 return status;
-            }
         }
     }
     return TN_OK;

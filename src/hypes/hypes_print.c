@@ -15,9 +15,8 @@ static void print_real(tn_text *text, double value)
     char number[40];
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(number, sizeof number - 2, "%.*g", digits, value);
-        if (strtod(number, NULL) == value) {
+        if (strtod(number, NULL) == value)
             break;
-        }
     }
     /* A program around us may have set a locale whose decimal point is a comma. */
     size_t plain = strspn(number, "+-0123456789");
@@ -74,9 +73,8 @@ static void print_children(tn_text *text, const json_t *value, int indent)
         first = false;
         print_value(text, json_array_get(value, i), inner);
     }
-    if (indent >= 0 && !first) {
+    if (indent >= 0 && !first)
         tn_text_addf(text, "\n%*s", indent, "");
-    }
     tn_text_add(text, object ? "}" : "]");
 }
 
@@ -84,9 +82,8 @@ static void print_children(tn_text *text, const json_t *value, int indent)
 static size_t column_of(const tn_text *text)
 {
     size_t start = text->length;
-    while (start > 0 && text->data[start - 1] != '\n') {
+    while (start > 0 && text->data[start - 1] != '\n')
         start--;
-    }
     return text->length - start;
 }
 

@@ -22,18 +22,16 @@ static tn_status check_source(const tn_hypes *hypes, const node_names *all, size
     for (size_t i = 0; i <= all->count; i++) {
         /* pointers[0] is "input", pointers[i + 1] is node i. */
         if (strcmp(all->pointers[i], word) == 0) {
-            if (i <= node) {
+            if (i <= node)
                 return TN_OK;
-            }
             return tn_place_fail(hypes, place, error, "%s is \"%s\", which is no earlier node; a node takes its input from nodes before it",
                                  tn_place_path(place, path, sizeof path), word);
         }
     }
     const char *nearest = tn_nearest_name(word, all->pointers, node + 1);
     char hint[TN_NODE_NAME_BYTES + 32] = "";
-    if (nearest) {
+    if (nearest)
         snprintf(hint, sizeof hint, "; did you mean \"%s\"?", nearest);
-    }
     return tn_place_fail(hypes, place, error, "%s is \"%s\", but no node has this name%s", tn_place_path(place, path, sizeof path), word,
                          nearest ? hint : "; give the node that is meant a \"name\"");
 }
@@ -54,16 +52,14 @@ static tn_status check_nodes(const tn_hypes *hypes, const json_t *net, const nod
         const json_t *from = json_object_get(node, "from");
         tn_place from_place = {&place, "from", 0};
         tn_status status = TN_OK;
-        if (json_is_string(from)) {
+        if (json_is_string(from))
             status = check_source(hypes, all, i, json_string_value(from), &from_place, error);
-        }
         for (size_t k = 0; k < json_array_size(from) && status == TN_OK; k++) {
             tn_place element = {&from_place, NULL, k};
             status = check_source(hypes, all, i, json_string_value(json_array_get(from, k)), &element, error);
         }
-        if (status != TN_OK) {
+        if (status != TN_OK)
             return status;
-        }
     }
     return TN_OK;
 }
@@ -101,9 +97,8 @@ static tn_status check_split(const tn_hypes *hypes, const char *key, tn_error *e
 {
     const json_t *split = json_object_get(json_object_get(hypes->complete, "data"), key);
     bool fraction = json_object_get(split, "fraction"), format = json_object_get(split, "format");
-    if (!json_is_object(split) || fraction != format) {
+    if (!json_is_object(split) || fraction != format)
         return TN_OK;
-    }
     tn_place data = {NULL, "data", 0}, place = {&data, key, 0};
     return tn_place_fail(hypes, &place, error, "data.%s %s; expected {\"fraction\": 0.1} or a source with a \"format\"", key,
                          fraction ? "has a \"fraction\" and a \"format\"" : "has neither a \"fraction\" nor a \"format\"");
@@ -112,8 +107,7 @@ static tn_status check_split(const tn_hypes *hypes, const char *key, tn_error *e
 tn_status tn_hypes_check_sense(const tn_hypes *hypes, tn_error *error)
 {
     tn_status status = check_net(hypes, error);
-    if (status == TN_OK) {
+    if (status == TN_OK)
         status = check_split(hypes, "valid", error);
-    }
     return status == TN_OK ? check_split(hypes, "test", error) : status;
 }

@@ -14,9 +14,8 @@ static json_t *walk_value(walker *w, int depth);
 
 static void skip_space(walker *w)
 {
-    for (; w->at < w->end && strchr(" \t\r\n", *w->at) && *w->at; w->at++) {
+    for (; w->at < w->end && strchr(" \t\r\n", *w->at) && *w->at; w->at++)
         w->line += *w->at == '\n';
-    }
 }
 
 static bool accept(walker *w, char character)
@@ -33,21 +32,18 @@ static bool accept(walker *w, char character)
 static const char *skip_string(walker *w)
 {
     const char *start = w->at++;
-    while (w->at < w->end && *w->at != '"') {
+    while (w->at < w->end && *w->at != '"')
         w->at += *w->at == '\\' && w->end - w->at > 1 ? 2 : 1;
-    }
-    if (w->at < w->end) {
+    if (w->at < w->end)
         w->at++;
-    }
     return start;
 }
 
 /* Line numbers and lists of them; a failed allocation leaves NULL and the result set. */
 static json_t *made(walker *w, json_t *value)
 {
-    if (!value) {
+    if (!value)
         w->result = TN_POSITION_MEMORY;
-    }
     return value;
 }
 
@@ -117,23 +113,19 @@ static json_t *walk_value(walker *w, int depth)
         return NULL;
     }
     char first = '\0';
-    if (w->at < w->end) {
+    if (w->at < w->end)
         first = *w->at;
-    }
-    if (first == '{') {
+    if (first == '{')
         return walk_object(w, depth);
-    }
-    if (first == '[') {
+    if (first == '[')
         return walk_list(w, depth);
-    }
     json_t *line = made(w, json_integer(w->line));
     if (first == '"') {
         skip_string(w);
         return line;
     }
-    while (w->at < w->end && !strchr(",]} \t\r\n", *w->at)) {
+    while (w->at < w->end && !strchr(",]} \t\r\n", *w->at))
         w->at++;
-    }
     return line;
 }
 
@@ -148,9 +140,8 @@ tn_position_result tn_position_build(const char *text, size_t length, json_t **t
 bool tn_parse_index(const char *part, size_t *index)
 {
     size_t length = strlen(part);
-    if (length == 0 || length > 9 || strspn(part, "0123456789") != length || (part[0] == '0' && length > 1)) {
+    if (length == 0 || length > 9 || strspn(part, "0123456789") != length || (part[0] == '0' && length > 1))
         return false;
-    }
     *index = (size_t)strtoul(part, NULL, 10);
     return true;
 }
@@ -165,9 +156,8 @@ int tn_position_find(const json_t *tree, const char *const *parts, size_t count,
         } else if (json_is_array(tree) && tn_parse_index(parts[used], &index)) {
             child = json_array_get(tree, index + 1);
         }
-        if (!child) {
+        if (!child)
             break;
-        }
         tree = child;
     }
     *known = used;

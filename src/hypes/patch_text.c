@@ -9,22 +9,18 @@ static tn_status read_value(const char *text, const char *assignment, json_t **v
 {
     json_error_t mistake;
     *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &mistake);
-    if (*value) {
+    if (*value)
         return TN_OK;
-    }
-    if (json_error_code(&mistake) == json_error_out_of_memory) {
+    if (json_error_code(&mistake) == json_error_out_of_memory)
         return tn_fail_memory(error, strlen(text));
-    }
     size_t space = strspn(text, " \t\r\n");
-    if (text[space] && strchr("{[\"", text[space])) {
+    if (text[space] && strchr("{[\"", text[space]))
         return tn_fail(error, TN_ERROR_USAGE,
                        "the value in \"%.300s\" is no valid JSON: %s. Quote it for the shell, as in --set 'data.classes=[0, 1]'",
                        assignment, mistake.text);
-    }
     *value = json_string(text);
-    if (*value) {
+    if (*value)
         return TN_OK;
-    }
     /* jansson tells neither of its two reasons. */
     json_t *unchecked = json_string_nocheck(text);
     bool memory = !unchecked;
@@ -35,9 +31,8 @@ static tn_status read_value(const char *text, const char *assignment, json_t **v
 tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error)
 {
     const char *equals = strchr(assignment, '=');
-    if (!equals) {
+    if (!equals)
         return tn_fail(error, TN_ERROR_USAGE, "\"%.300s\" has no '='; write path=value, such as solver.learning_rate=0.01", assignment);
-    }
     size_t length = (size_t)(equals - assignment);
     char path[TN_PATH_BYTES_MAX], buffer[TN_PATH_BYTES_MAX];
     const char *parts[TN_PATH_PARTS_MAX];
@@ -50,14 +45,12 @@ tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error
         return tn_fail(error, TN_ERROR_USAGE,
                        "\"%.300s\" has no path before '='; write keys and list indices joined by dots, such as net.3.units=64", assignment);
     }
-    if (!equals[1]) {
+    if (!equals[1])
         return tn_fail(error, TN_ERROR_USAGE, "\"%.300s\" has no value after '='", assignment);
-    }
     json_t *value;
     tn_status status = read_value(equals + 1, assignment, &value, error);
-    if (status != TN_OK) {
+    if (status != TN_OK)
         return status;
-    }
     /* A path that is no UTF-8 is refused here. */
     json_t *key = json_string(path);
     if (!key) {
@@ -91,14 +84,12 @@ static bool is_clash(const json_t *one, const json_t *other)
     json_t *value, *other_value;
     json_object_foreach((json_t *)one, path, value)
     {
-        if (!moves_elements(path, value)) {
+        if (!moves_elements(path, value))
             continue;
-        }
         json_object_foreach((json_t *)other, other_path, other_value)
         {
-            if (touches_list(path, other_path)) {
+            if (touches_list(path, other_path))
                 return true;
-            }
         }
     }
     return false;
@@ -114,9 +105,8 @@ static bool is_set_after_removal(const json_t *first, const json_t *second)
         size_t length = strlen(path);
         json_object_foreach((json_t *)second, later, later_value)
         {
-            if (json_object_get(value, "$remove") && strncmp(later, path, length) == 0 && later[length] == '.') {
+            if (json_object_get(value, "$remove") && strncmp(later, path, length) == 0 && later[length] == '.')
                 return true;
-            }
         }
     }
     return false;
@@ -131,25 +121,22 @@ static void drop_below(json_t *patch, const char *path)
     void *next;
     json_object_foreach_safe(patch, next, key, value)
     {
-        if (strncmp(key, path, length) == 0 && key[length] == '.') {
+        if (strncmp(key, path, length) == 0 && key[length] == '.')
             json_object_del(patch, key);
-        }
     }
 }
 
 json_t *tn_patch_merge(const json_t *first, const json_t *second)
 {
-    if (is_clash(first, second) || is_clash(second, first) || is_set_after_removal(first, second)) {
+    if (is_clash(first, second) || is_clash(second, first) || is_set_after_removal(first, second))
         return NULL;
-    }
     json_t *merged = first ? json_deep_copy(first) : json_object();
     const char *path;
     json_t *value;
     json_object_foreach((json_t *)second, path, value)
     {
-        if (!merged) {
+        if (!merged)
             break;
-        }
         drop_below(merged, path);
         if (json_object_set_new(merged, path, json_deep_copy(value)) != 0) {
             json_decref(merged);

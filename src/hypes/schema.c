@@ -124,9 +124,8 @@ const tn_scope *tn_schema_scope(tn_scope_id id)
 tn_scope_id tn_schema_find_scope(const char *name)
 {
     for (size_t i = 0; i < TN_COUNT(scopes); i++) {
-        if (strcmp(scopes[i].name, name) == 0) {
+        if (strcmp(scopes[i].name, name) == 0)
             return (tn_scope_id)i;
-        }
     }
     return TN_SCOPE_COUNT;
 }
@@ -137,9 +136,8 @@ tn_scope_id tn_schema_selected(tn_scope_id scope, const char *value)
     size_t length = selector ? strlen(selector) : 0;
     for (size_t i = 0; selector && i < TN_COUNT(scopes); i++) {
         const char *name = scopes[i].name;
-        if (strncmp(name, selector, length) == 0 && name[length] == '_' && strcmp(name + length + 1, value) == 0) {
+        if (strncmp(name, selector, length) == 0 && name[length] == '_' && strcmp(name + length + 1, value) == 0)
             return (tn_scope_id)i;
-        }
     }
     return TN_SCOPE_COUNT;
 }
@@ -152,9 +150,8 @@ const tn_key *tn_schema_row(size_t index)
 const tn_key *tn_schema_key(tn_scope_id scope, tn_scope_id selected, const char *name)
 {
     for (size_t i = 0; i < TN_COUNT(keys); i++) {
-        if ((keys[i].scope == scope || keys[i].scope == selected) && strcmp(keys[i].name, name) == 0) {
+        if ((keys[i].scope == scope || keys[i].scope == selected) && strcmp(keys[i].name, name) == 0)
             return &keys[i];
-        }
     }
     return NULL;
 }
@@ -172,9 +169,8 @@ const tn_key *tn_schema_ordered(tn_scope_id scope, tn_scope_id selected, size_t 
         for (size_t i = 0; i < TN_COUNT(keys); i++) {
             const tn_key *key = &keys[i];
             int own_pass = key->scope == selected ? 1 : is_selector(key) ? 0 : 2;
-            if ((key->scope == scope || key->scope == selected) && own_pass == pass && seen++ == index) {
+            if ((key->scope == scope || key->scope == selected) && own_pass == pass && seen++ == index)
                 return key;
-            }
         }
     }
     return NULL;
@@ -184,9 +180,8 @@ void tn_schema_key_names(tn_scope_id scope, tn_scope_id selected, tn_names *name
 {
     names->count = 0;
     const tn_key *key;
-    while (names->count < TN_NAMES_MAX && (key = tn_schema_ordered(scope, selected, names->count))) {
+    while (names->count < TN_NAMES_MAX && (key = tn_schema_ordered(scope, selected, names->count)))
         names->names[names->count++] = key->name;
-    }
 }
 
 void tn_schema_names(const char *set, tn_names *names)
@@ -202,25 +197,22 @@ void tn_schema_names(const char *set, tn_names *names)
         }
     }
     size_t length = strlen(set);
-    if (length == 0 || length >= sizeof(names->storage)) {
+    if (length == 0 || length >= sizeof(names->storage))
         return;
-    }
     memcpy(names->storage, set, length + 1);
     for (char *word = names->storage; word && names->count < TN_NAMES_MAX;) {
         names->names[names->count++] = word;
         word = strchr(word, '|');
-        if (word) {
+        if (word)
             *word++ = '\0';
-        }
     }
 }
 
 bool tn_names_contain(const tn_names *names, const char *word)
 {
     for (size_t i = 0; i < names->count; i++) {
-        if (strcmp(names->names[i], word) == 0) {
+        if (strcmp(names->names[i], word) == 0)
             return true;
-        }
     }
     return false;
 }
@@ -248,12 +240,11 @@ bool tn_interval_contains(const tn_interval *interval, double value)
 const char *tn_schema_optimizer_default(const char *optimizer, const char *key)
 {
     for (size_t i = 0; i < TN_COUNT(optimizer_names); i++) {
-        if (strcmp(optimizer_names[i], optimizer) == 0) {
+        if (strcmp(optimizer_names[i], optimizer) == 0)
             return strcmp(key, "learning_rate") == 0 ? optimizer_defaults[i].learning_rate
                    : strcmp(key, "epsilon") == 0     ? optimizer_defaults[i].epsilon
                    : strcmp(key, "rho") == 0         ? optimizer_defaults[i].rho
                                                      : NULL;
-        }
     }
     return NULL;
 }
@@ -273,41 +264,35 @@ const char *tn_schema_scheme_argument(const char *scheme, const char **fallback)
 const char *tn_schema_title(const char *set, size_t index)
 {
     for (size_t i = 0; i < TN_COUNT(sets); i++) {
-        if (strcmp(sets[i].set, set) == 0 && index < sets[i].count) {
+        if (strcmp(sets[i].set, set) == 0 && index < sets[i].count)
             return sets[i].titles[index];
-        }
     }
     return NULL;
 }
 
 /* " above 0", " of at least 0", " from 1 to 10", " in [0, 1)", or nothing. */
-static void describe_interval(const char *bounds, const char *unit, tn_text *text)
+static void describe_interval(const char *bounds, tn_text *text)
 {
     tn_interval interval = tn_schema_interval(bounds);
     char low[32], high[32];
     tn_number_format(low, interval.low, 12);
     tn_number_format(high, interval.high, 12);
-    if (isinf(interval.low)) {
+    if (isinf(interval.low))
         return;
-    }
-    if (isinf(interval.high)) {
-        tn_text_addf(text, interval.low_open ? " above %s%s" : " of at least %s%s", low, unit);
-    } else if (interval.low_open || interval.high_open) {
-        tn_text_addf(text, " in %s%s", bounds, unit);
-    } else if (strcmp(low, high) == 0) {
-        tn_text_addf(text, " of %s%s", low, unit);
-    } else {
-        tn_text_addf(text, " from %s to %s%s", low, high, unit);
-    }
+    if (isinf(interval.high))
+        tn_text_addf(text, interval.low_open ? " above %s" : " of at least %s", low);
+    else if (interval.low_open || interval.high_open)
+        tn_text_addf(text, " in %s", bounds);
+    else
+        tn_text_addf(text, " from %s to %s", low, high);
 }
 
 static void describe_names(const tn_key *key, tn_text *text)
 {
     tn_names names;
     tn_schema_names(key->names, &names);
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < names.count; i++)
         tn_text_addf(text, "%s\"%s\"", i == 0 ? "" : i + 1 == names.count ? " or " : ", ", names.names[i]);
-    }
 }
 
 void tn_schema_describe(const tn_key *key, tn_text *text)
@@ -352,14 +337,18 @@ void tn_schema_describe(const tn_key *key, tn_text *text)
     };
     /* clang-format on */
     for (size_t i = 0; i < TN_COUNT(phrases); i++) {
-        if (!(types & phrases[i].type) || (phrases[i].type == TN_INTEGER && (types & TN_LIMITS))) {
+        if (!(types & phrases[i].type) || (phrases[i].type == TN_INTEGER && (types & TN_LIMITS)))
             continue;
-        }
-        bool whole_limits = phrases[i].type == TN_LIMITS && (types & TN_INTEGER);
-        tn_text_addf(text, "%s%s", separator, whole_limits ? "two whole numbers [low, high]" : phrases[i].words);
-        if (phrases[i].bounded && key->bounds[0]) {
-            describe_interval(key->bounds, "", text);
-        }
+        const char *words = phrases[i].words;
+        if (phrases[i].type == TN_LIMITS && (types & TN_INTEGER))
+            words = "two whole numbers [low, high]";
+        else if (phrases[i].type == TN_STRING && strcmp(key->bounds, "[1, 1]") == 0)
+            words = "one character";
+        tn_text_addf(text, "%s%s", separator, words);
+        if (phrases[i].bounded && key->bounds[0])
+            describe_interval(key->bounds, text);
+        else if (phrases[i].type == types && types == TN_STRING && tn_schema_interval(key->bounds).high > 1)
+            tn_text_addf(text, " of at most %g bytes", tn_schema_interval(key->bounds).high);
         separator = ", or ";
     }
 }

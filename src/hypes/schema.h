@@ -16,15 +16,15 @@ enum {
     TN_NAME = 1 << 4,
     TN_NULL = 1 << 5,
     TN_OBJECT = 1 << 6,
-    TN_LIST = 1 << 7,      /* of objects */
-    TN_PAIR = 1 << 8,      /* [h, w] of whole numbers; one number stands for both */
-    TN_INTEGERS = 1 << 9,  /* a list of different whole numbers, not empty */
-    TN_STRINGS = 1 << 10,  /* a list of strings, not empty */
-    TN_COLUMNS = 1 << 11,  /* a list of strings and whole numbers, not empty */
-    TN_RANGES = 1 << 12,   /* an object of paths, each with an object */
-    TN_LIMITS = 1 << 13,   /* [low, high] */
-    TN_VALUES = 1 << 14,   /* a list of anything, not empty */
-    TN_PATCH = 1 << 15     /* an object of paths, each with anything */
+    TN_LIST = 1 << 7,     /* of objects */
+    TN_PAIR = 1 << 8,     /* [h, w] of whole numbers; one number stands for both */
+    TN_INTEGERS = 1 << 9, /* a list of different whole numbers, not empty */
+    TN_STRINGS = 1 << 10, /* a list of strings, not empty */
+    TN_COLUMNS = 1 << 11, /* a list of strings and whole numbers, not empty */
+    TN_RANGES = 1 << 12,  /* an object of paths, each with an object */
+    TN_LIMITS = 1 << 13,  /* [low, high] */
+    TN_VALUES = 1 << 14,  /* a list of anything, not empty */
+    TN_PATCH = 1 << 15    /* an object of paths, each with anything */
 };
 
 /* Defaults that are no JSON. */
@@ -47,7 +47,7 @@ typedef enum tn_scope_id {
 typedef enum tn_op_weights {
     TN_NO_WEIGHTS, /* nothing: they stay absent */
     TN_WEIGHTS,    /* weights and biases: from the file's init and bias_init */
-    TN_GAINS       /* gains and shifts: ones and zeros, whatever the file's init says */
+    TN_GAINS       /* gains and shifts, which start at 1 and 0: trainable alone is filled in */
 } tn_op_weights;
 
 typedef struct tn_scope {
@@ -82,7 +82,7 @@ typedef struct tn_names {
 } tn_names;
 
 const tn_scope *tn_schema_scope(tn_scope_id id);
-tn_scope_id tn_schema_find_scope(const char *name);             /* TN_SCOPE_COUNT where there is none */
+tn_scope_id tn_schema_find_scope(const char *name);                   /* TN_SCOPE_COUNT where there is none */
 tn_scope_id tn_schema_selected(tn_scope_id scope, const char *value); /* the scope that the selector's value adds, or TN_SCOPE_COUNT */
 
 /* Row `index` of the table; NULL past the last. */
