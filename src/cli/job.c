@@ -1,0 +1,58 @@
+/* job.c: what debug, train and the experiments share: a session with progress and Ctrl-C, and its report on stdout. */
+#include <stdio.h>
+
+#include "cli/command.h"
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+
+static char *report_text(const tn_report *report, const tn_options *options)
+{
+    if (options->given & TN_OPTION_JSON)
+        return tn_report_to_json(report);
+    return tn_report_to_text(report, tn_output_has_colour(options), tn_output_width());
+}
+
+static int run(const tn_command *command, const tn_options *options, tn_job *job, tn_progress *progress, tn_interrupt *interrupt)
+{
+    const tn_settings settings = {
+        .hypes_path = options->operand,
+        .assignments = options->assignments,
+        .assignment_count = options->assignment_count,
+        .threads = options->threads,
+        .has_seed = (options->given & TN_OPTION_SEED) != 0,
+        .seed = options->seed,
+        .store_path = options->store,
+        .budget = options->budget,
+        .progress = tn_progress_tell,
+        .progress_context = progress,
+    };
+    tn_session *session = NULL;
+    tn_report *report = NULL;
+    tn_error error = {.code = TN_OK};
+    tn_progress_tell(progress, 0, "reading hypes and data");
+    tn_status status = tn_session_open(&settings, &session, &error);
+    if (status == TN_OK) {
+        tn_interrupt_guard(interrupt, session);
+        status = job(session, command, &report, &error);
+        tn_interrupt_guard(interrupt, NULL);
+    }
+    tn_progress_clear(progress);
+    int code = status == TN_OK ? tn_report_verdict_code(report) : tn_failure_print(command, &error);
+    if (status == TN_OK)
+        code = tn_output_print(report_text(report, options), code);
+    tn_report_destroy(report);
+    if (tn_session_close(session, &error) != TN_OK && status == TN_OK)
+        code = tn_failure_print(command, &error);
+    return code;
+}
+
+int tn_job_run(const tn_command *command, const tn_options *options, tn_job *job)
+{
+    tn_progress progress;
+    tn_interrupt interrupt;
+    tn_progress_init(&progress, (options->given & TN_OPTION_QUIET) != 0);
+    tn_interrupt_begin(&interrupt);
+    int code = run(command, options, job, &progress, &interrupt);
+    tn_interrupt_end(&interrupt);
+    return code;
+}

@@ -1,0 +1,143 @@
+/* main.c: the program tenet: the table of its commands, their help, and the way to them. It knows include/tenet.h alone, as any other program would. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+enum { COMMANDS_MAX = 64, MESSAGE_SIZE = 256 };
+
+static const tn_command BEFORE[] = {
+    {"debug", "HYPES", "find out why a network does not train: the whole protocol",
+     "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on fresh seeds, and reports the cause "
+     "with its proof.",
+     TN_OPTIONS_OF_A_JOB, tn_command_debug},
+    {"train", "HYPES", "train, with the rules watching", "Trains as the hypes say and reports losses, scores and what the rules saw.",
+     TN_OPTIONS_OF_A_JOB, tn_command_train},
+};
+
+static const tn_command AFTER[] = {
+    {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
+     TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
+    {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,
+     TN_OPTION_MARKDOWN | TN_OPTION_NO_COLOR, tn_command_explain},
+};
+
+enum { BEFORE_COUNT = sizeof BEFORE / sizeof *BEFORE, AFTER_COUNT = sizeof AFTER / sizeof *AFTER };
+
+/* All commands in the order of help; the experiments stand in the middle, in the order of the protocol. */
+typedef struct command_table {
+    tn_command rows[COMMANDS_MAX];
+    const char *protocols[COMMANDS_MAX]; /* of experiments; else NULL */
+    size_t count;
+} command_table;
+
+static void make_table(command_table *table)
+{
+    *table = (command_table){.count = 0};
+    for (size_t i = 0; i < BEFORE_COUNT; i++)
+        table->rows[table->count++] = BEFORE[i];
+    const char *name, *protocol, *title;
+    for (size_t i = 0; table->count + AFTER_COUNT < COMMANDS_MAX && tn_experiment_describe(i, &name, &protocol, &title); i++) {
+        table->protocols[table->count] = protocol;
+        table->rows[table->count++] = (tn_command){name, "HYPES", title, NULL, TN_OPTIONS_OF_A_JOB, tn_command_experiment};
+    }
+    for (size_t i = 0; i < AFTER_COUNT; i++)
+        table->rows[table->count++] = AFTER[i];
+}
+
+static const tn_command *find(const command_table *table, const char *name)
+{
+    for (size_t i = 0; i < table->count; i++)
+        if (strcmp(table->rows[i].name, name) == 0)
+            return &table->rows[i];
+    return NULL;
+}
+
+static int print_help(const command_table *table)
+{
+    printf("tenet finds out why a neural network does not train.\n\nusage: tenet COMMAND [OPTIONS] HYPES\n\n");
+    for (size_t i = 0; i < table->count; i++) {
+        bool is_experiment = table->protocols[i] != NULL, was = i > 0 && table->protocols[i - 1] != NULL;
+        if (is_experiment && !was)
+            printf("\none experiment by itself, with its line of the protocol\n");
+        else if (!is_experiment && was)
+            printf("\n");
+        printf("  %-14s %s%s%s%s\n", table->rows[i].name, table->rows[i].summary, is_experiment ? " (" : "",
+               is_experiment ? table->protocols[i] : "", is_experiment ? ")" : "");
+    }
+    printf("\n'tenet COMMAND --help' shows the options of a command.\n"
+           "exit code: 0 healthy, 1 confirmed findings, 2 usage or bad hypes, 3 could not run, 4 inconclusive or suspicions only\n");
+    return TN_EXIT_HEALTHY;
+}
+
+static int print_command_help(const tn_command *command)
+{
+    printf("usage: tenet %s [OPTIONS] %s\n\n%s\n", command->name, command->operand, command->summary);
+    if (command->details)
+        printf("%s\n", command->details);
+    printf("\n");
+    tn_options_print(stdout, command->options | TN_OPTION_HELP);
+    return TN_EXIT_HEALTHY;
+}
+
+static int unknown_command(const command_table *table, const char *name)
+{
+    const char *names[COMMANDS_MAX];
+    char message[MESSAGE_SIZE];
+    for (size_t i = 0; i < table->count; i++)
+        names[i] = table->rows[i].name;
+    const char *nearest = tn_nearest_name(name, names, table->count);
+    snprintf(message, sizeof message, "there is no command '%.60s'%s%s%s", name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+             nearest ? "'?" : "");
+    return tn_usage_print(NULL, message);
+}
+
+static int dispatch(const command_table *table, const tn_options *options)
+{
+    char message[MESSAGE_SIZE];
+    if (options->given & TN_OPTION_VERSION) {
+        printf("tenet " TENET_VERSION "\n");
+        return TN_EXIT_HEALTHY;
+    }
+    const tn_command *command = options->command ? find(table, options->command) : NULL;
+    if (options->command && strcmp(options->command, "help") == 0)
+        return print_help(table);
+    if (options->command && !command)
+        return unknown_command(table, options->command);
+    if (options->given & TN_OPTION_HELP)
+        return command ? print_command_help(command) : print_help(table);
+    if (!command)
+        return tn_usage_print(NULL, "which command?");
+    bool is_job = (command->options & TN_OPTIONS_OF_A_JOB) == TN_OPTIONS_OF_A_JOB;
+    if (options->attaches)
+        return tn_usage_print(command->name,
+                              is_job ? "attaching to a program ('-- COMMAND') is not in this build; describe the network in a hypes file"
+                                     : "unexpected '--'");
+    const char *refused = tn_options_refused(options, command->options);
+    if (refused) {
+        snprintf(message, sizeof message, "%s does not apply here", refused);
+        return tn_usage_print(command->name, message);
+    }
+    if (is_job && !options->operand)
+        return tn_usage_print(command->name, "which hypes? Give the path of a hypes file");
+    return command->run(command, options);
+}
+
+int main(int argc, char **argv)
+{
+    char message[MESSAGE_SIZE];
+    command_table table;
+    tn_options options;
+    tn_output_begin();
+    /* A reader that goes away is an error of writing, told by the exit code. */
+    signal(SIGPIPE, SIG_IGN);
+    make_table(&table);
+    int code;
+    if (tn_options_parse(argc, argv, &options, message, sizeof message))
+        code = dispatch(&table, &options);
+    else
+        code = tn_usage_print(options.command && find(&table, options.command) ? options.command : NULL, message);
+    tn_options_deinit(&options);
+    return tn_output_end(code);
+}

@@ -1,0 +1,54 @@
+/* options.h: the arguments of every subcommand, by one parser and one table (options.c). */
+#ifndef TN_CLI_OPTIONS_H
+#define TN_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Which options there are; a command accepts a set of them. */
+typedef enum tn_option {
+    TN_OPTION_SET = 1 << 0,
+    TN_OPTION_SEED = 1 << 1,
+    TN_OPTION_THREADS = 1 << 2,
+    TN_OPTION_BUDGET = 1 << 3,
+    TN_OPTION_STORE = 1 << 4,
+    TN_OPTION_JSON = 1 << 5,
+    TN_OPTION_QUIET = 1 << 6,
+    TN_OPTION_NO_COLOR = 1 << 7,
+    TN_OPTION_HELP_ALL = 1 << 8,
+    TN_OPTION_MARKDOWN = 1 << 9,
+    TN_OPTION_HELP = 1 << 10,
+    TN_OPTION_VERSION = 1 << 11
+} tn_option;
+
+/* What a command that trains accepts, beside help. */
+#define TN_OPTIONS_OF_A_JOB                                                                                                                \
+    (TN_OPTION_SET | TN_OPTION_SEED | TN_OPTION_THREADS | TN_OPTION_BUDGET | TN_OPTION_STORE | TN_OPTION_JSON | TN_OPTION_QUIET |          \
+     TN_OPTION_NO_COLOR)
+
+/* Strings are argv's. */
+typedef struct tn_options {
+    uint32_t given;           /* of tn_option */
+    const char *command;      /* the first word; NULL where there is none */
+    const char *operand;      /* the second; NULL where there is none */
+    const char **assignments; /* [assignment_count] of --set, owned */
+    size_t assignment_count;
+    uint64_t seed;
+    size_t threads;
+    const char *budget, *store;
+    bool attaches; /* "--" and a command to attach to */
+} tn_options;
+
+/* false: `message` [size] says what is wrong, for a person. tn_options_deinit in any case. */
+bool tn_options_parse(int argc, char *const *argv, tn_options *options, char *message, size_t size);
+void tn_options_deinit(tn_options *options);
+
+/* The name of the first given option that is not in `accepted`, or NULL. */
+const char *tn_options_refused(const tn_options *options, uint32_t accepted);
+
+/* One line for each option in `accepted`. */
+void tn_options_print(FILE *file, uint32_t accepted);
+
+#endif
