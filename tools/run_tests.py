@@ -144,9 +144,17 @@ def run_stage(stage, names, options, configure=()):
 def run_checkers():
     """Each checker once on the tree, and once on its planted faults."""
     tally = Tally()
-    for command in (["tools/check_layers.py"], ["tools/check_layers.py", "--self-test"], ["tools/check_style.py", "--self-test"], ["tools/run_tests.py", "--self-test"]):
-        name = " ".join(command)
-        result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    python = sys.executable
+    commands = [
+        [python, "tools/check_layers.py"],
+        [python, "tools/check_layers.py", "--self-test"],
+        [python, "tools/check_style.py", "--self-test"],
+        [python, "tools/run_tests.py", "--self-test"],
+        ["tools/docs.sh", "build/release/tenet", "--check"],
+    ]
+    for command in commands:
+        name = " ".join(word for word in command if word != python)
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         (tally.passed if result.returncode == 0 else tally.failed).append(name)
         if result.returncode != 0:
             print(f"--- {name} failed:\n{result.stdout}{result.stderr}---")
