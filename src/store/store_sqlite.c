@@ -194,19 +194,20 @@ static tn_store_item *item_create(tn_item_kind kind, size_t text_count, const ch
     return item;
 }
 
-/* Hands an item over; NULL is an allocation that failed. That is a loss like any other, so the store tells it again when it is closed. */
+/* Under the lock: an allocation that failed. What it would have held is lost, like a write that fails, so the store tells it again when it is closed. */
+static tn_status lose(tn_store *store, size_t bytes, tn_error *error)
+{
+    if (store->failure.code == TN_OK)
+        tn_fail(&store->failure, TN_ERROR_MEMORY, "the store %s lost what a trial recorded: out of memory, %zu bytes were needed.",
+                store->path, bytes);
+    return told_failure(store, error);
+}
+
+/* Hands an item over; NULL is an allocation that failed. */
 static tn_status hand_over(tn_store *store, tn_store_item *item, size_t bytes, tn_error *error)
 {
     pthread_mutex_lock(&store->lock);
-    tn_status status;
-    if (item)
-        status = enqueue(store, item, error);
-    else {
-        if (store->failure.code == TN_OK)
-            tn_fail(&store->failure, TN_ERROR_MEMORY, "the store %s lost what a trial recorded: out of memory, %zu bytes were needed.",
-                    store->path, bytes);
-        status = told_failure(store, error);
-    }
+    tn_status status = item ? enqueue(store, item, error) : lose(store, bytes, error);
     pthread_mutex_unlock(&store->lock);
     return status;
 }
@@ -221,7 +222,7 @@ static tn_status take_id(tn_store *store, int64_t *id, tn_error *error)
         }
         tn_store_item *item = item_create(TN_ITEM_RESERVE, 0, NULL, 0, NULL);
         if (!item)
-            return tn_fail_memory(error, sizeof *item);
+            return lose(store, sizeof *item, error);
         store->reserving = true;
         tn_status status = enqueue(store, item, error);
         if (status == TN_OK)

@@ -1,0 +1,93 @@
+/* native.h: what the files of the native subject share. Private to src/subject/native*.c.
+ *
+ *   native.c        a subject's life: data read once, the net compiled once, facts
+ *   native_knobs.c  knobs -> one patch of the hypes, and which of them arrived
+ *   native_trial.c  one trial: hypes, data, trainer, recorder, the loop
+ *   native_probe.c  samples that are scored
+ *   native_facts.c  what needs no training
+ *
+ * A subject never changes after it is made, so trials may run side by side; each has its own hypes, trainer, pool and recorder. Files already read are shared by all
+ * trials, and by all subjects made from one another. */
+#ifndef TN_SUBJECT_NATIVE_H
+#define TN_SUBJECT_NATIVE_H
+
+#include <stdatomic.h>
+
+#include "data/dataset.h"
+#include "engine/trainer.h"
+#include "subject/subject_kind.h"
+
+/* Counted by the subjects that share it. */
+typedef struct tn_native_sources {
+    atomic_size_t references;
+    tn_source_cache *cache;
+} tn_native_sources;
+
+typedef struct tn_native {
+    tn_subject subject; /* first: a tn_subject * of this kind points here */
+    const tn_hypes *hypes;
+    tn_store *store;
+    tn_cancel *cancel;
+    tn_native_sources *sources;
+    tn_data data;       /* as the hypes describe it; trials that change nothing of it share it */
+    char *data_key;     /* what tn_data_open reads of the hypes */
+    uint64_t identity;  /* hash of the hypes as written */
+    tn_subject_facts facts;
+} tn_native;
+
+/* ---- native.c ---- */
+
+/* FNV-1a, 64 bits, of text that follows what `hash` stands for; start with TN_HASH_START. Stable for ever: keys of trials stand in stores. */
+#define TN_HASH_START UINT64_C(0xcbf29ce484222325)
+uint64_t tn_native_hash(uint64_t hash, const char *text);
+
+/* What tn_data_open reads of the hypes, as text to compare; malloc'd, NULL where memory is out. */
+char *tn_native_data_key(const tn_hypes *hypes);
+
+/* Above what a single output means class 1. */
+double tn_native_threshold(const tn_hypes *hypes);
+
+tn_status tn_native_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
+
+/* ---- native_knobs.c ---- */
+
+typedef struct tn_turned {
+    tn_hypes *hypes;       /* with all knobs applied */
+    char *record;          /* knobs and patch as JSON, for the store */
+    uint32_t acknowledged; /* knobs whose values stand in these hypes */
+} tn_turned;
+
+/* TN_ERROR_HYPES where the knobs do not fit. Deinit in any case. */
+tn_status tn_native_turn(const tn_hypes *base, const tn_knobs *knobs, tn_turned *turned, tn_error *error);
+void tn_turned_deinit(tn_turned *turned);
+
+/* ---- native_probe.c ---- */
+
+/* At most so many samples are scored. */
+enum { TN_PROBE_SAMPLES = 2000 };
+
+/* What a choice of samples is for, so that choices do not follow each other. */
+typedef enum tn_probe_use { TN_PROBE_TRAIN, TN_PROBE_VALID, TN_PROBE_SHOWN, TN_PROBE_STATISTICS } tn_probe_use;
+
+/* A fixed random choice of samples of a set, with their labels. Depends on data.seed only, never on a trial's seed. */
+typedef struct tn_probe {
+    const tn_dataset *set;
+    size_t count, width; /* width of a row of targets */
+    uint32_t *samples;   /* [count], ascending */
+    int32_t *classes;    /* [count] or NULL */
+    float *targets;      /* [count, width], scaled, or NULL */
+} tn_probe;
+
+/* set NULL: an empty probe. */
+tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t most, tn_error *error);
+void tn_probe_deinit(tn_probe *probe);
+
+/* The score and mean loss of the trainer's network on the probe; NAN both for an empty one. outputs [count, output size] and losses [count] are scratch. */
+void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold, float *outputs, float *losses, double *score, double *loss);
+
+/* ---- native_facts.c ---- */
+
+/* Fills native->facts; `trainer` is compiled from the native's hypes and data. */
+tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_error *error);
+
+#endif

@@ -1,0 +1,324 @@
+/* native_facts.c: what is known of a subject before it trains: its data as the network and the loss see them, and what a loss of no skill would be.
+ *
+ * Labels are read whole. Means and extremes of the inputs are those of up to 10,000 training samples, a fixed random choice; values that are not finite
+ * take no part in them. Non-finite inputs are looked for in all training samples, up to 10^8 values, beyond that in the same choice. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "subject/native.h"
+#include "vitals/vitals.h"
+
+enum { STATISTICS_SAMPLES = 10000 };
+#define SEARCHED_VALUES ((size_t)100000000)
+
+/* A chunk of samples that is gathered at once: about so many values, at least one sample. */
+enum { CHUNK_VALUES = 1 << 16 };
+
+/* ---- inputs ---- */
+
+/* Sums of one feature about its first finite value, so that a large offset costs no digits. */
+typedef struct feature {
+    uint64_t count;
+    double shift, sum, squares;
+} feature;
+
+static void add_row(feature *features, const float *row, size_t width)
+{
+    for (size_t f = 0; f < width; f++) {
+        double value = (double)row[f];
+        if (!isfinite(value))
+            continue;
+        feature *of = &features[f];
+        if (of->count++ == 0)
+            of->shift = value;
+        double moved = value - of->shift;
+        of->sum += moved;
+        of->squares += moved * moved;
+    }
+}
+
+static double mean_of(const feature *of)
+{
+    return of->shift + of->sum / (double)of->count;
+}
+
+/* Sum of squared deviations from the mean. */
+static double m2_of(const feature *of)
+{
+    double m2 = of->squares - of->sum * (of->sum / (double)of->count);
+    return m2 > 0 ? m2 : 0;
+}
+
+/* Mean and deviation over all features; smallest and largest deviation of one that is not constant. */
+static void summarise(tn_subject_facts *facts, const feature *features, size_t width)
+{
+    double count = 0, sum = 0, m2 = 0;
+    facts->input_std_min = INFINITY;
+    facts->input_std_max = 0;
+    for (size_t f = 0; f < width; f++) {
+        count += (double)features[f].count;
+        sum += features[f].count ? mean_of(&features[f]) * (double)features[f].count : 0;
+    }
+    double mean = count > 0 ? sum / count : 0;
+    for (size_t f = 0; f < width; f++) {
+        const feature *of = &features[f];
+        double own = of->count ? m2_of(of) : 0, away = of->count ? mean_of(of) - mean : 0;
+        m2 += own + away * away * (double)of->count;
+        if (own == 0) { /* the shift is a value of the feature, so a constant one has squares of exactly 0 */
+            facts->constant_features++;
+            continue;
+        }
+        double deviation = sqrt(own / (double)of->count);
+        facts->input_std_min = fmin(facts->input_std_min, deviation);
+        facts->input_std_max = fmax(facts->input_std_max, deviation);
+    }
+    if (facts->constant_features == width)
+        facts->input_std_min = 0;
+    facts->input_mean = mean;
+    facts->input_std = count > 0 ? sqrt(m2 / count) : 0;
+}
+
+/* Walks through samples [count] of the training set (NULL: its first `count`), chunk by chunk. features NULL: look for non-finite values only. */
+static void walk(tn_native *native, const uint32_t *samples, size_t count, float *chunk, size_t chunk_samples, feature *features)
+{
+    tn_subject_facts *facts = &native->facts;
+    const tn_dataset *set = native->data.train;
+    size_t width = facts->features;
+    uint32_t numbers[CHUNK_VALUES / 64];
+    tn_vitals vitals;
+    tn_vitals_init(&vitals);
+    for (size_t first = 0; first < count; first += chunk_samples) {
+        size_t part = count - first < chunk_samples ? count - first : chunk_samples;
+        for (size_t i = 0; i < part; i++)
+            numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
+        tn_dataset_inputs(set, numbers, part, chunk);
+        if (features)
+            for (size_t i = 0; i < part; i++)
+                add_row(features, chunk + i * width, width);
+        tn_vitals_add(&vitals, chunk, part * width);
+    }
+    if (features) {
+        facts->input_min = (double)vitals.min;
+        facts->input_max = (double)vitals.max;
+    }
+    facts->nonfinite_inputs = vitals.count - tn_vitals_finite(&vitals);
+    if (facts->nonfinite_inputs) {
+        size_t at = (size_t)vitals.first_nonfinite / width;
+        facts->nonfinite_input_row = tn_dataset_row(set, samples ? samples[at] : at);
+    }
+}
+
+static tn_status find_input_facts(tn_native *native, tn_error *error)
+{
+    tn_subject_facts *facts = &native->facts;
+    size_t width = facts->features, total = tn_dataset_samples(native->data.train), values;
+    size_t chunk_samples = width < 64 ? CHUNK_VALUES / 64 : width < CHUNK_VALUES ? CHUNK_VALUES / width : 1;
+    tn_probe probe;
+    tn_status status = tn_probe_init(&probe, native->data.train, (uint64_t)tn_hypes_integer(native->hypes, "data.seed"),
+                                     TN_PROBE_STATISTICS, STATISTICS_SAMPLES, error);
+    if (status != TN_OK)
+        return status;
+    feature *features = tn_memory_create(width, sizeof *features);
+    float *chunk = tn_memory_create(chunk_samples * width, sizeof *chunk);
+    if (!features || !chunk)
+        status = tn_fail_memory(error, width * sizeof *features);
+    else {
+        walk(native, probe.samples, probe.count, chunk, chunk_samples, features);
+        summarise(facts, features, width);
+        if (probe.count < total && tn_size_multiply(total, width, &values) && values <= SEARCHED_VALUES)
+            walk(native, NULL, total, chunk, chunk_samples, NULL);
+    }
+    tn_memory_destroy(features);
+    tn_memory_destroy(chunk);
+    tn_probe_deinit(&probe);
+    return status;
+}
+
+/* ---- labels ---- */
+
+/* One output's target over the training samples. */
+typedef struct target {
+    double mean, variance, absolute; /* absolute: mean deviation from the median */
+    double min, max;
+} target;
+
+static int compare_floats(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+/* Sorts values [count], count > 0. */
+static target target_of(float *values, size_t count)
+{
+    target of = {0};
+    double sum = 0, squares = 0, deviations = 0;
+    qsort(values, count, sizeof *values, compare_floats);
+    double median = count % 2 ? (double)values[count / 2] : ((double)values[count / 2 - 1] + (double)values[count / 2]) / 2;
+    for (size_t i = 0; i < count; i++)
+        sum += (double)values[i];
+    of.mean = sum / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        squares += ((double)values[i] - of.mean) * ((double)values[i] - of.mean);
+        deviations += fabs((double)values[i] - median);
+    }
+    of.variance = squares / (double)count;
+    of.absolute = deviations / (double)count;
+    of.min = (double)values[0];
+    of.max = (double)values[count - 1];
+    return of;
+}
+
+/* The same for an output that has to be 1 for a share of the samples, else 0. */
+static target indicator_of(double share)
+{
+    return (target){.mean = share, .variance = share * (1 - share), .absolute = fmin(share, 1 - share), .max = 1};
+}
+
+static double entropy_term(double share)
+{
+    return share > 0 ? -share * log(share) : 0;
+}
+
+/* The loss of one output whose best constant is put out; NAN for losses where it is not known. */
+static double trivial_of(const char *loss, const target *of)
+{
+    if (strcmp(loss, "mse") == 0)
+        return of->variance;
+    if (strcmp(loss, "mae") == 0)
+        return of->absolute;
+    bool binary = strcmp(loss, "sigmoid_cross_entropy") == 0 || strcmp(loss, "binary_cross_entropy") == 0;
+    if (binary && of->mean >= 0 && of->mean <= 1)
+        return entropy_term(of->mean) + entropy_term(1 - of->mean);
+    return NAN;
+}
+
+/* A sample's loss, to the reduced loss of a batch. */
+static double reduced(const tn_native *native, double loss)
+{
+    return strcmp(tn_hypes_string(native->hypes, "loss.reduction"), "sum") == 0 ? loss * (double)native->facts.batch_size : loss;
+}
+
+/* counts [classes] of the training labels [samples]; values [samples] are the labels as numbers. */
+static void judge_classes(tn_native *native, const size_t *counts, size_t classes, float *values, size_t samples)
+{
+    tn_subject_facts *facts = &native->facts;
+    const char *loss = tn_hypes_string(native->hypes, "loss.name");
+    double entropy = 0, sum = 0, total = (double)samples;
+    size_t most = 0;
+    for (size_t k = 0; k < classes; k++) {
+        double share = (double)counts[k] / total;
+        const target of = indicator_of(share);
+        facts->classes += counts[k] > 0;
+        most = counts[k] > most ? counts[k] : most;
+        entropy += entropy_term(share);
+        sum += trivial_of(loss, &of);
+    }
+    const target numbers = target_of(values, samples);
+    facts->majority = (double)most / total;
+    facts->label_min = numbers.min;
+    facts->label_max = numbers.max;
+    facts->label_mean = numbers.mean;
+    facts->label_std = sqrt(numbers.variance);
+    bool categorical = strcmp(loss, "softmax_cross_entropy") == 0 || strcmp(loss, "categorical_cross_entropy") == 0;
+    if (categorical)
+        facts->trivial_loss = reduced(native, entropy);
+    else if (facts->outputs == 1)
+        facts->trivial_loss = reduced(native, trivial_of(loss, &numbers));
+    else /* one-hot; outputs that no class uses are 0 and cost nothing */
+        facts->trivial_loss = reduced(native, sum / (double)facts->outputs);
+}
+
+static tn_status find_class_facts(tn_native *native, tn_error *error)
+{
+    const tn_dataset *set = native->data.train;
+    size_t samples = tn_dataset_samples(set), classes = tn_dataset_classes(set);
+    int32_t *labels = tn_memory_create(samples, sizeof *labels);
+    size_t *counts = tn_memory_create(classes, sizeof *counts);
+    float *values = tn_memory_create(samples, sizeof *values);
+    tn_status status = TN_OK;
+    if (!labels || !counts || !values)
+        status = tn_fail_memory(error, samples * sizeof *labels);
+    else {
+        tn_dataset_class_labels(set, NULL, samples, labels);
+        for (size_t i = 0; i < samples; i++) {
+            values[i] = (float)labels[i];
+            counts[labels[i]]++;
+        }
+        judge_classes(native, counts, classes, values, samples);
+    }
+    tn_memory_destroy(labels);
+    tn_memory_destroy(counts);
+    tn_memory_destroy(values);
+    return status;
+}
+
+static tn_status find_target_facts(tn_native *native, tn_error *error)
+{
+    tn_subject_facts *facts = &native->facts;
+    const tn_dataset *set = native->data.train;
+    size_t samples = tn_dataset_samples(set), width = tn_dataset_targets(set), values;
+    float *rows = tn_size_multiply(samples, width, &values) ? tn_memory_create(values, sizeof *rows) : NULL;
+    float *column = tn_memory_create(samples, sizeof *column);
+    if (!rows || !column) {
+        tn_memory_destroy(rows);
+        tn_memory_destroy(column);
+        return tn_fail_memory(error, samples * sizeof *rows);
+    }
+    tn_dataset_target_labels(set, NULL, samples, rows);
+    double trivial = 0, mean = 0, squares = 0;
+    facts->label_min = INFINITY;
+    facts->label_max = -INFINITY;
+    for (size_t k = 0; k < width; k++) {
+        for (size_t i = 0; i < samples; i++)
+            column[i] = rows[i * width + k];
+        const target of = target_of(column, samples);
+        trivial += trivial_of(tn_hypes_string(native->hypes, "loss.name"), &of) / (double)width;
+        mean += of.mean / (double)width;
+        squares += (of.variance + of.mean * of.mean) / (double)width;
+        facts->label_min = fmin(facts->label_min, of.min);
+        facts->label_max = fmax(facts->label_max, of.max);
+    }
+    facts->trivial_loss = reduced(native, trivial);
+    facts->label_mean = mean;
+    facts->label_std = sqrt(fmax(squares - mean * mean, 0));
+    tn_memory_destroy(rows);
+    tn_memory_destroy(column);
+    return TN_OK;
+}
+
+tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_error *error)
+{
+    const tn_hypes *hypes = native->hypes;
+    const tn_data *data = &native->data;
+    const json_t *name = tn_hypes_value(hypes, "name");
+    bool classes = tn_dataset_label_kind(data->train) == TN_LABELS_CLASSES;
+    uint64_t batch = (uint64_t)tn_hypes_integer(hypes, "solver.batch_size"), samples = tn_dataset_samples(data->train);
+    size_t probed = data->valid ? tn_dataset_samples(data->valid) : 0;
+    uint32_t knobs = (TN_KNOB_PATCH << 1) - 1;
+    native->facts = (tn_subject_facts){
+        .kind = "native",
+        .name = json_is_string(name) ? json_string_value(name) : tn_hypes_name(hypes),
+        .parameters = tn_trainer_parameters(trainer),
+        .train_samples = samples,
+        .probe_samples = probed < TN_PROBE_SAMPLES ? probed : TN_PROBE_SAMPLES,
+        .probe_is_validation = probed > 0,
+        .task = data->task == TN_TASK_CLASSIFICATION ? TN_SUBJECT_CLASSIFICATION : TN_SUBJECT_REGRESSION,
+        .features = tn_shape_size(tn_dataset_shape(data->train)),
+        .outputs = tn_trainer_output_size(trainer),
+        .steps_total = tn_trainer_steps_total(trainer),
+        .steps_per_epoch = tn_trainer_steps_per_epoch(trainer),
+        .batch_size = batch < samples ? batch : samples,
+        .learning_rate = tn_hypes_number(hypes, "solver.learning_rate"),
+        .work = tn_trainer_work(trainer),
+        .expected_loss = tn_trainer_expected_loss(trainer),
+        /* Classes have no scale. */
+        .knobs = classes ? knobs & ~(uint32_t)TN_KNOB_LABEL_SCALE : knobs,
+    };
+    tn_status status = find_input_facts(native, error);
+    if (status == TN_OK)
+        status = classes ? find_class_facts(native, error) : find_target_facts(native, error);
+    return status;
+}

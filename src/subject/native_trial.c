@@ -1,0 +1,423 @@
+/* native_trial.c: one trial on the engine.
+ *
+ *   1. knobs -> hypes, data (shared where the knobs leave it alone), trainer, probes, recorder
+ *   2. score and shown samples before the first step
+ *   3. steps: each to the recorder; scores at score points
+ *   4. score and shown samples after the last
+ *
+ * A trial is non-finite where the loss of a batch is, or a weight: looked for at score points, at the end, and wherever the gradient norm is not finite. After that no score is
+ * taken; the last one stands, and `end` tells. A mistake in 1 refuses the trial. */
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/simd.h"
+#include "subject/native.h"
+
+typedef struct trial {
+    const tn_native *native;
+    const tn_trial_request *request;
+    tn_trial_result *result;
+    tn_turned turned;
+    tn_data own; /* where the knobs change the data */
+    const tn_data *data;
+    tn_pool *pool; /* NULL: one thread */
+    tn_trainer *trainer;
+    tn_recorder *recorder;
+    tn_probe train, valid, shown;
+    float *outputs, *losses; /* scratch of the largest probe */
+    double threshold;
+    bool knows_norm;
+    size_t step_capacity, score_capacity;
+} trial;
+
+/* ---- 1. preparing ---- */
+
+static tn_status open_data(trial *t, tn_error *error)
+{
+    char *key = tn_native_data_key(t->turned.hypes);
+    if (!key)
+        return tn_fail_memory(error, 256);
+    bool shared = strcmp(key, t->native->data_key) == 0;
+    free(key);
+    t->data = shared ? &t->native->data : &t->own;
+    return shared ? TN_OK : tn_data_open(t->turned.hypes, t->native->sources->cache, &t->own, error);
+}
+
+static tn_status open_probes(trial *t, tn_error *error)
+{
+    uint64_t seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "data.seed");
+    bool scored = !t->request->unscored;
+    tn_status status = TN_OK;
+    if (scored)
+        status = tn_probe_init(&t->train, t->data->train, seed, TN_PROBE_TRAIN, TN_PROBE_SAMPLES, error);
+    if (status == TN_OK && scored)
+        status = tn_probe_init(&t->valid, t->data->valid, seed, TN_PROBE_VALID, TN_PROBE_SAMPLES, error);
+    if (status == TN_OK && t->request->shown_samples)
+        status = tn_probe_init(&t->shown, t->data->train, seed, TN_PROBE_SHOWN, t->request->shown_samples, error);
+    if (status != TN_OK)
+        return status;
+    size_t most = t->train.count > t->valid.count ? t->train.count : t->valid.count, values;
+    most = t->shown.count > most ? t->shown.count : most;
+    if (!tn_size_multiply(most, tn_trainer_output_size(t->trainer), &values))
+        return tn_fail_memory(error, SIZE_MAX);
+    t->outputs = tn_memory_create(values, sizeof *t->outputs);
+    t->losses = tn_memory_create(most, sizeof *t->losses);
+    return t->outputs && t->losses ? TN_OK : tn_fail_memory(error, (values + most) * sizeof *t->outputs);
+}
+
+static tn_status open_recorder(trial *t, tn_error *error)
+{
+    const tn_native *native = t->native;
+    const char *isa = tn_isa_name(tn_isa_best());
+    char numbers[64], key[24];
+    uint64_t seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "solver.seed");
+    snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", native->identity, seed, isa, TENET_VERSION);
+    snprintf(key, sizeof key, "%016" PRIx64, tn_native_hash(tn_native_hash(TN_HASH_START, t->turned.record), numbers));
+    const tn_recorder_config config = {
+        .store = native->store,
+        .trial = {.key = key,
+                  .subject = tn_hypes_name(native->hypes),
+                  .experiment = t->request->experiment,
+                  .patch = t->turned.record,
+                  .isa = isa,
+                  .version = TENET_VERSION,
+                  .seed = seed},
+        .vitals_every = t->request->vitals_every,
+        .observers = t->request->observers,
+        .observer_count = t->request->observer_count,
+    };
+    return tn_recorder_create(&config, &t->recorder, error);
+}
+
+static tn_status prepare(trial *t, size_t threads, tn_error *error)
+{
+    const tn_knobs *knobs = &t->request->knobs;
+    if (knobs->set & ~t->native->facts.knobs)
+        return tn_fail(error, TN_ERROR_UNSUPPORTED, "this subject has no knob %#x; it can turn %#x",
+                       (unsigned)(knobs->set & ~t->native->facts.knobs), (unsigned)t->native->facts.knobs);
+    tn_status status = tn_native_turn(t->native->hypes, knobs, &t->turned, error);
+    if (status == TN_OK)
+        status = open_data(t, error);
+    if (status == TN_OK && threads > 1)
+        status = tn_pool_create(threads, &t->pool, error);
+    if (status == TN_OK)
+        status = tn_trainer_create(t->turned.hypes, t->data, t->pool, &t->trainer, error);
+    if (status == TN_OK)
+        status = open_probes(t, error);
+    if (status == TN_OK)
+        status = open_recorder(t, error);
+    t->knows_norm = t->request->want_norms || (status == TN_OK && !tn_hypes_is_null(t->turned.hypes, "solver.clip_norm"));
+    return status;
+}
+
+static void describe(trial *t)
+{
+    tn_trial_result *result = t->result;
+    uint64_t batch = (uint64_t)tn_hypes_integer(t->turned.hypes, "solver.batch_size");
+    result->acknowledged = t->turned.acknowledged;
+    result->train_samples = tn_dataset_samples(t->data->train);
+    result->batch_size = batch < result->train_samples ? batch : result->train_samples;
+    result->learning_rate = tn_hypes_number(t->turned.hypes, "solver.learning_rate");
+    result->input_size = tn_shape_size(tn_dataset_shape(t->data->train));
+    result->label_size = tn_dataset_targets(t->data->train);
+    result->output_size = tn_trainer_output_size(t->trainer);
+}
+
+static void release(trial *t)
+{
+    tn_probe_deinit(&t->train);
+    tn_probe_deinit(&t->valid);
+    tn_probe_deinit(&t->shown);
+    tn_memory_destroy(t->outputs);
+    tn_memory_destroy(t->losses);
+    tn_trainer_destroy(t->trainer);
+    tn_pool_destroy(t->pool);
+    tn_data_close(&t->own);
+    tn_turned_deinit(&t->turned);
+}
+
+/* ---- shown samples ---- */
+
+static float *copy_row(const float *values, size_t width)
+{
+    float *row = malloc((width ? width : 1) * sizeof *row);
+    if (row)
+        memcpy(row, values, width * sizeof *row);
+    return row;
+}
+
+/* Targets, and outputs that predict them, in original units. */
+static void unscale(const trial *t, float *row)
+{
+    for (size_t k = 0; t->shown.targets && k < t->shown.width; k++) {
+        double shift, gain;
+        tn_dataset_label_scaling(t->data->train, k, &shift, &gain);
+        row[k] = (float)((gain != 0 ? (double)row[k] / gain : 0) + shift);
+    }
+}
+
+/* The sample's input and label. Kept in the result from the first on, so that a failure frees what there is. */
+static bool show_sample(trial *t, size_t i)
+{
+    tn_shown_sample *sample = &t->result->shown[t->result->shown_count++];
+    sample->row = tn_dataset_row(t->data->train, t->shown.samples[i]);
+    sample->inputs = calloc(t->result->input_size ? t->result->input_size : 1, sizeof *sample->inputs);
+    const float class = t->shown.classes ? (float)t->shown.classes[i] : 0;
+    sample->label = t->shown.classes ? copy_row(&class, 1) : copy_row(t->shown.targets + i * t->shown.width, t->shown.width);
+    if (!sample->inputs || !sample->label)
+        return false;
+    unscale(t, sample->label);
+    tn_dataset_inputs(t->data->train, &t->shown.samples[i], 1, sample->inputs);
+    return true;
+}
+
+static tn_status show_samples(trial *t, tn_error *error)
+{
+    t->result->shown = calloc(t->shown.count ? t->shown.count : 1, sizeof *t->result->shown);
+    bool shown = t->result->shown != NULL;
+    for (size_t i = 0; shown && i < t->shown.count; i++)
+        shown = show_sample(t, i);
+    return shown ? TN_OK : tn_fail_memory(error, t->result->input_size * sizeof(float));
+}
+
+/* What the network makes of them now. */
+static tn_status show_outputs(trial *t, bool after, tn_error *error)
+{
+    if (t->shown.count == 0)
+        return TN_OK;
+    tn_trainer_predict(t->trainer, t->data->train, t->shown.samples, t->shown.count, t->outputs, t->losses);
+    for (size_t i = 0; i < t->shown.count; i++) {
+        tn_shown_sample *sample = &t->result->shown[i];
+        float *row = copy_row(t->outputs + i * t->result->output_size, t->result->output_size);
+        if (!row)
+            return tn_fail_memory(error, t->result->output_size * sizeof *row);
+        unscale(t, row);
+        *(after ? &sample->output_after : &sample->output_before) = row;
+        *(after ? &sample->loss_after : &sample->loss_before) = (double)t->losses[i];
+    }
+    return TN_OK;
+}
+
+/* ---- scores ---- */
+
+static tn_status take_score(trial *t, tn_error *error)
+{
+    tn_trial_result *result = t->result;
+    if (t->request->unscored)
+        return TN_OK;
+    if (result->score_count == t->score_capacity) {
+        size_t capacity = t->score_capacity ? 2 * t->score_capacity : 8, bytes;
+        tn_score_point *grown = tn_size_multiply(capacity, sizeof *grown, &bytes) ? realloc(result->scores, bytes) : NULL;
+        if (!grown)
+            return tn_fail_memory(error, capacity * sizeof *grown);
+        result->scores = grown;
+        t->score_capacity = capacity;
+    }
+    tn_recorder_flush(t->recorder);
+    tn_score_point point = {.step = result->steps, .samples = result->samples};
+    tn_probe_score(&t->train, t->trainer, t->threshold, t->outputs, t->losses, &point.train_score, &point.train_loss);
+    tn_probe_score(&t->valid, t->trainer, t->threshold, t->outputs, t->losses, &point.valid_score, &point.valid_loss);
+    result->scores[result->score_count++] = point;
+    tn_recorder_score(t->recorder, &point);
+    return TN_OK;
+}
+
+/* By the bits: Inf and NaN have all bits of the exponent. */
+TN_SIMD_CLONES
+static uint32_t any_nonfinite(const float *values, size_t count)
+{
+    uint32_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found |= (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    return found;
+}
+
+static bool weights_are_finite(const trial *t)
+{
+    char name[80];
+    tn_shape shape;
+    const float *values;
+    for (size_t i = 0; tn_trainer_parameter(t->trainer, i, name, &shape, &values); i++)
+        if (any_nonfinite(values, tn_shape_size(&shape)))
+            return false;
+    return true;
+}
+
+/* ---- steps ---- */
+
+static tn_status keep_step(trial *t, const tn_step_result *step, tn_error *error)
+{
+    tn_trial_result *result = t->result;
+    if (result->steps == t->step_capacity) {
+        /* The first block holds most trials whole; a long one grows now and then. */
+        uint64_t total = tn_trainer_steps_total(t->trainer);
+        size_t capacity = t->step_capacity ? 2 * t->step_capacity : total < 4096 ? (size_t)total : 4096, bytes;
+        double *losses = tn_size_multiply(capacity, sizeof *losses, &bytes) ? realloc(result->losses, bytes) : NULL;
+        if (losses)
+            result->losses = losses;
+        double *norms = losses && t->request->want_norms ? realloc(result->gradient_norms, bytes) : NULL;
+        if (norms)
+            result->gradient_norms = norms;
+        if (!losses || (t->request->want_norms && !norms))
+            return tn_fail_memory(error, capacity * sizeof *losses);
+        t->step_capacity = capacity;
+    }
+    result->losses[result->steps] = step->loss;
+    if (result->gradient_norms)
+        result->gradient_norms[result->steps] = step->gradient_norm;
+    result->steps = step->step;
+    result->samples = step->samples;
+    return TN_OK;
+}
+
+static void end_nonfinite(trial *t)
+{
+    t->result->end = TN_TRIAL_NONFINITE;
+    t->result->nonfinite_step = t->result->steps;
+}
+
+/* One step; *more is false where the trial ends with it. */
+static tn_status step_once(trial *t, bool *more, tn_error *error)
+{
+    tn_trial_result *result = t->result;
+    tn_tap_fn *tap = tn_recorder_wants_tensors(t->recorder, result->steps + 1) ? tn_recorder_tap : NULL;
+    tn_step_result made;
+    tn_trainer_step(t->trainer, t->request->want_norms, tap, t->recorder, &made);
+    tn_status status = keep_step(t, &made, error);
+    if (status != TN_OK)
+        return status;
+    const tn_step step = {.step = made.step,
+                          .samples = made.samples,
+                          .loss = made.loss,
+                          .learning_rate = made.learning_rate,
+                          .gradient_norm = made.gradient_norm};
+    bool stopped = !tn_recorder_step(t->recorder, &step);
+    if (!isfinite(made.loss) || (t->knows_norm && !isfinite(made.gradient_norm) && !weights_are_finite(t)))
+        end_nonfinite(t);
+    else if (stopped)
+        result->end = TN_TRIAL_STOPPED;
+    else
+        return TN_OK;
+    *more = false;
+    return TN_OK;
+}
+
+/* The score after the present step, or the end where a weight is no number. */
+static tn_status score_point(trial *t, bool *more, tn_error *error)
+{
+    if (!weights_are_finite(t)) {
+        end_nonfinite(t);
+        *more = false;
+        return TN_OK;
+    }
+    tn_status status = take_score(t, error);
+    if (status == TN_OK && !t->request->unscored && tn_trial_train_score(t->result) >= t->request->stop_at_train_score)
+        *more = false;
+    return status;
+}
+
+static tn_status run_steps(trial *t, tn_error *error)
+{
+    uint64_t total = tn_trainer_steps_total(t->trainer), every = t->request->score_every;
+    tn_status status = TN_OK;
+    bool more = true;
+    while (status == TN_OK && more && t->result->steps < total) {
+        if (t->native->cancel && atomic_load_explicit(&t->native->cancel->requested, memory_order_relaxed)) {
+            t->result->end = TN_TRIAL_CANCELLED;
+            return TN_OK;
+        }
+        status = step_once(t, &more, error);
+        bool last = !more || t->result->steps == total;
+        if (status == TN_OK && !last && every && t->result->steps % every == 0)
+            status = score_point(t, &more, error);
+    }
+    const tn_trial_result *result = t->result;
+    bool taken = result->score_count && result->scores[result->score_count - 1].step == result->steps;
+    if (status == TN_OK && result->end != TN_TRIAL_NONFINITE && !taken)
+        status = score_point(t, &more, error);
+    return status;
+}
+
+static tn_status train(trial *t, tn_error *error)
+{
+    tn_status status = TN_OK;
+    if (t->shown.count)
+        status = show_samples(t, error);
+    if (status == TN_OK)
+        status = show_outputs(t, false, error);
+    if (status == TN_OK)
+        status = take_score(t, error);
+    if (status == TN_OK)
+        status = run_steps(t, error);
+    if (status == TN_OK)
+        status = show_outputs(t, true, error);
+    return status;
+}
+
+/* ---- 4. the end ---- */
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+/* The result for the store; NULL where memory is out, then the store holds the end alone. */
+static char *result_text(const tn_trial_result *result)
+{
+    json_t *object = json_pack("{s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "score", number_or_null(tn_trial_score(result)), "train_score",
+                               number_or_null(tn_trial_train_score(result)), "steps", (json_int_t)result->steps, "samples",
+                               (json_int_t)result->samples, "train_samples", (json_int_t)result->train_samples, "nonfinite_step",
+                               result->end == TN_TRIAL_NONFINITE ? json_integer((json_int_t)result->nonfinite_step) : json_null(),
+                               "seconds", number_or_null(result->seconds));
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    return text;
+}
+
+/* A store that cannot write has told its own first failure and tells it again when it is closed; the trial stands without it. */
+static void end_recording(trial *t, tn_status status)
+{
+    if (!t->recorder)
+        return;
+    char *text = t->native->store && status == TN_OK ? result_text(t->result) : NULL;
+    (void)tn_recorder_end(t->recorder, status == TN_OK ? tn_trial_end_name(t->result->end) : "failed", text, NULL);
+    free(text);
+}
+
+/* Mistakes in the request, as against those of the machine. */
+static bool is_refusal(tn_status status)
+{
+    return status == TN_ERROR_HYPES || status == TN_ERROR_DATA || status == TN_ERROR_UNSUPPORTED;
+}
+
+tn_status tn_native_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error)
+{
+    uint64_t start = tn_clock_ns();
+    tn_native *native = (tn_native *)subject;
+    trial t = {.native = native, .request = request, .result = result};
+    tn_error found = {0};
+    tn_status status = prepare(&t, threads, &found);
+    if (is_refusal(status)) {
+        result->end = TN_TRIAL_REFUSED;
+        result->error = found;
+        status = TN_OK;
+    } else if (status == TN_OK) {
+        t.threshold = tn_native_threshold(t.turned.hypes);
+        describe(&t);
+        status = train(&t, &found);
+        result->seconds = (double)(tn_clock_ns() - start) * 1e-9;
+    }
+    end_recording(&t, status);
+    release(&t);
+    if (status != TN_OK && error)
+        *error = found;
+    return status;
+}

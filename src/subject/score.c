@@ -1,0 +1,93 @@
+/* score.c: see score.h. Counts and sums only: nothing here allocates, and nothing depends on the order of the classes. */
+#include "subject/score.h"
+
+#include <math.h>
+
+/* Classes below this are counted in an array; a larger number, which few tasks have, by looking through all labels. */
+enum { CLASSES_COUNTED = 4096 };
+
+static size_t count_of(size_t count, const int32_t *classes, int32_t wanted)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found += classes[i] == wanted;
+    return found;
+}
+
+/* How many samples the most frequent class has. */
+static size_t majority_count(size_t count, const int32_t *classes)
+{
+    uint32_t counts[CLASSES_COUNTED] = {0};
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        int32_t class = classes[i];
+        size_t found = class >= 0 && class < CLASSES_COUNTED ? ++counts[class] : count_of(count, classes, class);
+        most = found > most ? found : most;
+    }
+    return most;
+}
+
+/* The class that a row of outputs names, or -1 where it names none. */
+static int32_t predicted_class(size_t width, const float *row, double single_threshold)
+{
+    if (isnan(row[0]))
+        return -1;
+    if (width == 1)
+        return (double)row[0] > single_threshold;
+    size_t best = 0;
+    bool equal = true;
+    for (size_t k = 1; k < width; k++) {
+        if (isnan(row[k]))
+            return -1;
+        equal = equal && row[k] == row[0];
+        best = row[k] > row[best] ? k : best;
+    }
+    return equal ? -1 : (int32_t)best;
+}
+
+double tn_score_classification(size_t count, size_t width, const float *outputs, const int32_t *classes, double single_threshold)
+{
+    size_t majority = majority_count(count, classes), right = 0;
+    if (majority == count)
+        return NAN;
+    for (size_t i = 0; i < count; i++)
+        right += predicted_class(width, outputs + i * width, single_threshold) == classes[i];
+    return ((double)right - (double)majority) / (double)(count - majority);
+}
+
+/* R2 of column k, at least -1; false where its target is constant or not finite. */
+static bool r2_of(size_t count, size_t width, size_t k, const float *outputs, const float *targets, double *r2)
+{
+    double sum = 0, squares = 0, errors = 0;
+    bool constant = true;
+    for (size_t i = 0; i < count; i++) {
+        sum += (double)targets[i * width + k];
+        constant = constant && targets[i * width + k] == targets[k];
+    }
+    double mean = sum / (double)count;
+    for (size_t i = 0; i < count; i++) {
+        double deviation = (double)targets[i * width + k] - mean, error = (double)outputs[i * width + k] - (double)targets[i * width + k];
+        squares += deviation * deviation;
+        errors += error * error;
+    }
+    if (constant || !isfinite(squares))
+        return false;
+    *r2 = 1 - errors / squares;
+    if (!(*r2 >= -1)) /* NaN too: it stands for outputs that are no numbers */
+        *r2 = -1;
+    return true;
+}
+
+double tn_score_regression(size_t count, size_t width, const float *outputs, const float *targets)
+{
+    double sum = 0;
+    size_t scored = 0;
+    for (size_t k = 0; k < width && count > 0; k++) {
+        double r2;
+        if (!r2_of(count, width, k, outputs, targets, &r2))
+            continue;
+        sum += r2;
+        scored++;
+    }
+    return scored ? sum / (double)scored : NAN;
+}

@@ -1,0 +1,21 @@
+/* subject_kind.h: what a kind of subject implements: native.c now, an attached program later, a made-up one in a test.
+ *
+ * A kind's own struct begins with a tn_subject, whose `kind` it sets. The functions have the contracts of their namesakes in subject.h. */
+#ifndef TN_SUBJECT_KIND_H
+#define TN_SUBJECT_KIND_H
+
+#include "subject/subject.h"
+
+typedef struct tn_subject_kind {
+    tn_status (*run)(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
+    const tn_subject_facts *(*facts)(const tn_subject *subject);
+    const tn_hypes *(*hypes)(const tn_subject *subject);                  /* NULL: there are none */
+    tn_status (*repatched)(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error); /* NULL: cannot */
+    void (*destroy)(tn_subject *subject);
+} tn_subject_kind;
+
+struct tn_subject {
+    const tn_subject_kind *kind;
+};
+
+#endif
