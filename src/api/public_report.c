@@ -66,8 +66,8 @@ tn_status tn_cause_explain(const char *name, bool markdown, bool colour, size_t 
     *text = NULL;
     if (name && !tn_cause_find(name) && !tn_symptom_find(name)) {
         const char *nearest = tn_cause_nearest(name);
-        return tn_fail(error, TN_ERROR_USAGE, "There is no cause or symptom '%.80s'%s%s%s.", name, nearest ? "; did you mean '" : "",
-                       nearest ? nearest : "", nearest ? "'?" : "; 'tenet explain' lists them all");
+        return tn_fail(error, TN_ERROR_USAGE, "There is no cause or symptom '%.80s'%s%s%s", name, nearest ? "; did you mean '" : "",
+                       nearest ? nearest : "", nearest ? "'?" : "; 'tenet explain' lists them all.");
     }
     if (name)
         *text = markdown ? tn_explain_markdown(name) : tn_explain_text(name, &style);

@@ -35,6 +35,22 @@ static void add_more(tn_text *line, size_t more)
         tn_text_addf(line, ", and %zu more finding%s", more, more == 1 ? "" : "s");
 }
 
+/* Where no cause was found: what failed first. */
+static void add_failure(tn_text *line, const json_t *experiments)
+{
+    size_t index;
+    const json_t *item;
+    json_array_foreach(experiments, index, item)
+    {
+        const char *said = tn_part_string(item, "verdict"), *summary = tn_part_string(item, "summary");
+        if (said && summary && strcmp(said, "fail") == 0) {
+            tn_text_addf(line, "no cause was found, but something is wrong: %s", summary);
+            return;
+        }
+    }
+    tn_text_add(line, "the experiments did not decide");
+}
+
 /* The sentence after the verdict's word. */
 static void add_verdict(tn_text *line, const json_t *report)
 {
@@ -59,8 +75,10 @@ static void add_verdict(tn_text *line, const json_t *report)
             tn_text_addf(line, " (score %.2f)", score);
     } else if (is_verdict(report, "faulty")) {
         tn_text_add(line, "it does not train, and no single cause was found");
+    } else if (tn_part_true(report, "spent")) {
+        tn_text_add(line, "stopped before the experiments could decide");
     } else {
-        tn_text_add(line, "the experiments did not decide");
+        add_failure(line, json_object_get(report, "experiments"));
     }
 }
 

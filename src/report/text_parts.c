@@ -72,19 +72,51 @@ void tn_part_label(tn_page *page, size_t indent, const char *label)
     tn_page_fill_to(page, indent + TN_PART_LABEL);
 }
 
-/* " (2.31, limit 2.5)" for the figures of `item` that its text does not hold already. */
+/* Whether `text` holds `figure` as a number of its own, not as a part of a longer one. */
+static bool holds_figure(const char *text, const char *figure)
+{
+    size_t size = strlen(figure);
+    for (const char *at = strstr(text, figure); at; at = strstr(at + 1, figure)) {
+        bool begins = at == text || !strchr("0123456789.,-", at[-1]) || (at > text + 1 && at[-1] == ',' && at[-2] == ' ');
+        bool ends = !strchr("0123456789", at[size] ? at[size] : 'x') &&
+                    !((at[size] == '.' || at[size] == ',') && at[size + 1] >= '0' && at[size + 1] <= '9');
+        if (begins && ends)
+            return true;
+    }
+    return false;
+}
+
+/* Whether a sentence tells the number already, at whatever precision its writer chose. */
+static bool tells(const char *text, double value)
+{
+    char figure[32];
+    for (int digits = 2; digits <= 6; digits++)
+        if (holds_figure(text, tn_number_format(figure, value, digits)))
+            return true;
+    /* Not so few decimals that 0.9 would be found in "1". */
+    int least = fabs(value) >= 10 ? 0 : fabs(value) >= 1 ? 1 : 2;
+    for (int decimals = least; decimals <= 3 && fabs(value) < 1e9; decimals++) {
+        snprintf(figure, sizeof figure, "%.*f", decimals, value);
+        if (holds_figure(text, figure))
+            return true;
+    }
+    return holds_figure(text, tn_part_figure(figure, value));
+}
+
+/* " (2.31 against 2.5)" for the figures of `item` that its text does not tell already. */
 static void add_figures(tn_text *line, const json_t *item)
 {
     char value_text[32], limit_text[32];
     double value = tn_part_number(item, "value"), limit = tn_part_number(item, "threshold");
-    bool has_value = !isnan(value) && !strstr(line->data, tn_part_figure(value_text, value));
-    bool has_limit = !isnan(limit) && !strstr(line->data, tn_part_figure(limit_text, limit));
+    bool has_value = !isnan(value) && !tells(line->data, value), has_limit = !isnan(limit) && !tells(line->data, limit);
+    tn_part_figure(value_text, value);
+    tn_part_figure(limit_text, limit);
     if (has_value && has_limit)
-        tn_text_addf(line, " (%s, limit %s)", value_text, limit_text);
+        tn_text_addf(line, " (%s against %s)", value_text, limit_text);
     else if (has_value)
         tn_text_addf(line, " (%s)", value_text);
     else if (has_limit)
-        tn_text_addf(line, " (limit %s)", limit_text);
+        tn_text_addf(line, " (against %s)", limit_text);
 }
 
 void tn_part_evidence(tn_page *page, size_t indent, const json_t *evidence, const char *said)

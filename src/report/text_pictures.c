@@ -115,7 +115,8 @@ static void overfit_rungs(tn_page *page, const json_t *rungs)
 
 /* ---- samples: pictures side by side, with what the network said of them ---- */
 
-enum { SAMPLE_MIN_COLUMNS = 22, SAMPLES_A_ROW_MAX = 8, CAPTION_LINES = 3 };
+enum { CAPTION_SIZE = 96 };
+enum { SAMPLE_MIN_COLUMNS = 22, SAMPLES_A_ROW_MAX = 8, CAPTION_LINES = 4 };
 
 /* A prediction or label: a word, a number, or a short list of numbers. */
 static void answer_text(char text[48], const json_t *answer)
@@ -141,31 +142,32 @@ static void answer_text(char text[48], const json_t *answer)
     }
 }
 
-static void caption(char line[96], size_t which, const json_t *sample)
+/* The lines over a picture: what it is, its inputs where it is none, and what the network said. An empty line is left out where all samples have none. */
+static void caption(char line[CAPTION_SIZE], size_t which, const json_t *sample)
 {
-    char answer[48], row[32], loss_text[32];
-    double loss;
+    static const char *const KEYS[][2] = {{"prediction_before", "loss_before"}, {"prediction_after", "loss_after"}};
+    const json_t *inputs = json_object_get(sample, "inputs");
+    char answer[48], number[32];
     line[0] = '\0';
     if (which == 0) {
         answer_text(answer, json_object_get(sample, "label"));
-        snprintf(line, 96, "row %s, label %s", tn_count_format(row, tn_part_number(sample, "row")), answer);
-        return;
+        snprintf(line, CAPTION_SIZE, "row %s, label %s", tn_count_format(number, tn_part_number(sample, "row")), answer);
+    } else if (which == 1 && inputs) {
+        answer_text(answer, inputs);
+        snprintf(line, CAPTION_SIZE, "inputs %s", answer);
+    } else if (which > 1 && json_object_get(sample, KEYS[which - 2][0])) {
+        double loss = tn_part_number(sample, KEYS[which - 2][1]);
+        answer_text(answer, json_object_get(sample, KEYS[which - 2][0]));
+        snprintf(line, CAPTION_SIZE, "%s %s, loss %s", which == 2 ? "before" : "after ", answer,
+                 isnan(loss) ? "NaN" : tn_number_format(number, loss, 3));
     }
-    const char *const keys[2][2] = {{"prediction_before", "loss_before"}, {"prediction_after", "loss_after"}};
-    const json_t *prediction = json_object_get(sample, keys[which - 1][0]);
-    if (!prediction)
-        return;
-    answer_text(answer, prediction);
-    loss = tn_part_number(sample, keys[which - 1][1]);
-    snprintf(line, 96, "%s %s, loss %s", which == 1 ? "before" : "after ", answer,
-             isnan(loss) ? "NaN" : tn_number_format(loss_text, loss, 3));
 }
 
 static size_t sample_columns(const json_t *shown)
 {
     size_t widest = SAMPLE_MIN_COLUMNS, index, row;
     const json_t *sample, *line;
-    char text[96];
+    char text[CAPTION_SIZE];
     json_array_foreach(shown, index, sample)
     {
         json_array_foreach(json_object_get(sample, "picture"), row, line)
@@ -183,13 +185,20 @@ static size_t sample_columns(const json_t *shown)
 
 static void samples_row(tn_page *page, const json_t *shown, size_t first, size_t count, size_t columns)
 {
-    char text[96];
+    char text[CAPTION_SIZE];
     size_t height = 0;
     for (size_t i = first; i < first + count; i++) {
         size_t rows = json_array_size(json_object_get(json_array_get(shown, i), "picture"));
         height = rows > height ? rows : height;
     }
     for (size_t line = 0; line < CAPTION_LINES + height; line++) {
+        bool empty = line < CAPTION_LINES;
+        for (size_t i = 0; i < count && empty; i++) {
+            caption(text, line, json_array_get(shown, first + i));
+            empty = text[0] == '\0';
+        }
+        if (empty)
+            continue;
         for (size_t i = 0; i < count; i++) {
             const json_t *sample = json_array_get(shown, first + i);
             tn_page_fill_to(page, PICTURE_INDENT + i * (columns + 3));

@@ -68,7 +68,7 @@ static void check(const char *name, const char *suffix, bool colour, size_t widt
 }
 
 static const char *const DOCUMENTS[] = {"lr_too_high", "healthy", "suspected",   "misaligned", "inconclusive", "experiment_lr",
-                                        "samples",     "trained", "trained_nan", "hostile",    "empty"};
+                                        "samples",     "trained", "trained_nan", "hostile",    "empty",        "unexplained"};
 enum { DOCUMENT_COUNT = sizeof DOCUMENTS / sizeof *DOCUMENTS };
 
 static void documents_become_their_texts(void **state)
@@ -187,15 +187,20 @@ static void patches_can_be_pasted_into_a_shell(void **state)
 static void evidence_repeats_no_figure(void **state)
 {
     (void)state;
-    json_t *list = json_loads("[{\"text\": \"loss 2.31\", \"value\": 2.31, \"threshold\": 2.5}, {\"text\": \"said\", \"value\": 1}, "
-                              "{\"text\": \"norm\", \"value\": 123456, \"threshold\": 0.1}]",
-                              0, NULL);
+    const char *document = "[{\"text\": \"loss 2.31\", \"value\": 2.3101, \"threshold\": 2.5},"
+                           " {\"text\": \"said\", \"value\": 1},"
+                           " {\"text\": \"norm\", \"value\": 123456, \"threshold\": 0.1},"
+                           " {\"text\": \"10 samples, score 0.86, at most 5.\", \"value\": 0.8612, \"threshold\": 5},"
+                           " {\"text\": \"rows 17 and 0.7 and 7.5 and 1,007\", \"value\": 7},"
+                           " {\"text\": \"none\", \"value\": null}]";
+    json_t *list = json_loads(document, 0, NULL);
     assert_non_null(list);
     tn_page page;
     tn_page_init(&page, false, 80);
     tn_part_evidence(&page, 1, list, "said");
     char *text = tn_page_take(&page);
-    assert_string_equal(text, " - loss 2.31 (limit 2.5)\n - norm (123,456, limit 0.1)\n");
+    assert_string_equal(text, " - loss 2.31 (against 2.5)\n - norm (123,456 against 0.1)\n - 10 samples, score 0.86, at most 5.\n"
+                              " - rows 17 and 0.7 and 7.5 and 1,007 (7)\n - none\n");
     free(text);
     json_decref(list);
 }
@@ -235,6 +240,9 @@ static void exit_codes(void **state)
         {"{\"verdict\": \"trained\", \"findings\": [], \"run\": {\"end\": \"completed\"}}", 0},
         {"{\"verdict\": \"trained\", \"findings\": [], \"run\": {\"end\": \"nonfinite\"}}", 4},
         {"{\"verdict\": \"trained\"}", 4},
+        {"{\"verdict\": \"inconclusive\", \"experiments\": [{\"verdict\": \"pass\"}]}", 0},
+        {"{\"verdict\": \"inconclusive\", \"experiments\": [{\"verdict\": \"fail\"}]}", 4},
+        {"{\"verdict\": \"inconclusive\", \"experiments\": [{\"verdict\": \"pass\"}, {\"verdict\": \"pass\"}]}", 4},
         {"{}", 4},
         {"[]", 4},
     };
