@@ -1,0 +1,65 @@
+/* test_gradient_layers.c: gradients of dense, convolution, pools, flatten's neighbours and add, per element, signed, in double; with planted faults. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "engine/double/support_gradcheck.h"
+#include "engine/ops/ops.h"
+
+#define CONV(filters, kernel, stride, padding, bias)                                                                                       \
+    "{\"filters\": " filters ", \"kernel\": " kernel ", \"stride\": " stride ", \"padding\": " padding ", \"bias\": " bias "}"
+#define POOL(size, stride, padding) "{\"size\": " size ", \"stride\": " stride ", \"padding\": " padding "}"
+
+/* clang-format off */
+static const tn_op_case cases[] = {
+    {.label = "dense",                .op = "dense", .attributes = "{\"units\": 3, \"bias\": true}",  .batch = 5, .inputs = {TN_SHAPE1(7)}},
+    {.label = "dense without bias",   .op = "dense", .attributes = "{\"units\": 5, \"bias\": false}", .batch = 2, .inputs = {TN_SHAPE1(3)}},
+    {.label = "dense of one",         .op = "dense", .attributes = "{\"units\": 1, \"bias\": true}",  .batch = 1, .inputs = {TN_SHAPE1(1)}},
+    {.label = "dense odd",            .op = "dense", .attributes = "{\"units\": 17, \"bias\": true}", .batch = 19, .inputs = {TN_SHAPE1(13)}},
+    {.label = "conv 3x3",             .op = "conv2d", .attributes = CONV("4", "[3, 3]", "[1, 1]", "\"valid\"", "true"),  .batch = 2, .inputs = {TN_SHAPE3(5, 7, 3)}},
+    {.label = "conv 3x3 same",        .op = "conv2d", .attributes = CONV("2", "[3, 3]", "[1, 1]", "\"same\"", "true"),   .batch = 2, .inputs = {TN_SHAPE3(5, 4, 3)}},
+    {.label = "conv 1x1",             .op = "conv2d", .attributes = CONV("5", "[1, 1]", "[1, 1]", "\"valid\"", "true"),  .batch = 3, .inputs = {TN_SHAPE3(3, 2, 4)}},
+    {.label = "conv 5x5 one channel", .op = "conv2d", .attributes = CONV("6", "[5, 5]", "[1, 1]", "\"valid\"", "true"),  .batch = 1, .inputs = {TN_SHAPE3(7, 8, 1)}},
+    {.label = "conv stride 2",        .op = "conv2d", .attributes = CONV("3", "[3, 3]", "[2, 2]", "\"valid\"", "false"), .batch = 2, .inputs = {TN_SHAPE3(7, 6, 2)}},
+    {.label = "conv stride 2 same",   .op = "conv2d", .attributes = CONV("3", "[3, 3]", "[2, 2]", "\"same\"", "true"),   .batch = 2, .inputs = {TN_SHAPE3(6, 7, 2)}},
+    {.label = "conv uneven",          .op = "conv2d", .attributes = CONV("2", "[2, 3]", "[3, 1]", "\"same\"", "true"),   .batch = 2, .inputs = {TN_SHAPE3(8, 5, 3)}},
+    {.label = "conv padding 2",       .op = "conv2d", .attributes = CONV("2", "[4, 3]", "[2, 1]", "2", "true"),          .batch = 1, .inputs = {TN_SHAPE3(4, 5, 2)}},
+    {.label = "conv gap",             .op = "conv2d", .attributes = CONV("2", "[1, 1]", "[3, 2]", "\"valid\"", "true"),  .batch = 2, .inputs = {TN_SHAPE3(8, 5, 3)}},
+    {.label = "conv of one",          .op = "conv2d", .attributes = CONV("1", "[1, 1]", "[1, 1]", "\"valid\"", "true"),  .batch = 1, .inputs = {TN_SHAPE3(1, 1, 1)}},
+    {.label = "conv wide",            .op = "conv2d", .attributes = CONV("19", "[3, 3]", "[1, 1]", "\"same\"", "true"),  .batch = 1, .inputs = {TN_SHAPE3(3, 4, 17)}},
+    {.label = "max pool",             .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(4, 6, 3)}, .distinct = true},
+    {.label = "max pool rest",        .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(5, 7, 2)}, .distinct = true},
+    {.label = "max pool overlap",     .op = "max_pool2d", .attributes = POOL("[3, 3]", "[2, 2]", "\"same\""),  .batch = 2, .inputs = {TN_SHAPE3(6, 5, 2)}, .distinct = true},
+    {.label = "max pool padding",     .op = "max_pool2d", .attributes = POOL("[3, 2]", "[1, 2]", "1"),         .batch = 1, .inputs = {TN_SHAPE3(5, 5, 1)}, .distinct = true},
+    {.label = "max pool wide",        .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 1, .inputs = {TN_SHAPE3(4, 4, 37)}, .distinct = true},
+    {.label = "avg pool",             .op = "avg_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(4, 6, 3)}},
+    {.label = "avg pool overlap",     .op = "avg_pool2d", .attributes = POOL("[3, 3]", "[2, 2]", "\"same\""),  .batch = 2, .inputs = {TN_SHAPE3(6, 5, 2)}},
+    {.label = "avg pool padding",     .op = "avg_pool2d", .attributes = POOL("[3, 2]", "[1, 2]", "1"),         .batch = 1, .inputs = {TN_SHAPE3(5, 5, 1)}},
+    {.label = "avg pool gap",         .op = "avg_pool2d", .attributes = POOL("[1, 2]", "[3, 3]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(7, 8, 5)}},
+    {.label = "add two",              .op = "add", .batch = 3, .input_count = 2, .inputs = {TN_SHAPE1(7), TN_SHAPE1(7)}},
+    {.label = "add three",            .op = "add", .batch = 2, .input_count = 3, .inputs = {TN_SHAPE2(3, 5), TN_SHAPE2(3, 5), TN_SHAPE2(3, 5)}},
+};
+/* clang-format on */
+
+static void check(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tn_gradcheck_assert_op(&cases[i]);
+    }
+}
+
+/* flatten computes nothing: its memory is its input's, which the flag says. */
+static void flatten_is_an_alias(void **state)
+{
+    (void)state;
+    assert_true((tn_op_flatten.flags & TN_OP_ALIAS) != 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(check), cmocka_unit_test(flatten_is_an_alias)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
