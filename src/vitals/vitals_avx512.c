@@ -4,14 +4,18 @@
  *
  * 1. Extremes and sums, in 32-bit lanes of at most 64 values each, added up in double at the end of the block. Beside them exponents and signs are packed,
  *    64 to a vector, by vpmultishiftqb, which picks any eight neighbouring bits of a quadword. The order of the values is lost; counting needs none.
- * 2. The histogram, as a positional popcount. With `top` the largest exponent of the block, key = max(exponent - (top - 15), 0) numbers a window of 16
- *    exponents. vpermb turns 64 keys with their signs into 64 bytes with one bit set, for eight buckets at a time; carry-save adders (a full adder is two
- *    vpternlogd) add up such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each bucket in a byte of its own.
+ * 2. The histogram, as a positional popcount. With `top` the largest exponent of the block, keys number a window of 15 exponents below it, and exponent 0.
+ *    vpermb turns 64 keys with their signs into 64 bytes with one bit set, for eight keys at a time; carry-save adders (a full adder is two vpternlogd) add up
+ *    such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each key in a byte of its own.
  *
- * What does not fit is done again, and remembered for the next block:
- * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a shift;
- * - key 0 holds what lies below the window. Zeros are counted there, a few other values one by one; if they are many the window is 32 wide, then tables count.
+ * What does not fit is done again:
+ * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a value of the block. The next
+ *   blocks' sums are then taken in float about that block's mean;
+ * - a few values below the window are counted one by one; many get a second window. Where that is not enough, tables count the next blocks;
+ * - where the exponent is 0 somewhere, subnormals are told from zeros in a pass of their own;
  * - a block with NaN or Inf: these are counted apart, and stand among exponents and signs as +0, which is later subtracted.
+ *
+ * Prefetching: both passes together fetch the next block, half of it each, so that memory is never idle.
  *
  * Sources: W. Mula, N. Kurz, D. Lemire, "Faster population counts using AVX2 instructions", 2018 (carry-save adders), arXiv:1611.07612;
  * M. Clausecker, D. Lemire, F. Schintke, "Faster positional-population counts", 2024, arXiv:2412.16370. */
@@ -32,33 +36,38 @@
 enum {
     GROUP = 64,                       /* values that are packed into one vector of bytes */
     GROUPS = TN_VITALS_BLOCK / GROUP, /* of a block */
-    WINDOW = 16,                      /* exponents that four one-hot tables cover with both signs */
-    PREFETCH_BYTES = 8192,            /* how far ahead of the reading the second level is filled; measured best of 2 to 32 KiB */
-    SAFE_LOW = 127 - 50,
-    SAFE_HIGH = 127 + 56, /* largest exponents of a block whose squares add up in float without loss */
+    BUCKETS = 16,                     /* that four one-hot tables tell apart with both signs */
+    KEY_OUTSIDE = 16,
+    KEY_EXPONENT_0 = 17,
+    WINDOW = BUCKETS - 1, /* exponents with a key of their own */
+    SAFE_TOP = 127 + 56,  /* largest exponent of a block whose squares add up in float without overflow, with a shift of that size */
     ONE_BY_ONE = 64,      /* values below the window that are cheaper to count singly than by another pass */
-    RETRY = 16,           /* blocks after which a narrower window is tried again */
-    TABLES_FULL = 1 << 30
+    RETRY = 16,           /* blocks after which windows are tried again in place of tables */
+    TABLES_FULL = 1 << 30 /* values after which the tables are emptied, far below what their 32 bits hold */
 };
 
 /* Mean squared over mean of squares from which a block's variance is taken in double: the subtraction then costs less than four of float's bits. */
 static const double DROWNING = 15.0 / 16.0;
 
+/* Sum of a block's squares below which squares may have been lost to underflow. Each lost one is below 2^-126 and wrong by 2^-150 at most. */
+static const double SAFE_SQUARES = 0x1p-100;
+
 /* What the passes over one block leave to each other. */
 typedef struct block {
     _Alignas(64) uint8_t exponents[TN_VITALS_BLOCK];
     _Alignas(64) uint8_t signs[TN_VITALS_BLOCK]; /* sign in bit 5; the other bits are anything */
-    const unsigned char *bytes;
+    const unsigned char *bytes, *next;           /* the values of the block, and those to prefetch */
     size_t count, groups;
-    size_t fillers; /* among exponents and signs that stand for no finite value: +0 */
+    size_t fillers; /* among exponents and signs, as +0, that stand for no finite value */
+    float shift;    /* what sums are taken about */
     float min, max;
-    double sum, squares;  /* about 0, by float lanes */
-    uint32_t top, bottom; /* largest and smallest exponent, fillers included in bottom */
+    double sum, squares; /* about shift, by float lanes */
+    uint32_t top;        /* largest exponent */
 } block;
 
 typedef struct lanes {
-    __m512 min[2], max[2], sum[4], squares[4];
-    __m512i top, bottom;
+    __m512 min[2], max[2], sum[4], squares[4], shift;
+    __m512i top;
 } lanes;
 
 /* Packs exponents and signs of four vectors. Byte 2j of quadword q belongs to value 2q of vector j, byte 2j + 1 to value 2q + 1. */
@@ -76,20 +85,20 @@ TN_TARGET_AVX512 void pack(__m512i a, __m512i b, __m512i c, __m512i d, __m512i *
     *signs = _mm512_mask_multishift_epi64_epi8(s, fourth, sign_at, d);
 }
 
-/* Values of a vector from memory, the first `count` of them; the others are +0. */
+/* Mask of the lanes that hold values where `count` are left. */
 TN_TARGET_AVX512 __mmask16 first_lanes(size_t count)
 {
     return (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
 }
 
-TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool sums)
+TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted)
 {
     l->min[j & 1] = _mm512_min_ps(values, l->min[j & 1]);
     l->max[j & 1] = _mm512_max_ps(values, l->max[j & 1]);
-    if (sums) {
-        l->sum[j] = _mm512_add_ps(l->sum[j], values);
-        l->squares[j] = _mm512_fmadd_ps(values, values, l->squares[j]);
-    }
+    if (shifted)
+        values = _mm512_sub_ps(values, l->shift);
+    l->sum[j] = _mm512_add_ps(l->sum[j], values);
+    l->squares[j] = _mm512_fmadd_ps(values, values, l->squares[j]);
 }
 
 TN_TARGET_AVX512 double add_lanes(const __m512 sums[4])
@@ -112,88 +121,78 @@ TN_TARGET_AVX512 uint32_t largest_byte(__m512i bytes)
     return 255u - ((uint32_t)_mm_cvtsi128_si32(_mm_minpos_epu16(words)) & 255u);
 }
 
-/* The first pass. With `sums` false they are left out: somebody takes them in double. */
-TN_TARGET_AVX512 void first_pass(block *b, bool sums)
+/* The first pass. With `shifted` false the shift is 0. */
+TN_TARGET_AVX512 void first_pass(block *b, bool shifted)
 {
-    lanes l;
+    lanes l = {.shift = _mm512_set1_ps(b->shift), .top = _mm512_setzero_si512()};
     for (size_t j = 0; j < 4; j++)
         l.sum[j] = l.squares[j] = _mm512_setzero_ps();
     l.min[0] = l.min[1] = _mm512_set1_ps(__builtin_inff());
     l.max[0] = l.max[1] = _mm512_set1_ps(-__builtin_inff());
-    l.top = _mm512_setzero_si512();
-    l.bottom = _mm512_set1_epi8(-1);
-    const unsigned char *at = b->bytes;
+    const unsigned char *at = b->bytes, *ahead = b->next;
     size_t whole = b->count / GROUP, rest = b->count % GROUP;
+    __m512 v[4];
     __m512i e, s;
-    for (size_t g = 0; g < whole; g++, at += 4 * GROUP) {
-        __m512 values[4];
-        for (size_t j = 0; j < 4; j++) {
-            _mm_prefetch((const char *)at + 64 * j + PREFETCH_BYTES, _MM_HINT_T1);
-            values[j] = _mm512_loadu_ps((const void *)(at + 64 * j));
-        }
-        pack(_mm512_castps_si512(values[0]), _mm512_castps_si512(values[1]), _mm512_castps_si512(values[2]), _mm512_castps_si512(values[3]),
-             &e, &s);
+    for (size_t g = 0; g < whole; g++, at += 4 * GROUP, ahead += 2 * GROUP) {
+        _mm_prefetch((const char *)ahead, _MM_HINT_T1);
+        _mm_prefetch((const char *)ahead + 64, _MM_HINT_T1);
+        for (size_t j = 0; j < 4; j++)
+            v[j] = _mm512_loadu_ps((const void *)(at + 64 * j));
+        pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
         _mm512_store_si512(b->exponents + GROUP * g, e);
         _mm512_store_si512(b->signs + GROUP * g, s);
         l.top = _mm512_max_epu8(l.top, e);
-        l.bottom = _mm512_min_epu8(l.bottom, e);
         for (size_t j = 0; j < 4; j++)
-            absorb(&l, j, values[j], sums);
+            absorb(&l, j, v[j], shifted);
     }
     b->groups = whole;
     b->fillers = 0;
     if (rest > 0) {
-        __m512 values[4];
         for (size_t j = 0; j < 4; j++) {
             __mmask16 valid = first_lanes(rest > 16 * j ? rest - 16 * j : 0);
-            values[j] = _mm512_maskz_loadu_ps(valid, (const void *)(at + 64 * j));
-            l.min[0] = _mm512_mask_min_ps(l.min[0], valid, values[j], l.min[0]);
-            l.max[0] = _mm512_mask_max_ps(l.max[0], valid, values[j], l.max[0]);
-            if (sums) {
-                l.sum[j] = _mm512_add_ps(l.sum[j], values[j]);
-                l.squares[j] = _mm512_fmadd_ps(values[j], values[j], l.squares[j]);
-            }
+            v[j] = _mm512_maskz_loadu_ps(valid, (const void *)(at + 64 * j));
+            __m512 deviation = _mm512_maskz_sub_ps(valid, v[j], l.shift);
+            l.min[0] = _mm512_mask_min_ps(l.min[0], valid, v[j], l.min[0]);
+            l.max[0] = _mm512_mask_max_ps(l.max[0], valid, v[j], l.max[0]);
+            l.sum[j] = _mm512_add_ps(l.sum[j], deviation);
+            l.squares[j] = _mm512_fmadd_ps(deviation, deviation, l.squares[j]);
         }
-        pack(_mm512_castps_si512(values[0]), _mm512_castps_si512(values[1]), _mm512_castps_si512(values[2]), _mm512_castps_si512(values[3]),
-             &e, &s);
+        pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
         _mm512_store_si512(b->exponents + GROUP * whole, e);
         _mm512_store_si512(b->signs + GROUP * whole, s);
         l.top = _mm512_max_epu8(l.top, e);
-        l.bottom = _mm512_setzero_si512();
         b->groups++;
         b->fillers = GROUP - rest;
     }
     b->min = _mm512_reduce_min_ps(_mm512_min_ps(l.min[0], l.min[1]));
     b->max = _mm512_reduce_max_ps(_mm512_max_ps(l.max[0], l.max[1]));
-    if (sums) {
-        b->sum = add_lanes(l.sum);
-        b->squares = add_lanes(l.squares);
-    }
+    b->sum = add_lanes(l.sum);
+    b->squares = add_lanes(l.squares);
     b->top = largest_byte(l.top);
-    b->bottom = 255u - largest_byte(_mm512_xor_si512(l.bottom, _mm512_set1_epi8(-1)));
 }
 
-TN_TARGET_AVX512_CALLED void first_pass_with_sums(block *b)
-{
-    first_pass(b, true);
-}
-
-TN_TARGET_AVX512_CALLED void first_pass_without_sums(block *b)
+TN_TARGET_AVX512_CALLED void first_pass_about_0(block *b)
 {
     first_pass(b, false);
 }
 
-/* sum(x - shift) and its squares in double, of finite values. Lanes past the end count as the shift and so add nothing. */
-TN_TARGET_AVX512_CALLED void sums_in_double(const unsigned char *bytes, size_t count, float shift, double *sum, double *squares)
+TN_TARGET_AVX512_CALLED void first_pass_about_shift(block *b)
 {
-    __m512d center = _mm512_set1_pd((double)shift), s[4], q[4];
+    first_pass(b, true);
+}
+
+/* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
+TN_TARGET_AVX512_CALLED void sums_in_double(block *b)
+{
+    __m512 filler = _mm512_set1_ps(b->shift);
+    __m512d center = _mm512_set1_pd((double)b->shift), s[4], q[4];
     for (size_t j = 0; j < 4; j++)
         s[j] = q[j] = _mm512_setzero_pd();
-    for (size_t i = 0; i < count; i += 32) {
+    for (size_t i = 0; i < b->count; i += 32) {
         for (size_t j = 0; j < 2; j++) {
             size_t start = i + 16 * j;
-            __mmask16 valid = first_lanes(count > start ? count - start : 0);
-            __m512 values = _mm512_mask_loadu_ps(_mm512_set1_ps(shift), valid, (const void *)(bytes + 4 * start));
+            __mmask16 valid = first_lanes(b->count > start ? b->count - start : 0);
+            __m512 values = _mm512_mask_loadu_ps(filler, valid, (const void *)(b->bytes + 4 * start));
             __m512d low = _mm512_sub_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(values)), center);
             __m512d high = _mm512_sub_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(values, 1)), center);
             s[2 * j] = _mm512_add_pd(s[2 * j], low);
@@ -202,11 +201,11 @@ TN_TARGET_AVX512_CALLED void sums_in_double(const unsigned char *bytes, size_t c
             q[2 * j + 1] = _mm512_fmadd_pd(high, high, q[2 * j + 1]);
         }
     }
-    *sum = _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(s[0], s[1]), _mm512_add_pd(s[2], s[3])));
-    *squares = _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(q[0], q[1]), _mm512_add_pd(q[2], q[3])));
+    b->sum = _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(s[0], s[1]), _mm512_add_pd(s[2], s[3])));
+    b->squares = _mm512_reduce_add_pd(_mm512_add_pd(_mm512_add_pd(q[0], q[1]), _mm512_add_pd(q[2], q[3])));
 }
 
-/* Turns what stands for NaN and Inf among exponents and signs into fillers, and finds top and bottom anew. */
+/* Turns what stands for NaN and Inf among exponents and signs into fillers, and finds the top anew. */
 TN_TARGET_AVX512_CALLED void remove_nonfinite(block *b)
 {
     __m512i top = _mm512_setzero_si512();
@@ -222,7 +221,6 @@ TN_TARGET_AVX512_CALLED void remove_nonfinite(block *b)
     }
     b->fillers += removed;
     b->top = largest_byte(top);
-    b->bottom = 0;
 }
 
 /* A one-hot vector's 64 bytes with one bit set at most, as counts: byte i of each quadword counts bit i of its eight bytes. */
@@ -242,72 +240,84 @@ TN_TARGET_AVX512 __m512i sum_quadwords(__m512i counts)
     return _mm512_sad_epu8(_mm512_permutexvar_epi8(_mm512_load_si512(transposed), counts), _mm512_setzero_si512());
 }
 
-/* The table that vpermb looks up for eight buckets: bit k - first of entry k is set for keys first .. first + 7. The index is key + 32 for a negative value. */
-TN_TARGET_AVX512 __m512i one_hot_table(size_t first)
+/* The table that vpermb looks up for eight buckets: the first or the second eight of one sign. Bucket b < 15 is key b, bucket 15 is KEY_EXPONENT_0. */
+TN_TARGET_AVX512 __m512i one_hot_table(size_t sign, size_t half)
 {
-    return _mm512_maskz_set1_epi64((__mmask8)(1u << first / 8), (long long)0x8040201008040201u);
+    const __m512i first = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, (long long)0x8040201008040201u);
+    const __m512i second = _mm512_set_epi64(0, 0, 0, 0, 0, 0x8000, 0x0040201008040201, 0);
+    __m512i table = half ? second : first;
+    return sign ? _mm512_shuffle_i64x2(table, table, 0x4e) : table;
 }
 
-/* Counts keys first .. first + 15 of both signs, key = max(exponent - low, 0), into counts [2][16]. */
-TN_TARGET_AVX512_CALLED void count_window(const block *b, uint32_t low, size_t first, uint64_t counts[2][WINDOW])
+/* A full adder of 512 bits: a + b + c = 2 * carry + sum, bit by bit. The sum replaces a. */
+TN_TARGET_AVX512 __m512i add_bits(__m512i *a, __m512i b, __m512i c)
 {
-    const __m512i lowest = _mm512_set1_epi8((char)low), sign_bit = _mm512_set1_epi8(32);
-    __m512i tables[4], totals[4];
+    __m512i carry = _mm512_ternarylogic_epi32(*a, b, c, 0xe8);
+    *a = _mm512_ternarylogic_epi32(*a, b, c, 0x96);
+    return carry;
+}
+
+/* What vpermb looks up for group g: a key, and 32 more for a negative value. Key k < 15 is exponent top - k; other exponents have KEY_OUTSIDE, or the key 15, which
+ * no table knows. */
+TN_TARGET_AVX512 __m512i keys_of(const block *b, size_t g, __m512i top)
+{
+    __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+    __m512i keys = _mm512_min_epu8(_mm512_sub_epi8(top, e), _mm512_set1_epi8(KEY_OUTSIDE));
+    keys = _mm512_mask_mov_epi8(keys, _mm512_testn_epi8_mask(e, e), _mm512_set1_epi8(KEY_EXPONENT_0));
+    return _mm512_ternarylogic_epi32(keys, _mm512_load_si512(b->signs + GROUP * g), _mm512_set1_epi8(32), 0xf8); /* keys | (signs & 32) */
+}
+
+/* Counts the window below `top`, and exponent 0 as the last bucket, into counts [2][16]. */
+TN_TARGET_AVX512_CALLED void count_keys(const block *b, uint32_t top, uint64_t counts[2][BUCKETS])
+{
+    const __m512i highest = _mm512_set1_epi8((char)top);
+    __m512i tables[4], ones[4], twos[4], fours[4];
     for (size_t t = 0; t < 4; t++) {
-        tables[t] = one_hot_table(first + 8 * (t & 1) + 32 * (t >> 1));
-        totals[t] = _mm512_setzero_si512();
+        tables[t] = one_hot_table(t >> 1, t & 1);
+        ones[t] = twos[t] = fours[t] = _mm512_setzero_si512();
     }
-    for (size_t g = 0; g < b->groups;) {
-        /* A byte counts up to eight a group, so 31 groups fit. */
-        size_t end = g + 31 < b->groups ? g + 31 : b->groups;
-        __m512i counted[4];
-        for (size_t t = 0; t < 4; t++)
-            counted[t] = _mm512_setzero_si512();
-        for (; g < end; g++) {
-            __m512i e = _mm512_load_si512(b->exponents + GROUP * g), s = _mm512_load_si512(b->signs + GROUP * g);
-            __m512i keys = _mm512_subs_epu8(e, lowest);
-            __m512i index = _mm512_ternarylogic_epi32(keys, s, sign_bit, 0xf8); /* keys | (s & sign_bit) */
-            for (size_t t = 0; t < 4; t++)
-                counted[t] = _mm512_add_epi8(counted[t], count_bits(_mm512_permutexvar_epi8(index, tables[t])));
+    /* A byte of fours counts up to eight a turn, so the 16 turns of a block fit. */
+    size_t g = 0;
+    for (; g + 4 <= b->groups; g += 4) {
+        for (size_t k = 0; k < 8; k++)
+            _mm_prefetch((const char *)b->next + 2 * TN_VITALS_BLOCK + 128 * g + 64 * k, _MM_HINT_T1);
+        __m512i k0 = keys_of(b, g, highest), k1 = keys_of(b, g + 1, highest), k2 = keys_of(b, g + 2, highest),
+                k3 = keys_of(b, g + 3, highest);
+        for (size_t t = 0; t < 4; t++) {
+            __m512i first = add_bits(&ones[t], _mm512_permutexvar_epi8(k0, tables[t]), _mm512_permutexvar_epi8(k1, tables[t]));
+            __m512i second = add_bits(&ones[t], _mm512_permutexvar_epi8(k2, tables[t]), _mm512_permutexvar_epi8(k3, tables[t]));
+            fours[t] = _mm512_add_epi8(fours[t], count_bits(add_bits(&twos[t], first, second)));
         }
-        for (size_t t = 0; t < 4; t++)
-            totals[t] = _mm512_add_epi64(totals[t], sum_quadwords(counted[t]));
     }
-    for (size_t t = 0; t < 4; t++)
-        _mm512_storeu_si512(counts[t >> 1] + 8 * (t & 1), totals[t]);
+    for (size_t t = 0; t < 4; t++) {
+        __m512i one = count_bits(ones[t]), two = count_bits(twos[t]);
+        one = _mm512_add_epi8(one, _mm512_add_epi8(two, two));
+        for (size_t h = g; h < b->groups; h++)
+            one = _mm512_add_epi8(one, count_bits(_mm512_permutexvar_epi8(keys_of(b, h, highest), tables[t])));
+        __m512i total = _mm512_add_epi64(sum_quadwords(one), _mm512_slli_epi64(sum_quadwords(fours[t]), 2));
+        _mm512_storeu_si512(counts[t >> 1] + 8 * (t & 1), total);
+    }
 }
 
-/* Bytes 0 .. 63 of a group of which `count` are left, as a mask. */
-TN_TARGET_AVX512 uint64_t first_bytes(size_t count)
+TN_TARGET_AVX512_CALLED uint64_t count_subnormals(const block *b)
 {
-    return count >= GROUP ? ~(uint64_t)0 : ((uint64_t)1 << count) - 1;
-}
-
-/* Counts the zeros, and values of exponent 0 by sign, fillers left out. */
-TN_TARGET_AVX512_CALLED uint64_t count_zeros(const block *b, uint64_t exponent_zero[2])
-{
-    uint64_t zeros = 0, both = 0, negative = 0;
-    for (size_t g = 0; g < b->groups; g++) {
-        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
-        uint64_t none = _mm512_testn_epi8_mask(e, e);
-        if (none == 0)
-            continue;
-        both += (uint64_t)__builtin_popcountll(none);
-        negative +=
-            (uint64_t)__builtin_popcountll(none & _mm512_test_epi8_mask(_mm512_load_si512(b->signs + GROUP * g), _mm512_set1_epi8(32)));
-        size_t left = b->count - GROUP * g;
-        __mmask16 equal[4];
-        for (size_t j = 0; j < 4; j++) {
-            __mmask16 valid = first_lanes(left > 16 * j ? left - 16 * j : 0);
-            __m512 values = _mm512_maskz_loadu_ps(valid, (const void *)(b->bytes + 4 * (GROUP * g + 16 * j)));
-            equal[j] = _mm512_mask_cmp_ps_mask(valid, values, _mm512_setzero_ps(), _CMP_EQ_OQ);
+    /* Twice the bits drops the sign, and less 1 puts the zeros above all others. A subnormal then lies below 0xffffff. */
+    __m512i least[2] = {_mm512_set1_epi32(-1), _mm512_set1_epi32(-1)};
+    size_t i = 0;
+    for (; i + 32 <= b->count; i += 32) {
+        for (size_t j = 0; j < 2; j++) {
+            __m512i bits = _mm512_loadu_si512(b->bytes + 4 * i + 64 * j);
+            least[j] = _mm512_min_epu32(least[j], _mm512_add_epi32(_mm512_add_epi32(bits, bits), _mm512_set1_epi32(-1)));
         }
-        __mmask32 low = _mm512_kunpackw(equal[1], equal[0]), high = _mm512_kunpackw(equal[3], equal[2]);
-        zeros += (uint64_t)__builtin_popcountll(_mm512_kunpackd(high, low));
     }
-    exponent_zero[0] = both - negative - b->fillers;
-    exponent_zero[1] = negative;
-    return zeros;
+    if (i == b->count && _mm512_reduce_min_epu32(_mm512_min_epu32(least[0], least[1])) >= 0xffffffu)
+        return 0;
+    uint64_t subnormals = 0;
+    for (i = 0; i < b->count; i += 16) {
+        __m512 values = _mm512_maskz_loadu_ps(first_lanes(b->count - i), (const void *)(b->bytes + 4 * i));
+        subnormals += (uint64_t)__builtin_popcount(_mm512_fpclass_ps_mask(values, 0x20));
+    }
+    return subnormals;
 }
 
 /* Counts values of exponents 1 .. bound one by one. */
@@ -324,24 +334,38 @@ TN_TARGET_AVX512_CALLED void count_singly(const block *b, uint32_t bound, tn_vit
     }
 }
 
-static void count_by_tables(const block *b, tn_vitals *vitals, tn_vitals_table *tables)
+/* Returns the number of values of exponent 0, fillers included. */
+TN_TARGET_AVX512_CALLED uint64_t count_by_tables(const block *b, tn_vitals_table *tables)
 {
-    for (size_t i = 0; i < GROUP * b->groups; i += TN_VITALS_TABLES)
-        for (size_t t = 0; t < TN_VITALS_TABLES; t++)
-            tables[t][(b->signs[i + t] & 32u) << 3 | b->exponents[i + t]]++;
-    vitals->histogram[0][0] -= b->fillers;
+    uint64_t exponent_0 = 0;
+    for (size_t g = 0; g < b->groups; g++) {
+        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+        exponent_0 += (uint64_t)__builtin_popcountll(_mm512_testn_epi8_mask(e, e));
+        for (size_t i = GROUP * g; i < GROUP * g + GROUP; i += TN_VITALS_TABLES)
+            for (size_t t = 0; t < TN_VITALS_TABLES; t++)
+                tables[t][(b->signs[i + t] & 32u) << 3 | b->exponents[i + t]]++;
+    }
+    return exponent_0;
 }
 
-/* Adds keys 1 .. 15, and key 0 where it is one exponent alone, to the histogram. Returns how many values that were. */
-static uint64_t add_window(tn_vitals *vitals, uint32_t low, bool with_key_0, uint64_t counts[2][WINDOW])
+/* Values of exponent 0 by sign. Subnormals are rare, and looked for only where such values are. */
+static void add_exponent_0(const block *b, tn_vitals *vitals, uint64_t positive, uint64_t negative)
+{
+    if (positive + negative == 0)
+        return;
+    vitals->histogram[0][0] += positive;
+    vitals->histogram[1][0] += negative;
+    vitals->zeros += positive + negative - count_subnormals(b);
+}
+
+/* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
+static uint64_t add_window(tn_vitals *vitals, uint32_t top, uint64_t counts[2][BUCKETS])
 {
     uint64_t sum = 0;
     for (size_t sign = 0; sign < 2; sign++) {
-        if (!with_key_0)
-            counts[sign][0] = 0;
-        for (size_t key = 0; key < WINDOW; key++) {
-            vitals->histogram[sign][low + key] += counts[sign][key];
-            sum += counts[sign][key];
+        for (size_t k = 0; k < WINDOW && k < top; k++) {
+            vitals->histogram[sign][top - k] += counts[sign][k];
+            sum += counts[sign][k];
         }
     }
     return sum;
@@ -350,90 +374,74 @@ static uint64_t add_window(tn_vitals *vitals, uint32_t low, bool with_key_0, uin
 /* The second pass. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
 static bool add_histogram(const block *b, tn_vitals *vitals)
 {
-    uint64_t counts[2][WINDOW], exponent_zero[2] = {0, 0};
-    uint32_t low = b->top > WINDOW - 1 ? b->top - (WINDOW - 1) : 0;
-    count_window(b, low, 0, counts);
-    if (b->bottom == 0)
-        vitals->zeros += count_zeros(b, exponent_zero);
-    if (low == 0) {
-        counts[0][0] -= b->fillers;
-        add_window(vitals, 0, true, counts);
-        return false;
+    uint64_t counts[2][BUCKETS];
+    uint32_t top = b->top;
+    count_keys(b, top, counts);
+    add_exponent_0(b, vitals, counts[0][WINDOW] - b->fillers, counts[1][WINDOW]);
+    uint64_t below = GROUP * b->groups - counts[0][WINDOW] - counts[1][WINDOW] - add_window(vitals, top, counts);
+    if (below > ONE_BY_ONE) {
+        top -= WINDOW;
+        count_keys(b, top, counts);
+        below -= add_window(vitals, top, counts);
     }
-    vitals->histogram[0][0] += exponent_zero[0];
-    vitals->histogram[1][0] += exponent_zero[1];
-    uint64_t left = counts[0][0] + counts[1][0] - b->fillers - exponent_zero[0] - exponent_zero[1];
-    add_window(vitals, low, false, counts);
-    if (left > ONE_BY_ONE) {
-        /* Key 15 of the second window is the exponent `low`; keys of what lies above it find no bit in the tables. */
-        uint32_t lower = low > WINDOW - 1 ? low - (WINDOW - 1) : 0;
-        if (lower == 0) {
-            /* The window would be cut off at exponent 0 and keys would no longer end at `low`. */
-            count_singly(b, low, vitals);
-            return true;
-        }
-        count_window(b, lower, 0, counts);
-        left -= add_window(vitals, lower, false, counts);
-        low = lower;
-    }
-    if (left > 0)
-        count_singly(b, low, vitals);
-    return left > ONE_BY_ONE;
+    if (below > 0)
+        count_singly(b, top - WINDOW, vitals);
+    return below > ONE_BY_ONE;
 }
 
-/* Whether the squares of a block add up in float without over- or underflow, and leave enough of the variance. */
-static bool sums_are_safe(const block *b, double sum, double squares)
+/* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters. */
+static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
 {
-    if (b->min == 0 && b->max == 0)
-        return true;
-    return b->top >= SAFE_LOW && b->top <= SAFE_HIGH && sum * (sum / (double)b->count) < DROWNING * squares;
+    double n = (double)b->count;
+    bool in_range = b->top <= SAFE_TOP;
+    bool safe = in_range && b->squares >= SAFE_SQUARES && b->sum * (b->sum / n) < DROWNING * b->squares;
+    /* All values equal to the shift: nothing was lost. */
+    if (!safe && !(b->min == b->shift && b->max == b->shift)) {
+        memcpy(&b->shift, b->bytes, sizeof b->shift);
+        sums_in_double(b);
+        double mean = (double)b->shift + b->sum / n;
+        double variance = (b->squares - b->sum * (b->sum / n)) / n;
+        *next_shift = in_range && mean * mean > variance ? (float)mean : 0;
+    }
+    tn_vitals_fold(vitals, b->count, (double)b->shift, b->sum, b->squares);
+    tn_vitals_fold_extremes(vitals, b->min, b->max);
 }
 
 void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
-    bool in_double = false, tables_clear = false;
+    float shift = 0;
     size_t by_tables = 0, in_tables = 0;
-    b.bytes = (const unsigned char *)values;
-    for (; count > 0; b.bytes += 4 * b.count, count -= b.count) {
+    for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
-        if (in_double)
-            first_pass_without_sums(&b);
+        b.next = count > b.count ? b.bytes + 4 * TN_VITALS_BLOCK : b.bytes;
+        b.shift = shift;
+        if (shift == 0)
+            first_pass_about_0(&b);
         else
-            first_pass_with_sums(&b);
+            first_pass_about_shift(&b);
         if (b.top == 255) {
             tn_vitals_add_careful(vitals, b.bytes, b.count);
             remove_nonfinite(&b);
         } else {
-            double shift = 0, sum = b.sum, squares = b.squares;
-            if (in_double || !sums_are_safe(&b, sum, squares)) {
-                float first;
-                memcpy(&first, b.bytes, sizeof first);
-                sums_in_double(b.bytes, b.count, first, &sum, &squares);
-                shift = (double)first;
-                double n = (double)b.count;
-                in_double = !sums_are_safe(&b, n * shift + sum, squares + shift * (2 * sum + n * shift));
-            }
-            tn_vitals_fold(vitals, b.count, shift, sum, squares);
-            tn_vitals_fold_extremes(vitals, b.min, b.max);
+            add_moments(&b, vitals, &shift);
         }
-        if (by_tables > 0) {
+        if (by_tables == 0) {
+            by_tables = add_histogram(&b, vitals) ? RETRY : 0;
+        } else {
             by_tables--;
-            if (!tables_clear)
+            if (in_tables == 0)
                 memset(tables, 0, sizeof tables);
-            tables_clear = true;
-            count_by_tables(&b, vitals, tables);
+            uint64_t exponent_0 = count_by_tables(&b, tables) - b.fillers;
+            vitals->histogram[0][0] -= b.fillers;
+            if (exponent_0 > 0)
+                vitals->zeros += exponent_0 - count_subnormals(&b);
             in_tables += b.count;
-            uint64_t exponent_zero[2];
-            if (b.bottom == 0)
-                vitals->zeros += count_zeros(&b, exponent_zero);
             if (in_tables >= TABLES_FULL) {
                 tn_vitals_fold_tables(vitals, tables);
                 in_tables = 0;
             }
-        } else if (add_histogram(&b, vitals)) {
-            by_tables = RETRY;
         }
         vitals->count += b.count;
     }
