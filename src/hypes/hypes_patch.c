@@ -326,9 +326,17 @@ static tn_status apply_to_list(const patcher *p, const edit *e)
     return TN_OK;
 }
 
+/* The parts of an edit point into its own buffer, which sorting moves; so they are split once more. */
+static void sort_edits(patcher *p, int (*compare)(const void *, const void *))
+{
+    qsort(p->edits, p->count, sizeof *p->edits, compare);
+    for (size_t i = 0; i < p->count; i++)
+        tn_path_split(p->edits[i].path, p->edits[i].buffer, p->edits[i].parts, &p->edits[i].count);
+}
+
 static tn_status apply_edits(patcher *p)
 {
-    qsort(p->edits, p->count, sizeof *p->edits, compare_shallow);
+    sort_edits(p, compare_shallow);
     for (size_t i = 0; i < p->count; i++) {
         /* A value that this patch has just put above may be a shorthand still. */
         bool below_new = false;
@@ -340,7 +348,7 @@ static tn_status apply_edits(patcher *p)
         if (status != TN_OK)
             return status;
     }
-    qsort(p->edits, p->count, sizeof *p->edits, compare_deep);
+    sort_edits(p, compare_deep);
     for (size_t i = 0; i < p->count; i++) {
         tn_status status = p->edits[i].moves ? apply_to_list(p, &p->edits[i]) : TN_OK;
         if (status != TN_OK)

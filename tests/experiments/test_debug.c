@@ -1,0 +1,245 @@
+/* The whole debug on made-up subjects: what it must convict, what it must leave in peace, and when it must not be sure. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "experiments/support_made_up_subject.h"
+
+static void a_subject_that_trains_is_healthy(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "healthy");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+    assert_true(json_array_size(json_object_get(report, "evidence")) >= 4);
+    json_decref(report);
+}
+
+static double needs_a_small_rate(const tn_knobs *knobs)
+{
+    return knobs->learning_rate > 0.2 ? 0 : 0.9;
+}
+
+static void a_rate_that_breaks_is_convicted_by_its_fix(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.learning_rate = 50;
+    subject.nan_rate = 1;
+    subject.score = needs_a_small_rate;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0), *patch = json_object_get(json_object_get(finding, "fix"), "patch");
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(finding, "cause"), "lr_too_high");
+    assert_string_equal(report_string(finding, "severity"), "error");
+    assert_string_equal(report_string(finding, "confirmed_by"), "fix");
+    assert_true(json_number_value(json_object_get(patch, "solver.learning_rate")) <= 0.7);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(finding, "where"), "step")), 3);
+    json_decref(report);
+}
+
+static double needs_scaled_inputs(const tn_knobs *knobs)
+{
+    bool scaled = (knobs->set & TN_KNOB_INPUT_SCALE) != 0;
+    /* A tiny rate hides the fault as well, as it often does. */
+    return scaled || knobs->learning_rate < 0.001 ? 0.85 : 0.02;
+}
+
+static void a_specific_fix_goes_before_a_general_remedy(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.input_std = 2500;
+    subject.facts.input_std_max = 2500;
+    subject.score = needs_scaled_inputs;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(report_finding(report, 0), "cause"), "unscaled_input");
+    json_decref(report);
+}
+
+static double lucky_on_the_first_seed(const tn_knobs *knobs)
+{
+    bool changed = knobs->learning_rate != 0.01;
+    return changed && knobs->seed == 1 ? 0.9 : 0.02;
+}
+
+static void luck_on_the_screening_seed_convicts_nobody(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = lucky_on_the_first_seed;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+    json_decref(report);
+}
+
+static double half_of_the_seeds(const tn_knobs *knobs)
+{
+    return knobs->learning_rate > 0.01 && knobs->seed % 4 != 2 ? 0.9 : 0.02;
+}
+
+static void a_fix_that_helps_most_seeds_is_suspected(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = half_of_the_seeds;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_string_equal(report_string(finding, "severity"), "suspected");
+    assert_true(json_is_false(json_object_get(finding, "confirmed")));
+    json_decref(report);
+}
+
+static double never(const tn_knobs *knobs)
+{
+    (void)knobs;
+    return 0.01;
+}
+
+static void misaligned_labels_are_convicted_by_the_control(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = never;
+    subject.random_labels = true;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(finding, "cause"), "misaligned_labels");
+    assert_string_equal(report_string(finding, "confirmed_by"), "control");
+    json_decref(report);
+}
+
+static void labels_that_neighbours_tell_are_not_misaligned(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = never;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+    json_decref(report);
+}
+
+static void a_net_that_cannot_learn_ten_samples_does_not_blame_the_labels(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = never;
+    subject.random_labels = true;
+    subject.cannot_overfit = true;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_string_equal(report_string(report_experiment(report, "overfit"), "verdict"), "fail");
+    json_decref(report);
+}
+
+static double slow_but_sure(const tn_knobs *knobs)
+{
+    double work = knobs->learning_rate * (double)knobs->steps;
+    return work >= 30 ? 0.95 : 0.6;
+}
+
+static void slow_is_advice_not_a_fault(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = slow_but_sure;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "healthy");
+    assert_true(json_array_size(json_object_get(report, "advice")) > 0);
+    json_decref(report);
+}
+
+static void values_that_are_not_finite_are_told_first(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.always_nan = true;
+    subject.facts.nonfinite_inputs = 3;
+    subject.facts.nonfinite_input_row = 17;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "nonfinite_input");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(finding, "where"), "sample")), 17);
+    json_decref(report);
+}
+
+static void a_spent_budget_ends_inconclusive(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    tn_debug_options options = {.threads = 1, .seed = 1, .budget_steps = 150};
+    json_t *report = NULL;
+    tn_error error = {0};
+    assert_int_equal(tn_debug_run(&subject.base, &options, &report, &error), TN_OK);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_true(json_is_true(json_object_get(report, "spent")));
+    assert_true(json_integer_value(json_object_get(json_object_get(report, "cost"), "steps")) < 200);
+    json_decref(report);
+}
+
+static void a_cancel_ends_at_once(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    tn_cancel cancel = {true};
+    tn_debug_options options = {.threads = 1, .seed = 1, .cancel = &cancel};
+    json_t *report = NULL;
+    tn_error error = {0};
+    assert_int_equal(tn_debug_run(&subject.base, &options, &report, &error), TN_OK);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(report, "cost"), "trials")), 0);
+    json_decref(report);
+}
+
+static void an_unknown_experiment_is_refused(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    tn_debug_options options = {.threads = 1, .seed = 1};
+    json_t *report = NULL;
+    tn_error error = {0};
+    assert_int_equal(tn_debug_experiment(&subject.base, "horoscope", &options, &report, &error), TN_ERROR_USAGE);
+    assert_null(report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_subject_that_trains_is_healthy),
+        cmocka_unit_test(a_rate_that_breaks_is_convicted_by_its_fix),
+        cmocka_unit_test(a_specific_fix_goes_before_a_general_remedy),
+        cmocka_unit_test(luck_on_the_screening_seed_convicts_nobody),
+        cmocka_unit_test(a_fix_that_helps_most_seeds_is_suspected),
+        cmocka_unit_test(misaligned_labels_are_convicted_by_the_control),
+        cmocka_unit_test(labels_that_neighbours_tell_are_not_misaligned),
+        cmocka_unit_test(a_net_that_cannot_learn_ten_samples_does_not_blame_the_labels),
+        cmocka_unit_test(slow_is_advice_not_a_fault),
+        cmocka_unit_test(values_that_are_not_finite_are_told_first),
+        cmocka_unit_test(a_spent_budget_ends_inconclusive),
+        cmocka_unit_test(a_cancel_ends_at_once),
+        cmocka_unit_test(an_unknown_experiment_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

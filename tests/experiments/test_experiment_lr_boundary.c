@@ -1,0 +1,112 @@
+/* The ladder of learning rates on subjects whose boundary is known. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "experiments/support_made_up_subject.h"
+
+static double number(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
+}
+
+static void finds_the_boundary_above_a_clean_rate(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.nan_rate = 0.5;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *entry = report_experiment(report, "lr_boundary"), *result = json_object_get(entry, "result");
+    assert_string_equal(report_string(entry, "verdict"), "pass");
+    /* 0.01, 0.03, 0.09, 0.27 run clean; 0.81 is the lowest tried that gives NaN. */
+    assert_float_equal(number(result, "boundary"), 0.81, 1e-6);
+    assert_float_equal(number(result, "clean_rate"), 0.27, 1e-6);
+    assert_string_equal(report_string(result, "boundary_kind"), "nonfinite");
+    assert_float_equal(json_number_value(json_array_get(json_object_get(result, "window"), 0)), 0.081, 1e-6);
+    json_decref(report);
+}
+
+static void tells_divergence_from_nan(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.diverge_rate = 0.05;
+    subject.nan_rate = 100;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *result = json_object_get(report_experiment(report, "lr_boundary"), "result");
+    assert_float_equal(number(result, "boundary"), 0.09, 1e-6);
+    assert_string_equal(report_string(result, "boundary_kind"), "diverged");
+    json_decref(report);
+}
+
+static void divides_a_rate_that_breaks_until_one_runs_clean(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.learning_rate = 1000;
+    subject.nan_rate = 0.5;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *entry = report_experiment(report, "lr_boundary"), *result = json_object_get(entry, "result");
+    assert_string_equal(report_string(entry, "verdict"), "fail");
+    assert_float_equal(number(result, "clean_rate"), 1000.0F / 2187, 1e-6);
+    assert_float_equal(number(result, "boundary"), 1000.0F / 729, 1e-6);
+    json_decref(report);
+}
+
+static void says_when_there_is_no_boundary(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *entry = report_experiment(report, "lr_boundary"), *result = json_object_get(entry, "result");
+    assert_string_equal(report_string(entry, "verdict"), "pass");
+    assert_true(json_is_null(json_object_get(result, "boundary")));
+    assert_null(json_object_get(result, "window"));
+    assert_int_equal(json_array_size(json_object_get(result, "ladder")), 13);
+    json_decref(report);
+}
+
+static void says_when_the_rate_is_not_the_cause(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.always_nan = true;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *entry = report_experiment(report, "lr_boundary");
+    assert_string_equal(report_string(entry, "verdict"), "fail");
+    assert_non_null(strstr(report_string(entry, "summary"), "the rate is not the cause"));
+    assert_true(json_is_null(json_object_get(json_object_get(entry, "result"), "clean_rate")));
+    json_decref(report);
+}
+
+static void a_knob_that_is_not_acknowledged_proves_nothing(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.refused = TN_KNOB_LEARNING_RATE;
+    json_t *report = made_up_experiment(&subject, "lr");
+    assert_string_equal(report_string(report_experiment(report, "lr_boundary"), "verdict"), "inconclusive");
+    json_decref(report);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_the_boundary_above_a_clean_rate),
+        cmocka_unit_test(tells_divergence_from_nan),
+        cmocka_unit_test(divides_a_rate_that_breaks_until_one_runs_clean),
+        cmocka_unit_test(says_when_there_is_no_boundary),
+        cmocka_unit_test(says_when_the_rate_is_not_the_cause),
+        cmocka_unit_test(a_knob_that_is_not_acknowledged_proves_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+/* What the proposers of candidate fixes propose for a hypes file, and what they leave alone. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "experiments/fixes/fix.h"
+#include "experiments/support_made_up_subject.h"
+
+typedef struct proposal {
+    made_up subject;
+    tn_debug_options options;
+    tn_investigation investigation;
+    tn_look look;
+    tn_hypes *hypes;
+    tn_fix_list list;
+} proposal;
+
+static void propose(proposal *self, const char *net_loss_and_more)
+{
+    char text[2048];
+    tn_error error = {0};
+    snprintf(text, sizeof text, "{\"data\": {\"train\": {\"format\": \"csv\", \"file\": \"a.csv\", \"label\": 0}}, %s}", net_loss_and_more);
+    if (tn_hypes_parse(text, strlen(text), "test.json", ".", &self->hypes, &error) != TN_OK)
+        fail_msg("%s (%s)", error.message, error.pointer);
+    self->options = (tn_debug_options){.threads = 1, .seed = 1};
+    assert_int_equal(tn_investigation_init(&self->investigation, &self->subject.base, &self->options, &error), TN_OK);
+    assert_int_equal(tn_rule_set_create(&self->look.rules, &error), TN_OK);
+    tn_fix_case about = {.investigation = &self->investigation, .look = &self->look, .hypes = self->hypes};
+    tn_fixes_propose(&about, &self->list);
+}
+
+static void begin(proposal *self)
+{
+    memset(self, 0, sizeof *self);
+    made_up_init(&self->subject);
+}
+
+static void end(proposal *self)
+{
+    tn_fixes_deinit(&self->list);
+    tn_look_deinit(&self->look);
+    tn_investigation_deinit(&self->investigation);
+    tn_hypes_destroy(self->hypes);
+}
+
+/* The patch of the first candidate for a cause, as compact JSON in `text`; "" where there is none. */
+static const char *patch_for(const proposal *self, tn_cause_id cause, char text[512])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < self->list.count; i++)
+        if (self->list.fixes[i].cause == cause && self->list.fixes[i].patch) {
+            size_t length = json_dumpb(self->list.fixes[i].patch, text, 511, JSON_COMPACT);
+            text[length < 511 ? length : 511] = '\0';
+            break;
+        }
+    return text;
+}
+
+static void expect_patch(const char *hypes, tn_cause_id cause, const char *wanted)
+{
+    static proposal self;
+    char text[512];
+    begin(&self);
+    propose(&self, hypes);
+    assert_string_equal(patch_for(&self, cause, text), wanted);
+    /* Every candidate fits the hypes that it was made for. */
+    for (size_t i = 0; i < self.list.count; i++) {
+        tn_hypes *patched = NULL;
+        tn_error error = {0};
+        if (self.list.fixes[i].patch && tn_hypes_patch(self.hypes, self.list.fixes[i].patch, &patched, &error) != TN_OK)
+            fail_msg("%s: %s", self.list.fixes[i].text, error.message);
+        tn_hypes_destroy(patched);
+    }
+    end(&self);
+}
+
+#define MLP "\"net\": [{\"op\": \"dense\", \"units\": 32}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4}]"
+#define MLP_AND(op)                                                                                                                        \
+    "\"net\": [{\"op\": \"dense\", \"units\": 32}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4}, {\"op\": \"" op "\"}]"
+
+static void a_usual_net_gets_no_patch_of_output_loss_or_init(void **state)
+{
+    (void)state;
+    expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_output, "");
+    expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_loss, "");
+    expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_bad_init, "");
+    expect_patch(MLP_AND("softmax") ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_output, "");
+    expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_too_deep, "");
+}
+
+static void an_output_that_does_not_fit_the_loss_is_replaced(void **state)
+{
+    (void)state;
+    expect_patch(MLP_AND("softmax") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$remove\":true}}");
+    expect_patch(MLP_AND("sigmoid") ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"op\":\"softmax\"}}");
+    expect_patch(MLP ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$insert\":{\"op\":\"softmax\"}}}");
+}
+
+static void a_loss_for_numbers_is_replaced_by_a_cross_entropy(void **state)
+{
+    (void)state;
+    expect_patch(MLP_AND("softmax") ", \"loss\": \"mae\"", TN_CAUSE_wrong_loss,
+                 "{\"loss\":\"softmax_cross_entropy\",\"net.3\":{\"$remove\":true}}");
+}
+
+static void an_unclipped_logarithm_is_replaced_by_the_stable_form(void **state)
+{
+    (void)state;
+    expect_patch(MLP_AND("softmax") ", \"loss\": {\"name\": \"categorical_cross_entropy\", \"clip\": 0}", TN_CAUSE_unstable_softmax,
+                 "{\"loss\":\"softmax_cross_entropy\",\"net.3\":{\"$remove\":true}}");
+}
+
+static void constant_weights_are_replaced(void **state)
+{
+    (void)state;
+    expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\", \"init\": {\"scheme\": \"constant\", \"value\": 0.01}", TN_CAUSE_bad_init,
+                 "{\"init\":{\"scheme\":\"he_normal\",\"scale\":1.0}}");
+}
+
+static void hidden_activations_become_relu(void **state)
+{
+    (void)state;
+    expect_patch("\"net\": [{\"op\": \"dense\", \"units\": 32}, {\"op\": \"sigmoid\"}, {\"op\": \"dense\", \"units\": 4}], \"loss\": "
+                 "\"softmax_cross_entropy\"",
+                 TN_CAUSE_wrong_activation, "{\"net.1\":{\"op\":\"relu\"}}");
+    expect_patch("\"net\": [{\"op\": \"dense\", \"units\": 32}, {\"op\": \"dense\", \"units\": 4}], \"loss\": \"softmax_cross_entropy\"",
+                 TN_CAUSE_wrong_activation, "{\"net.1\":{\"$insert\":{\"op\":\"relu\"}}}");
+}
+
+static void frozen_layers_are_freed(void **state)
+{
+    (void)state;
+    expect_patch("\"net\": [{\"op\": \"dense\", \"units\": 32, \"trainable\": false}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": "
+                 "4}], \"loss\": "
+                 "\"softmax_cross_entropy\"",
+                 TN_CAUSE_frozen_parameters, "{\"net.0.trainable\":true}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_usual_net_gets_no_patch_of_output_loss_or_init),
+        cmocka_unit_test(an_output_that_does_not_fit_the_loss_is_replaced),
+        cmocka_unit_test(a_loss_for_numbers_is_replaced_by_a_cross_entropy),
+        cmocka_unit_test(an_unclipped_logarithm_is_replaced_by_the_stable_form),
+        cmocka_unit_test(constant_weights_are_replaced),
+        cmocka_unit_test(hidden_activations_become_relu),
+        cmocka_unit_test(frozen_layers_are_freed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
