@@ -76,8 +76,12 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
     }
     json_error_t mistake;
     hypes->written = json_loadb(text, length, JSON_REJECT_DUPLICATES, &mistake);
-    if (!hypes->written)
-        return fail_json(hypes, &mistake, length, error);
+    if (!hypes->written) {
+        /* jansson tells an allocation that failed as a mistake in the text. Where the text is good the second time, it was that. */
+        json_t *again = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+        json_decref(again);
+        return again ? tn_fail_memory(error, length) : fail_json(hypes, &mistake, length, error);
+    }
     int line;
     tn_position_result result = tn_position_build(text, length, &hypes->position, &line);
     if (result == TN_POSITION_TOO_DEEP) {

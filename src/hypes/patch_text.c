@@ -11,7 +11,10 @@ static tn_status read_value(const char *text, const char *assignment, json_t **v
     *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &mistake);
     if (*value)
         return TN_OK;
-    if (json_error_code(&mistake) == json_error_out_of_memory)
+    /* jansson tells an allocation that failed as a mistake in the text. Where the text is good the second time, it was that. */
+    json_t *again = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
+    json_decref(again);
+    if (again)
         return tn_fail_memory(error, strlen(text));
     size_t space = strspn(text, " \t\r\n");
     if (text[space] && strchr("{[\"", text[space]))
