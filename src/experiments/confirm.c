@@ -21,7 +21,7 @@ uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i)
 
 static double standing(const tn_trial_result *result)
 {
-    return tn_trial_diverged(result) ? 0 : tn_trial_standing(result);
+    return tn_trial_diverged(result, NAN) ? 0 : tn_trial_standing(result);
 }
 
 static void judge(const tn_race *race, tn_confirmation *confirmation)

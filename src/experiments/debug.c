@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "experiments/experiment.h"
+#include "experiments/look.h"
 
 static json_t *subject_json(tn_investigation *investigation)
 {
@@ -101,6 +102,9 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
     tn_json_set(investigation, report, "spent", json_boolean(atomic_load(&investigation->spent)));
 }
 
+/* What a whole debug takes as a rule, for the progress: that much beside the race, and the race in steps of the look. */
+enum { USUAL_STEPS = 2500, USUAL_LOOKS = 16 };
+
 static tn_status perform(tn_investigation *investigation, const tn_experiment *experiment, json_t *report, tn_error *error)
 {
     tn_outcome outcome;
@@ -118,8 +122,10 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
     tn_investigation investigation;
     tn_status status = tn_investigation_init(&investigation, subject, options, error);
     json_t *report = NULL;
-    if (status == TN_OK)
+    if (status == TN_OK) {
         report = new_report(&investigation);
+        investigation.planned_steps = is_whole ? USUAL_STEPS + USUAL_LOOKS * tn_look_steps(&investigation) : 0;
+    }
     for (size_t i = 0; i < count && status == TN_OK; i++)
         status = perform(&investigation, experiments[i], report, error);
     if (status == TN_OK)

@@ -25,6 +25,7 @@ typedef struct rate_ladder {
     tn_outcome *outcome;
     uint64_t steps;
     double factor;
+    double initial_loss; /* from the first trial, which alone is scored; all start from the same state */
     size_t rungs_max;
     rate_rung rungs[RUNGS_MAX + 1]; /* in the order tried; [0] is the given rate */
     size_t count;
@@ -44,17 +45,19 @@ static tn_status try_rates(rate_ladder *ladder, double first, double factor, siz
     if (status == TN_OK) {
         for (size_t i = 0; i < wanted; i++) {
             requests[i] = tn_trial_as_given("lr_boundary", ladder->steps);
-            requests[i].unscored = true;
+            requests[i].unscored = ladder->count > 0;
             requests[i].knobs.set |= TN_KNOB_LEARNING_RATE;
             requests[i].knobs.learning_rate = first * pow(factor, (double)i);
         }
         status = tn_trials_run(ladder->investigation, requests, results, wanted, error);
         for (size_t i = 0; i < wanted && status == TN_OK; i++) {
             const tn_trial_result *result = &results[i];
+            if (result->score_count > 0)
+                ladder->initial_loss = result->scores[0].train_loss;
             ladder->rungs[ladder->count++] = (rate_rung){
                 .rate = requests[i].knobs.learning_rate,
                 .end = result->end,
-                .diverged = result->end == TN_TRIAL_COMPLETED && tn_trial_diverged(result),
+                .diverged = result->end == TN_TRIAL_COMPLETED && tn_trial_diverged(result, ladder->initial_loss),
                 .valid = tn_trial_is_valid(&requests[i], result),
                 .last_loss = result->steps > 0 ? result->losses[result->steps - 1] : NAN,
             };
@@ -164,6 +167,7 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         .outcome = outcome,
         .steps = (uint64_t)tn_investigation_setting(investigation, "nan_steps", 100),
         .factor = tn_investigation_setting(investigation, "ladder_factor", 3),
+        .initial_loss = NAN,
         .rungs_max = (size_t)tn_investigation_setting(investigation, "boundary_rungs", 12),
     };
     ladder.rungs_max = ladder.rungs_max < RUNGS_MAX ? ladder.rungs_max : RUNGS_MAX;

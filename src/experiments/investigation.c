@@ -40,6 +40,8 @@ double tn_investigation_setting(const tn_investigation *investigation, const cha
 
 void tn_investigation_expect(tn_investigation *investigation, uint64_t steps, const char *activity)
 {
-    investigation->planned_steps += steps;
+    investigation->announced_steps += steps;
+    if (investigation->announced_steps > investigation->planned_steps)
+        investigation->planned_steps = investigation->announced_steps;
     investigation->activity = activity;
 }

@@ -48,6 +48,7 @@ typedef struct tn_investigation {
     uint64_t trials;                /* run so far */
     atomic_uint_fast64_t steps;     /* run so far, by all trials */
     uint64_t planned_steps;         /* expected in all, for the progress */
+    uint64_t announced_steps;       /* of tn_investigation_expect so far */
     double progress;
     const char *activity;
     atomic_bool spent; /* the budget ran out or the user cancelled */
@@ -62,7 +63,7 @@ void tn_investigation_deinit(tn_investigation *investigation);
 /* A number of hypes.debug ("nan_steps"), or `otherwise` for a subject without hypes. */
 double tn_investigation_setting(const tn_investigation *investigation, const char *key, double otherwise);
 
-/* More work ahead: `steps` join the expected total; `activity` (a literal) is what the progress says from now on. */
+/* More work ahead: `steps` of it; `activity` (a literal) is what the progress says from now on. */
 void tn_investigation_expect(tn_investigation *investigation, uint64_t steps, const char *activity);
 
 /* A request that changes nothing: the subject as the user wrote it, for `steps` steps, scored at its ends. */
@@ -77,8 +78,9 @@ void tn_trials_deinit(tn_trial_result *results, size_t count);
 /* Whether the trial proves anything: it ran to an end of its own, with every knob applied. */
 bool tn_trial_is_valid(const tn_trial_request *request, const tn_trial_result *result);
 
-/* The loss of a diverged run: the median of the last 20 steps is over twice the initial one (median of the first five); see PROTOCOL A2. */
-bool tn_trial_diverged(const tn_trial_result *result);
+/* Whether the loss diverged: the median of the last 20 steps is over twice the initial loss (PROTOCOL A2). The initial loss is that of the training set before the first step
+ * where the trial was scored, else `initial_loss`: a single batch may be lucky, and a rate far too high explodes within five steps. */
+bool tn_trial_diverged(const tn_trial_result *result, double initial_loss);
 
 /* Median of values [count]; non-finite ones count as +Inf. NAN where count is 0. */
 double tn_median(const double *values, size_t count);

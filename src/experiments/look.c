@@ -49,7 +49,7 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
         return status;
     look->standing = tn_trial_standing(&look->result);
     look->nonfinite = look->result.end == TN_TRIAL_NONFINITE || tn_look_fired(look, "nonfinite");
-    look->diverged = tn_trial_diverged(&look->result);
+    look->diverged = tn_trial_diverged(&look->result, NAN);
     look->near_trivial = look->standing < NEAR_TRIVIAL;
     return TN_OK;
 }

@@ -79,7 +79,7 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
             candidate->valid = tn_trial_is_valid(&requests[i], &results[i]);
             candidate->end = results[i].end;
             candidate->steps = results[i].steps;
-            candidate->standing = tn_trial_diverged(&results[i]) ? 0 : tn_trial_standing(&results[i]);
+            candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(&results[i]);
             candidate->base_standing = base_standing_after(look, results[i].samples);
             candidate->finished = candidate->valid && steps == look->steps;
             json_t *entry = tn_trial_json(investigation, &requests[i], &results[i]);

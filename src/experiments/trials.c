@@ -10,8 +10,8 @@
 /* Steps between two looks at the clock, and between two words of progress. */
 enum { CLOCK_EVERY = 16, PROGRESS_EVERY = 64 };
 
-/* Diverged: the median of the last LATE_STEPS losses is over DIVERGED_FACTOR times the median of the first EARLY_STEPS (PROTOCOL A2). */
-enum { EARLY_STEPS = 5, LATE_STEPS = 20 };
+/* Diverged: the median of the last LATE_STEPS losses is over DIVERGED_FACTOR times the initial loss (PROTOCOL A2). */
+enum { LATE_STEPS = 20 };
 static const double DIVERGED_FACTOR = 2;
 
 tn_trial_request tn_trial_as_given(const char *experiment, uint64_t steps)
@@ -164,13 +164,13 @@ double tn_median(const double *values, size_t count)
     return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
-bool tn_trial_diverged(const tn_trial_result *result)
+bool tn_trial_diverged(const tn_trial_result *result, double initial_loss)
 {
-    if (result->steps < EARLY_STEPS + LATE_STEPS)
+    if (result->steps < LATE_STEPS)
         return false;
-    double early = tn_median(result->losses, EARLY_STEPS);
+    double initial = result->score_count > 0 ? result->scores[0].train_loss : initial_loss;
     double late = tn_median(result->losses + result->steps - LATE_STEPS, LATE_STEPS);
-    return !(late <= DIVERGED_FACTOR * fabs(early));
+    return isfinite(initial) && !(late <= DIVERGED_FACTOR * fabs(initial));
 }
 
 double tn_trial_standing(const tn_trial_result *result)
