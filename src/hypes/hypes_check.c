@@ -192,7 +192,8 @@ static tn_status check_elements(const tn_hypes *hypes, const tn_key *key, json_t
         }
         if (is_number && json_is_real(element) && json_array_set_new(list, i, json_integer(whole)) != 0)
             return tn_fail_memory(error, sizeof whole);
-        for (size_t j = 0; j < i; j++) {
+        /* A node may take the same input twice; a class or a column twice is a slip. */
+        for (size_t j = 0; j < i && numbers; j++) {
             if (json_equal(json_array_get(list, j), json_array_get(list, i))) {
                 return tn_place_fail(hypes, &here, error, "%s is %s, which element %zu is already; each may stand once",
                                      tn_place_path(&here, path, sizeof path), tn_value_found(element, found, sizeof found), j);

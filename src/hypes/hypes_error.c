@@ -1,6 +1,7 @@
 /* hypes_error.c: mistakes told with their file, line and JSON pointer, and values shown in messages. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hypes/hypes_internal.h"
@@ -16,6 +17,17 @@ static void show_string(const char *string, char *text, size_t size)
     for (size_t i = 0; i < length; i++)
         text[i] = (unsigned char)string[i] < ' ' || string[i] == 127 ? '?' : string[i];
     strcpy(text + length, cut ? "..." : "");
+}
+
+/* Short lists in full. */
+static void show_list(const json_t *value, char *text, size_t size)
+{
+    char *whole = json_array_size(value) > 0 && json_array_size(value) <= 4 ? json_dumps(value, JSON_REAL_PRECISION(12)) : NULL;
+    if (whole && strlen(whole) <= 40 && !strchr(whole, '\\'))
+        snprintf(text, size, "the list %s", whole);
+    else
+        snprintf(text, size, json_array_size(value) ? "a list" : "an empty list");
+    free(whole);
 }
 
 const char *tn_value_found(const json_t *value, char *text, size_t size)
@@ -43,7 +55,7 @@ const char *tn_value_found(const json_t *value, char *text, size_t size)
         snprintf(text, size, "null");
         break;
     case JSON_ARRAY:
-        snprintf(text, size, json_array_size(value) ? "a list" : "an empty list");
+        show_list(value, text, size);
         break;
     case JSON_OBJECT:
         snprintf(text, size, json_object_size(value) ? "an object" : "an empty object");
@@ -112,7 +124,7 @@ static void write_pointer(const char *const *parts, size_t count, char *text, si
     for (size_t i = 0; i < count; i++) {
         add_part(text, size, &used, "/", "");
         for (const char *at = parts[i]; *at; at++) {
-            char one[2] = {*at, '\0'};
+            char one[2] = {(unsigned char)*at < ' ' || *at == 127 ? '?' : *at, '\0'};
             add_part(text, size, &used, "", *at == '~' ? "~0" : *at == '/' ? "~1" : one);
         }
     }

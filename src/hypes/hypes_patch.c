@@ -61,7 +61,7 @@ bool tn_path_split(const char *path, char *buffer, const char *parts[TN_PATH_PAR
     memcpy(buffer, path, length + 1);
     *count = 0;
     for (char *part = buffer; part;) {
-        if (*count == TN_PATH_PARTS_MAX || !part[0])
+        if (*count == TN_PATH_PARTS_MAX)
             return false;
         parts[(*count)++] = part;
         size_t index;
@@ -71,13 +71,11 @@ bool tn_path_split(const char *path, char *buffer, const char *parts[TN_PATH_PAR
         char *dot = in_search || in_level ? NULL : strchr(part, '.');
         if (dot)
             *dot++ = '\0';
-        if (!dot || dot[0]) {
-            part = dot;
-        } else {
+        if (!part[0])
             return false;
-        }
+        part = dot;
     }
-    return parts[*count - 1][0] != '\0';
+    return true;
 }
 
 /* Reads one entry of the patch. */

@@ -25,6 +25,11 @@ static void print_real(tn_text *text, double value)
     } else if (!number[plain]) {
         strcat(number, ".0");
     }
+    /* "1e-07" reads as "1e-7". */
+    char *exponent = strchr(number, 'e');
+    size_t sign = exponent && (exponent[1] == '-' || exponent[1] == '+') ? 2 : 1;
+    while (exponent && exponent[sign] == '0' && exponent[sign + 1])
+        memmove(exponent + sign, exponent + sign + 1, strlen(exponent + sign));
     tn_text_add(text, number);
 }
 
