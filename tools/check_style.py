@@ -33,6 +33,10 @@ URL_HOSTS = {"arxiv.org", "doi.org", "github.com", "prng.di.unimi.it", "www.sqli
 SPEAKS = re.compile(r"(?<![\w.>])(printf|puts|putchar|perror|vprintf|exit|_exit|abort|quick_exit)\s*\(")
 SPEAKS_TO = re.compile(r"(?<!\w)v?fprintf\s*\(\s*(stderr|stdout)\b|(?<!\w)fput[sc]\s*\([^;]*\b(stderr|stdout)\b")
 
+# What a document says of the sources must be there.
+OUR_NAME = re.compile(r"\b[tT][nN]_[a-zA-Z0-9_]*[a-zA-Z0-9]\b(?!\*)")
+SOURCE_FILE = re.compile(r"[a-z0-9_/]+\.(?:c|h|def)")
+
 
 def files_of(root):
     listed = subprocess.run(["git", "-C", str(root), "ls-files", "-co", "--exclude-standard", "-z"], capture_output=True, check=False)
@@ -87,9 +91,31 @@ def line_problems(name, number, line, own_words):
             yield number, f"'{match.group(0)}': the library never prints, exits or aborts"
 
 
+def known_names(root):
+    """Identifiers and file names that the sources have, for documents to be held against."""
+    words, files = set(), set()
+    for folder in ("src", "include", "tests", "tools", "fuzz", "bench", "examples"):
+        for path in (root / folder).rglob("*"):
+            files.add(path.name)
+            if path.suffix in (".c", ".h", ".def"):
+                words.update(OUR_NAME.findall(path.read_text(errors="replace")))
+    return words, files
+
+
+def document_problems(number, line, names):
+    words, files = names
+    for word in OUR_NAME.findall(line):
+        if word not in words and word != "tn_module_verb":
+            yield number, f"the sources have no '{word}'"
+    for quoted in re.findall(r"`([^`]+)`", line):
+        if SOURCE_FILE.fullmatch(quoted) and quoted.split("/")[-1] not in files:
+            yield number, f"there is no file '{quoted}'"
+
+
 def check(root):
     """(violations as "file:line: reason", files looked at)"""
     found, seen, looked = [], {}, 0
+    names = known_names(root)
     for name in files_of(root):
         path = pathlib.PurePosixPath(name)
         if DATA_FOLDERS.search(name) or path.suffix not in TEXT:
@@ -119,6 +145,8 @@ def check(root):
             found.append(f"{name}:1: {problem}")
         own_words = name == "tools/check_style.py"
         for number, line in enumerate(lines, 1):
+            if path.suffix == ".md":
+                found += [f"{name}:{at}: {reason}" for at, reason in document_problems(number, line, names)]
             found += [f"{name}:{at}: {reason}" for at, reason in line_problems(name, number, line, own_words)]
     return found, looked
 
@@ -126,7 +154,7 @@ def check(root):
 CLEAN = {
     "Makefile": "# The commands.\nall:\n\ttrue\n",
     "LICENSE": "free\n",
-    "docs/notes.md": "See https://arxiv.org/abs/1805.01407 and /usr/share/datasets.\n",
+    "docs/notes.md": "See https://arxiv.org/abs/1805.01407, /usr/share/datasets, `tn_printf_free` and `text.h`.\n",
     "src/base/text.h": "/* text.h: strings. */\n",
     "src/base/text.c": "/* text.c: see text.h. */\nint tn_printf_free(int exit_code);\n/* never calls abort() */\n",
     "src/cli/main.c": "/* main.c: the program. */\n    printf(\"hello\");\n    exit(2);\n",
@@ -148,6 +176,8 @@ PLANTED = [
     ("docs/later.md", "FIX" + "ME\n"),
     ("docs/home.md", "Look in /home/someone/tenet.\n"),
     ("src/base/place.c", '/* place.c: x. */\nconst char *p = "/Users/someone/store.db";\n'),
+    ("docs/tour.md", "Read `tn_text_gone` first.\n"),
+    ("docs/files.md", "It stands in `src/base/gone.c`.\n"),
     ("docs/link.md", "Fetched from https://packages.example/x.\n"),
     ("src/base/spaces.c", "/* spaces.c: x. */\nint x; \n"),
     ("src/base/tabs.c", "/* tabs.c: x. */\n\tint x;\n"),
