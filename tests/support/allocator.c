@@ -19,6 +19,9 @@ void *__real_realloc(void *block, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *block);
 
+json_t *__real_json_loads(const char *text, size_t flags, json_error_t *error);
+json_t *__real_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
+
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
@@ -27,6 +30,8 @@ int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t length);
 void __wrap_free(void *block);
+json_t *__wrap_json_loads(const char *text, size_t flags, json_error_t *error);
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error);
 
 enum { SLOTS = 1 << 16 };
 
@@ -163,6 +168,34 @@ void __wrap_free(void *block)
     __real_free(block);
 }
 
+/* Whether this thread is inside jansson's parser. */
+static _Thread_local bool is_parsing;
+
+json_t *__wrap_json_loads(const char *text, size_t flags, json_error_t *error)
+{
+    is_parsing = true;
+    json_t *value = __real_json_loads(text, flags, error);
+    is_parsing = false;
+    return value;
+}
+
+json_t *__wrap_json_loadb(const char *text, size_t size, size_t flags, json_error_t *error)
+{
+    is_parsing = true;
+    json_t *value = __real_json_loadb(text, size, flags, error);
+    is_parsing = false;
+    return value;
+}
+
+/* The parser of jansson 2.14 ignores that its text buffer, which doubles from 16 bytes on, could not grow, and then reads and writes past its end (lex_scan_string). So
+ * requests of such sizes do not fail there; all others do. */
+static void *jansson_malloc(size_t size)
+{
+    if (is_parsing && size >= 32 && (size & (size - 1)) == 0)
+        return remember(__real_malloc(size), UINT64_MAX);
+    return __wrap_malloc(size);
+}
+
 /* SQLite frees by xFree and asks for the size of a block. */
 static void *sqlite_malloc(int size)
 {
@@ -208,7 +241,7 @@ void tn_allocator_install(void)
     };
     if (sqlite3_config(SQLITE_CONFIG_MALLOC, &methods) != SQLITE_OK)
         abort();
-    json_set_alloc_funcs(__wrap_malloc, __wrap_free);
+    json_set_alloc_funcs(jansson_malloc, __wrap_free);
 }
 
 void tn_allocator_fail_at(uint64_t n)
