@@ -2,7 +2,6 @@
  *
  * All choices are drawn from data.seed, each kind from a stream of its own, so that a subset does not move when the labels are permuted, nor the validation set when a test
  * set is added. Samples of a set stand in the order of the file: a file that is sorted by class stays so, and a solver that does not shuffle sees it. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -214,43 +213,24 @@ static tn_scale read_scale(const tn_hypes *hypes, const char *path)
     return (tn_scale){.kind = TN_SCALE_NONE};
 }
 
-/* All that the statistics depend on: the source, and what decides the training split. */
-static tn_status scaling_key(const data_opening *opening, tn_text *key, tn_error *error)
-{
-    static const char *const deciding[] = {"data.valid",       "data.test",        "data.classes",  "data.seed",
-                                           "data.input.scale", "data.label.scale", "solver.metric", "loss.name"};
-    tn_text_init(key);
-    tn_source_cache_key(opening->hypes, "data.train", key);
-    for (size_t i = 0; i < sizeof deciding / sizeof deciding[0]; i++) {
-        const json_t *value = tn_hypes_value(opening->hypes, deciding[i]);
-        char *text = value != NULL ? json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) : tn_string_copy("null");
-        if (text != NULL)
-            tn_text_addf(key, "\n%s", text);
-        else
-            key->failed = true;
-        free(text);
-    }
-    if (!key->failed)
-        return TN_OK;
-    tn_text_deinit(key);
-    return tn_fail_memory(error, 512);
-}
-
 /* The maps for the training split, rows [count]. */
 static tn_status find_scaling(const data_opening *opening, const uint32_t *rows, size_t count, tn_scaling **scaling, tn_error *error)
 {
-    tn_text key;
-    tn_status status = scaling_key(opening, &key, error);
-    if (status != TN_OK)
-        return status;
-    *scaling = tn_source_cache_find_scaling(opening->cache, key.data);
+    /* All that the statistics depend on: the source, and what decides the training split. */
+    static const char *const deciding[] = {"data.train", "data.valid",       "data.test",       "data.classes",
+                                           "data.seed",  "data.input.scale", "data.label.scale"};
+    json_t *key = tn_source_cache_key(opening->hypes, deciding, sizeof deciding / sizeof deciding[0]);
+    if (key == NULL)
+        return tn_fail_memory(error, 256);
+    tn_status status = TN_OK;
+    *scaling = tn_source_cache_find_scaling(opening->cache, key);
     if (*scaling == NULL) {
         status = tn_scaling_create(opening->sources[TRAIN], rows, count, read_scale(opening->hypes, "data.input.scale"),
                                    read_scale(opening->hypes, "data.label.scale"), scaling, error);
         if (status == TN_OK)
-            status = tn_source_cache_add_scaling(opening->cache, key.data, *scaling, error);
+            status = tn_source_cache_add_scaling(opening->cache, key, *scaling, error);
     }
-    tn_text_deinit(&key);
+    json_decref(key);
     return status;
 }
 

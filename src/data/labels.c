@@ -109,8 +109,6 @@ static tn_status read_filter(tn_label_plan *plan, const tn_hypes *hypes, const j
         if (number < 0 || (unsigned long long)number >= plan->written_classes)
             return tn_hypes_fail(hypes, "data.classes", error, "there is no class %lld: the labels hold classes 0 to %zu",
                                  (long long)number, plan->written_classes - 1);
-        if (plan->numbers[number] >= 0)
-            return tn_hypes_fail(hypes, "data.classes", error, "class %lld stands here twice; name each class once", (long long)number);
         plan->numbers[number] = (int32_t)plan->classes++;
     }
     return TN_OK;

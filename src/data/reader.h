@@ -78,6 +78,9 @@ tn_status tn_csv_parse(const uint8_t *bytes, size_t size, const tn_csv_options *
 /* Checks that inputs and labels fit each other and sets samples, shapes and widths. Arrays of rank 1 and 2 are tables, of rank 3 and 4 images. */
 tn_status tn_source_complete(tn_source *source, tn_error *error);
 
+/* A source that holds nothing yet; NULL where memory is out. The caller releases it. */
+tn_source *tn_source_new(void);
+
 /* Reads what stands at `path` of the hypes ("data.train"). The caller releases *source. */
 tn_status tn_source_read(const tn_hypes *hypes, const char *path, tn_source **source, tn_error *error);
 tn_source *tn_source_keep(tn_source *source);

@@ -115,13 +115,20 @@ static tn_status read_format(const tn_hypes *hypes, const char *path, tn_source 
     return status;
 }
 
+tn_source *tn_source_new(void)
+{
+    tn_source *source = tn_memory_create(1, sizeof *source);
+    if (source != NULL)
+        atomic_init(&source->references, 1);
+    return source;
+}
+
 tn_status tn_source_read(const tn_hypes *hypes, const char *path, tn_source **source, tn_error *error)
 {
     *source = NULL;
-    tn_source *created = tn_memory_create(1, sizeof *created);
+    tn_source *created = tn_source_new();
     if (created == NULL)
         return tn_fail_memory(error, sizeof *created);
-    atomic_init(&created->references, 1);
     tn_status status = read_format(hypes, path, created, error);
     if (status != TN_OK) {
         tn_source_release(created);

@@ -3,13 +3,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/memory.h"
 
 typedef struct cache_entry {
     struct cache_entry *next;
-    char *key;
+    json_t *key;
     tn_source *source; /* one of the two */
     tn_scaling *scaling;
 } cache_entry;
@@ -37,7 +36,7 @@ void tn_source_cache_destroy(tn_source_cache *cache)
         cache->first = entry->next;
         tn_source_release(entry->source);
         tn_scaling_release(entry->scaling);
-        free(entry->key);
+        json_decref(entry->key);
         tn_memory_destroy(entry);
     }
     pthread_mutex_destroy(&cache->lock);
@@ -45,43 +44,43 @@ void tn_source_cache_destroy(tn_source_cache *cache)
 }
 
 /* The lock is held. */
-static cache_entry *find(tn_source_cache *cache, const char *key, bool scaling)
+static cache_entry *find(tn_source_cache *cache, const json_t *key, bool scaling)
 {
     for (cache_entry *entry = cache->first; entry != NULL; entry = entry->next)
-        if ((entry->scaling != NULL) == scaling && strcmp(entry->key, key) == 0)
+        if ((entry->scaling != NULL) == scaling && json_equal(entry->key, key))
             return entry;
     return NULL;
 }
 
 /* The lock is held. The entry keeps its own references. */
-static tn_status add(tn_source_cache *cache, const char *key, tn_source *source, tn_scaling *scaling, tn_error *error)
+static tn_status add(tn_source_cache *cache, json_t *key, tn_source *source, tn_scaling *scaling, tn_error *error)
 {
     cache_entry *entry = tn_memory_create(1, sizeof *entry);
-    char *copy = tn_string_copy(key);
-    if (entry == NULL || copy == NULL) {
-        tn_memory_destroy(entry);
-        free(copy);
-        return tn_fail_memory(error, sizeof *entry + strlen(key));
-    }
+    if (entry == NULL)
+        return tn_fail_memory(error, sizeof *entry);
     *entry = (cache_entry){.next = cache->first,
-                           .key = copy,
+                           .key = json_incref(key),
                            .source = source != NULL ? tn_source_keep(source) : NULL,
                            .scaling = scaling != NULL ? tn_scaling_keep(scaling) : NULL};
     cache->first = entry;
     return TN_OK;
 }
 
-void tn_source_cache_key(const tn_hypes *hypes, const char *path, tn_text *key)
+json_t *tn_source_cache_key(const tn_hypes *hypes, const char *const *paths, size_t count)
 {
-    char *folder = tn_hypes_resolve(hypes, "."), *description = json_dumps(tn_hypes_value(hypes, path), JSON_COMPACT | JSON_SORT_KEYS);
-    if (folder == NULL || description == NULL) {
-        key->failed = true;
-    } else {
-        tn_text_add(key, folder);
-        tn_text_add(key, description);
+    char *folder = tn_hypes_resolve(hypes, ".");
+    json_t *key = json_array();
+    bool made = folder != NULL && json_array_append_new(key, json_string(folder)) == 0;
+    for (size_t i = 0; i < count && made; i++) {
+        const json_t *value = tn_hypes_value(hypes, paths[i]);
+        made = json_array_append(key, value != NULL ? (json_t *)(uintptr_t)value : json_null()) ==
+               0; /* only the count of references changes */
     }
     free(folder);
-    free(description);
+    if (made)
+        return key;
+    json_decref(key);
+    return NULL;
 }
 
 tn_status tn_source_cache_open(tn_source_cache *cache, const tn_hypes *hypes, const char *path, tn_source **source, tn_error *error)
@@ -89,25 +88,21 @@ tn_status tn_source_cache_open(tn_source_cache *cache, const tn_hypes *hypes, co
     *source = NULL;
     if (cache == NULL)
         return tn_source_read(hypes, path, source, error);
-    tn_text key;
-    tn_text_init(&key);
-    tn_source_cache_key(hypes, path, &key);
-    if (key.failed) {
-        tn_text_deinit(&key);
+    json_t *key = tn_source_cache_key(hypes, &path, 1);
+    if (key == NULL)
         return tn_fail_memory(error, 256);
-    }
     pthread_mutex_lock(&cache->lock);
     tn_status status = TN_OK;
-    cache_entry *entry = find(cache, key.data, false);
+    cache_entry *entry = find(cache, key, false);
     if (entry != NULL) {
         *source = tn_source_keep(entry->source);
     } else {
         status = tn_source_read(hypes, path, source, error);
         if (status == TN_OK)
-            status = add(cache, key.data, *source, NULL, error);
+            status = add(cache, key, *source, NULL, error);
     }
     pthread_mutex_unlock(&cache->lock);
-    tn_text_deinit(&key);
+    json_decref(key);
     if (status != TN_OK) {
         tn_source_release(*source);
         *source = NULL;
@@ -115,7 +110,7 @@ tn_status tn_source_cache_open(tn_source_cache *cache, const tn_hypes *hypes, co
     return status;
 }
 
-tn_scaling *tn_source_cache_find_scaling(tn_source_cache *cache, const char *key)
+tn_scaling *tn_source_cache_find_scaling(tn_source_cache *cache, const json_t *key)
 {
     if (cache == NULL)
         return NULL;
@@ -126,7 +121,7 @@ tn_scaling *tn_source_cache_find_scaling(tn_source_cache *cache, const char *key
     return scaling;
 }
 
-tn_status tn_source_cache_add_scaling(tn_source_cache *cache, const char *key, tn_scaling *scaling, tn_error *error)
+tn_status tn_source_cache_add_scaling(tn_source_cache *cache, json_t *key, tn_scaling *scaling, tn_error *error)
 {
     if (cache == NULL)
         return TN_OK;
