@@ -24,7 +24,7 @@ static void backward_span(const void *attributes, size_t count, const tn_real *y
     const tn_real alpha = ((const settings *)attributes)->alpha;
     TN_INDEPENDENT
     for (size_t i = 0; i < count; i++) {
-        d_input[i] = y[i] <= (tn_real)0 ? alpha * d_output[i] : d_output[i];
+        d_input[i] = y[i] > (tn_real)0 ? d_output[i] : alpha * d_output[i];
     }
 }
 
