@@ -23,7 +23,8 @@ static uint64_t now_ns(void)
 void tn_progress_init(tn_progress *progress, bool quiet)
 {
     const char *terminal = getenv("TERM");
-    *progress = (tn_progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0};
+    *progress =
+        (tn_progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0, .last_ns = now_ns()};
 }
 
 static size_t terminal_columns(void)
@@ -82,7 +83,7 @@ void tn_progress_tell(void *context, double fraction, const char *activity)
     activity = activity ? activity : "";
     if (!progress->terminal && strncmp(activity, progress->activity, sizeof progress->activity - 1) != 0)
         every = LINE_NEW_NS;
-    if (progress->last_ns != 0 && now - progress->last_ns < every)
+    if (now - progress->last_ns < every)
         return;
     progress->last_ns = now;
     snprintf(progress->activity, sizeof progress->activity, "%s", activity);

@@ -9,7 +9,7 @@
 typedef struct tn_progress {
     bool quiet, terminal;
     bool drawn;        /* a bar stands on the terminal */
-    uint64_t last_ns;  /* when it was told last; 0: never */
+    uint64_t last_ns;  /* when it was told last; at first, when it began: short work needs no progress */
     char activity[64]; /* and what was told, cut */
 } tn_progress;
 

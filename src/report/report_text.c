@@ -245,8 +245,8 @@ static void cost(tn_page *page, const json_t *spent)
     if (isnan(trial_count) || isnan(step_count) || isnan(seconds))
         return;
     tn_page_gap(page);
-    tn_page_putf(page, TN_STYLE_DIM, "%s trial%s, %s steps, %.1f s", tn_count_format(trials, trial_count), trial_count == 1 ? "" : "s",
-                 tn_count_format(steps, step_count), seconds);
+    tn_page_putf(page, TN_STYLE_DIM, "%s trial%s, %s step%s, %.1f s", tn_count_format(trials, trial_count), trial_count == 1 ? "" : "s",
+                 tn_count_format(steps, step_count), step_count == 1 ? "" : "s", seconds);
     tn_page_end_line(page);
 }
 

@@ -20,7 +20,9 @@ static void standing(tn_page *page, const json_t *finding)
                 : strcmp(by, "fix") == 0     ? "confirmed by its fix"
                                              : "confirmed";
     tn_page_put(page, confirmed ? TN_STYLE_BAD : TN_STYLE_DOUBT, words);
-    if (!isnan(confidence))
+    if (confidence > 0.99 && confidence < 1)
+        tn_page_put(page, TN_STYLE_DIM, ", confidence over 99 %");
+    else if (!isnan(confidence))
         tn_page_putf(page, TN_STYLE_DIM, ", confidence %.0f %%", 100 * confidence);
 }
 

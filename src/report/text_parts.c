@@ -108,7 +108,9 @@ static void add_figures(tn_text *line, const json_t *item)
 {
     char value_text[32], limit_text[32];
     double value = tn_part_number(item, "value"), limit = tn_part_number(item, "threshold");
-    bool has_value = !isnan(value) && !tells(line->data, value), has_limit = !isnan(limit) && !tells(line->data, limit);
+    /* A zero by itself says nothing. */
+    bool has_value = !isnan(value) && !(value == 0 && isnan(limit)) && !tells(line->data, value),
+         has_limit = !isnan(limit) && !tells(line->data, limit);
     tn_part_figure(value_text, value);
     tn_part_figure(limit_text, limit);
     if (has_value && has_limit)

@@ -69,8 +69,8 @@ static void mistakes_end_with_two_and_say_nothing_on_stdout(void **state)
     expect(RUN("lr"), 2, "", "tenet lr: which hypes? Give the path of a hypes file\n'tenet lr --help' shows how it is used.\n");
     expect(RUN("hypes"), 2, "",
            "tenet hypes: which hypes? Give the path of a hypes file, or --help-all\n'tenet hypes --help' shows how it is used.\n");
-    expect(RUN("debug", "x", "--sed", "1"), 2, "",
-           "tenet debug: unknown option --sed; did you mean --seed?\n'tenet debug --help' shows how it is used.\n");
+    expect(RUN("debug", "x", "--sead", "1"), 2, "",
+           "tenet debug: unknown option --sead; did you mean --seed?\n'tenet debug --help' shows how it is used.\n");
     expect(RUN("hypes", "x", "--json"), 2, "", "tenet hypes: --json does not apply here\n'tenet hypes --help' shows how it is used.\n");
     expect(RUN("hypes", "x", "--markdown"), 2, "",
            "tenet hypes: --markdown goes with --help-all\n'tenet hypes --help' shows how it is used.\n");

@@ -63,9 +63,9 @@ static void mistakes_are_told(void **state)
     const struct {
         const char *words[4], *message;
     } MISTAKES[] = {
-        {{"debug", "--sed", "1"}, "unknown option --sed; did you mean --seed?"},
+        {{"debug", "--sead", "1"}, "unknown option --sead; did you mean --seed?"},
         {{"--qiuet"}, "unknown option --qiuet; did you mean --quiet?"},
-        {{"--sed=1"}, "unknown option --sed; did you mean --seed?"},
+        {{"--sead=1"}, "unknown option --sead; did you mean --seed?"},
         {{"--xyzzyxyzzy"}, "unknown option --xyzzyxyzzy"},
         {{"-x"}, "unknown option -x"},
         {{"-qh"}, "unknown option -qh"},
