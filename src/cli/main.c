@@ -9,8 +9,8 @@ enum { COMMANDS_MAX = 64, MESSAGE_SIZE = 256 };
 
 static const tn_command BEFORE[] = {
     {"debug", "HYPES", "find out why a network does not train: the whole protocol",
-     "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on fresh seeds, and reports the cause "
-     "with its proof.",
+     "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on\n"
+     "fresh seeds, and reports the cause with its proof.",
      TN_OPTIONS_OF_A_JOB, tn_command_debug},
     {"train", "HYPES", "train, with the rules watching", "Trains as the hypes say and reports losses, scores and what the rules saw.",
      TN_OPTIONS_OF_A_JOB, tn_command_train},
