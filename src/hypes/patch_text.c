@@ -4,31 +4,35 @@
 
 #include "hypes/hypes_internal.h"
 
+/* A JSON string of `text`. jansson gives NULL for bad UTF-8 and for memory alike; this tells them apart. */
+static tn_status make_string(const char *text, const char *what, json_t **string, tn_error *error)
+{
+    *string = json_string(text);
+    if (*string)
+        return TN_OK;
+    json_t *unchecked = json_string_nocheck(text), *again = json_string(text);
+    bool memory = !unchecked || again;
+    json_decref(unchecked);
+    json_decref(again);
+    return memory ? tn_fail_memory(error, strlen(text)) : tn_fail(error, TN_ERROR_USAGE, "%s of an assignment is no valid UTF-8", what);
+}
+
 /* A word that is no JSON counts as a string; what begins like a list, an object or a quoted string was meant as JSON. */
 static tn_status read_value(const char *text, const char *assignment, json_t **value, tn_error *error)
 {
     json_error_t mistake;
-    *value = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &mistake);
+    bool memory;
+    *value = tn_json_read(text, strlen(text), JSON_DECODE_ANY, &mistake, &memory);
     if (*value)
         return TN_OK;
-    /* jansson tells an allocation that failed as a mistake in the text. Where the text is good the second time, it was that. */
-    json_t *again = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, NULL);
-    json_decref(again);
-    if (again)
+    if (memory)
         return tn_fail_memory(error, strlen(text));
     size_t space = strspn(text, " \t\r\n");
     if (text[space] && strchr("{[\"", text[space]))
         return tn_fail(error, TN_ERROR_USAGE,
                        "the value in \"%.300s\" is no valid JSON: %s. Quote it for the shell, as in --set 'data.classes=[0, 1]'",
                        assignment, mistake.text);
-    *value = json_string(text);
-    if (*value)
-        return TN_OK;
-    /* jansson tells neither of its two reasons. */
-    json_t *unchecked = json_string_nocheck(text);
-    bool memory = !unchecked;
-    json_decref(unchecked);
-    return memory ? tn_fail_memory(error, strlen(text)) : tn_fail(error, TN_ERROR_USAGE, "the value of an assignment is no valid UTF-8");
+    return make_string(text, "the value", value, error);
 }
 
 tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error)
@@ -55,12 +59,13 @@ tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error
     if (status != TN_OK)
         return status;
     /* A path that is no UTF-8 is refused here. */
-    json_t *key = json_string(path);
-    if (!key) {
-        json_decref(value);
-        return tn_fail(error, TN_ERROR_USAGE, "the path of an assignment is no valid UTF-8");
-    }
+    json_t *key;
+    status = make_string(path, "the path", &key, error);
     json_decref(key);
+    if (status != TN_OK) {
+        json_decref(value);
+        return status;
+    }
     return json_object_set_new(patch, path, value) == 0 ? TN_OK : tn_fail_memory(error, length);
 }
 
