@@ -254,6 +254,13 @@ void tn_allocator_fail_at(uint64_t n)
     pthread_mutex_unlock(&table.lock);
 }
 
+void tn_allocator_stop_failing(void)
+{
+    pthread_mutex_lock(&table.lock);
+    table.fail_at = 0;
+    pthread_mutex_unlock(&table.lock);
+}
+
 static uint64_t read_locked(const uint64_t *value)
 {
     pthread_mutex_lock(&table.lock);

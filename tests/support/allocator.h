@@ -18,6 +18,9 @@ void tn_allocator_install(void);
 /* Numbers allocations from 1 again and makes the n-th fail, once; 0: none fails. */
 void tn_allocator_fail_at(uint64_t n);
 
+/* From here on none fails; counts go on. */
+void tn_allocator_stop_failing(void);
+
 uint64_t tn_allocator_count(void);  /* allocations since then, failed ones included */
 uint64_t tn_allocator_failed(void); /* of them failed: 0 or 1 */
 uint64_t tn_allocator_alive(void);  /* blocks that are allocated and not freed */
