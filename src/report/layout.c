@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { BAR_COLUMNS_MAX = 64 };
+
 static const char *const STYLE_CODES[] = {
     [TN_STYLE_PLAIN] = "",         [TN_STYLE_BOLD] = "\033[1m",     [TN_STYLE_DIM] = "\033[2m",   [TN_STYLE_GOOD] = "\033[1;32m",
     [TN_STYLE_BAD] = "\033[1;31m", [TN_STYLE_DOUBT] = "\033[1;33m", [TN_STYLE_NAME] = "\033[36m",
@@ -175,21 +177,32 @@ void tn_page_wrap(tn_page *page, tn_style style, size_t indent, const char *stri
     code(page, "\033[0m", style);
 }
 
+/* `symbol` `count` times, as one piece of a style. */
+static void put_repeated(tn_page *page, tn_style style, const char *symbol, size_t count)
+{
+    char line[BAR_COLUMNS_MAX * 4 + 1] = "";
+    size_t size = strlen(symbol);
+    for (size_t i = 0; i < count && i < BAR_COLUMNS_MAX; i++)
+        memcpy(line + i * size, symbol, size + 1);
+    tn_page_put(page, style, line);
+}
+
 void tn_page_bar(tn_page *page, tn_style style, double fraction, size_t width, bool track)
 {
     static const char *const EIGHTHS[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+    if (width > BAR_COLUMNS_MAX)
+        width = BAR_COLUMNS_MAX;
     if (!(fraction >= 0))
         fraction = 0;
     if (fraction > 1)
         fraction = 1;
     size_t eighths = (size_t)(fraction * (double)(width * 8) + 0.5), column = page->column;
-    if (eighths == 0 && fraction > 0)
+    if (eighths == 0 && fraction > 0 && width > 0)
         eighths = 1;
-    for (size_t i = 0; i < eighths / 8; i++)
-        tn_page_put(page, style, "█");
+    put_repeated(page, style, "█", eighths / 8);
     tn_page_put(page, style, EIGHTHS[eighths % 8]);
-    while (track && page->column < column + width)
-        tn_page_put(page, TN_STYLE_DIM, "·");
+    if (track)
+        put_repeated(page, TN_STYLE_DIM, "·", column + width - page->column);
     tn_page_fill_to(page, column + width);
 }
 

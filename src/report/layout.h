@@ -39,7 +39,7 @@ void tn_page_gap(tn_page *page);
 /* Words of `string` from the present column on; lines after the first begin at column `indent`. A newline in the string begins a new line too. Does not end the last line. */
 void tn_page_wrap(tn_page *page, tn_style style, size_t indent, const char *string);
 
-/* A bar of `width` columns, filled by `fraction` in [0, 1], in eighths of a column. Blank past it where `track` is false, else dotted. */
+/* A bar of `width` columns, filled by `fraction` in [0, 1], in eighths of a column; at most 64 columns. Blank past it where `track` is false, else dotted. */
 void tn_page_bar(tn_page *page, tn_style style, double fraction, size_t width, bool track);
 
 /* A number with commas between thousands. */

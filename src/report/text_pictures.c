@@ -261,18 +261,21 @@ static void curve(tn_page *page, const json_t *points)
     }
     if (!(lowest <= highest) || json_array_size(points) < 2)
         return;
+    tn_text line;
+    tn_text_init(&line);
     tn_part_label(page, TN_PART_INDENT, "loss");
+    size_t room = page->width > page->column ? page->width - page->column : 0;
     json_array_foreach(points, index, point)
     {
         double loss = tn_part_number(point, "loss");
-        if (page->column + 1 >= page->width)
-            break;
-        if (isnan(loss))
-            tn_page_put(page, TN_STYLE_BAD, "×");
-        else
-            tn_page_put(page, TN_STYLE_NAME, LEVELS[highest > lowest ? (size_t)((loss - lowest) / (highest - lowest) * 7 + 0.5) : 0]);
+        if (index < room)
+            tn_text_add(&line, isnan(loss) ? "×" : LEVELS[highest > lowest ? (size_t)((loss - lowest) / (highest - lowest) * 7 + 0.5) : 0]);
     }
+    if (line.data)
+        tn_page_put(page, TN_STYLE_NAME, line.data);
     tn_page_end_line(page);
+    page->text.failed |= line.failed;
+    tn_text_deinit(&line);
 }
 
 static void scores(tn_page *page, const json_t *points)
