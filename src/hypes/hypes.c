@@ -47,10 +47,8 @@ tn_status tn_hypes_finish(tn_hypes *hypes, bool plans, tn_error *error)
     return status == TN_OK && plans ? tn_hypes_check_plans(hypes, error) : status;
 }
 
-static tn_status fail_json(const tn_hypes *hypes, const json_error_t *mistake, size_t length, tn_error *error)
+static tn_status fail_json(const tn_hypes *hypes, const json_error_t *mistake, tn_error *error)
 {
-    if (json_error_code(mistake) == json_error_out_of_memory)
-        return tn_fail_memory(error, length);
     const char *hint = strstr(mistake->text, "'NaN") || strstr(mistake->text, "'Infinity") || strstr(mistake->text, "'-Infinity")
                            ? "; JSON has no NaN and no Infinity"
                        : json_error_code(mistake) == json_error_duplicate_key ? "; each key may stand once in an object"
@@ -75,13 +73,10 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
         return tn_error_at(error, hypes->name, 1, NULL);
     }
     json_error_t mistake;
-    hypes->written = json_loadb(text, length, JSON_REJECT_DUPLICATES, &mistake);
-    if (!hypes->written) {
-        /* jansson tells an allocation that failed as a mistake in the text. Where the text is good the second time, it was that. */
-        json_t *again = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-        json_decref(again);
-        return again ? tn_fail_memory(error, length) : fail_json(hypes, &mistake, length, error);
-    }
+    bool memory;
+    hypes->written = tn_json_read(text, length, 0, &mistake, &memory);
+    if (!hypes->written)
+        return memory ? tn_fail_memory(error, length) : fail_json(hypes, &mistake, error);
     int line;
     tn_position_result result = tn_position_build(text, length, &hypes->position, &line);
     if (result == TN_POSITION_TOO_DEEP) {

@@ -32,7 +32,7 @@ tn_status tn_hypes_parse(const char *text, size_t length, const char *name, cons
 
 void tn_hypes_destroy(tn_hypes *hypes); /* NULL is allowed */
 
-/* A new hypes with `patch` applied and checked again. The base is not changed. `patch` is borrowed, and may be NULL: a copy. */
+/* A new hypes with `patch` applied and checked again; levels and ranges only where the patch changes them. The base is not changed. `patch` is borrowed, and may be NULL: a copy. */
 tn_status tn_hypes_patch(const tn_hypes *base, const json_t *patch, tn_hypes **patched, tn_error *error);
 
 /* Adds `path=value` to `patch` (an object). The value is JSON; a word that is no JSON counts as a string, so net.1.op=relu works. */

@@ -311,22 +311,19 @@ static tn_status check_value(const tn_hypes *hypes, const tn_key *key, json_t *v
 static tn_status fail_key(const tn_hypes *hypes, tn_scope_id scope, tn_scope_id selected, const char *word, const tn_place *place,
                           tn_error *error)
 {
-    char found[128];
-    json_t *quoted = json_string_nocheck(word);
-    tn_value_found(quoted, found, sizeof found);
-    json_decref(quoted);
-    const char *quote = strchr(found, '"');
+    char shown[64];
+    tn_show_string(word, shown, sizeof shown);
     tn_names names;
     tn_schema_key_names(scope, selected, &names);
     const char *nearest = tn_nearest_name(word, names.names, names.count);
     if (nearest)
-        return tn_place_fail(hypes, place, error, "unknown key %s; did you mean \"%s\"?", quote ? quote : "", nearest);
+        return tn_place_fail(hypes, place, error, "unknown key \"%s\"; did you mean \"%s\"?", shown, nearest);
     tn_text known;
     tn_text_init(&known);
     for (size_t i = 0; i < names.count; i++)
         tn_text_addf(&known, "%s\"%s\"", i == 0 ? "" : ", ", names.names[i]);
     tn_status status = known.failed ? tn_fail_memory(error, 256)
-                                    : tn_place_fail(hypes, place, error, "unknown key %s; the keys here are %s", quote ? quote : "",
+                                    : tn_place_fail(hypes, place, error, "unknown key \"%s\"; the keys here are %s", shown,
                                                     known.data ? known.data : "none");
     tn_text_deinit(&known);
     return status;

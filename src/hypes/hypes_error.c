@@ -6,8 +6,7 @@
 
 #include "hypes/hypes_internal.h"
 
-/* Cuts a UTF-8 text to `size` bytes with an ellipsis, and makes control characters harmless on a terminal. */
-static void show_string(const char *string, char *text, size_t size)
+const char *tn_show_string(const char *string, char *text, size_t size)
 {
     size_t length = strlen(string);
     bool cut = length > size - 4;
@@ -17,6 +16,20 @@ static void show_string(const char *string, char *text, size_t size)
     for (size_t i = 0; i < length; i++)
         text[i] = (unsigned char)string[i] < ' ' || string[i] == 127 ? '?' : string[i];
     strcpy(text + length, cut ? "..." : "");
+    return text;
+}
+
+json_t *tn_json_read(const char *text, size_t length, size_t flags, json_error_t *mistake, bool *memory)
+{
+    json_t *value = json_loadb(text, length, flags | JSON_REJECT_DUPLICATES, mistake);
+    *memory = false;
+    if (!value) {
+        /* Where the text is good the second time, the mistake was not in it. */
+        json_t *again = json_loadb(text, length, flags | JSON_REJECT_DUPLICATES, NULL);
+        *memory = again || !mistake->text[0] || json_error_code(mistake) == json_error_out_of_memory;
+        json_decref(again);
+    }
+    return value;
 }
 
 /* Short lists in full. */
@@ -35,7 +48,7 @@ const char *tn_value_found(const json_t *value, char *text, size_t size)
     char shown[64], number[32];
     switch (json_typeof(value)) {
     case JSON_STRING:
-        show_string(json_string_value(value), shown, sizeof shown);
+        tn_show_string(json_string_value(value), shown, sizeof shown);
         if (shown[0])
             snprintf(text, size, "the string \"%s\"", shown);
         else
@@ -101,7 +114,7 @@ static void join_parts(const char *const *parts, size_t count, char *text, size_
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count; i++) {
-        show_string(parts[i], shown, sizeof shown);
+        tn_show_string(parts[i], shown, sizeof shown);
         add_part(text, size, &used, i ? "." : "", shown);
     }
 }

@@ -32,6 +32,12 @@ tn_status tn_place_fail(const tn_hypes *hypes, const tn_place *place, tn_error *
 /* The place as a path ("net.3.units") into text [size]; "the file" for the root. Returns text. */
 const char *tn_place_path(const tn_place *place, char *text, size_t size);
 
+/* A user's string, cut to text [size >= 8] and without control characters, which could do harm on a terminal. Returns text. */
+const char *tn_show_string(const char *string, char *text, size_t size);
+
+/* Parses text [length]; keys that stand twice are a mistake. *memory: it failed because an allocation did, which jansson tells as no mistake or as one in the text. */
+json_t *tn_json_read(const char *text, size_t length, size_t flags, json_error_t *mistake, bool *memory);
+
 /* What a value is, for a message: `the string "fast"`, `-1`, `a list`. Returns text. */
 const char *tn_value_found(const json_t *value, char *text, size_t size);
 

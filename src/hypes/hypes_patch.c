@@ -387,6 +387,7 @@ static tn_status patch_with(const tn_hypes *base, const json_t *patch, bool plan
     tn_hypes *hypes = tn_hypes_create(base->name, base->directory);
     patcher p = {.base = base, .hypes = hypes, .count = count, .error = error};
     p.edits = tn_memory_create(count, sizeof *p.edits);
+    bool touches_plans = false;
     tn_status status;
     if (!hypes || !p.edits) {
         status = tn_fail_memory(error, count * sizeof *p.edits);
@@ -400,8 +401,11 @@ static tn_status patch_with(const tn_hypes *base, const json_t *patch, bool plan
         json_object_del(hypes->written, "levels");
         json_object_del(hypes->written, "search");
     }
+    /* Levels and ranges were tried on the file as read. A patch that moves nodes leaves them as they are, and is not refused for what they would do now. */
+    for (size_t i = 0; i < count && status == TN_OK && !touches_plans; i++)
+        touches_plans = strcmp(p.edits[i].parts[0], "levels") == 0 || strcmp(p.edits[i].parts[0], "search") == 0;
     if (status == TN_OK)
-        status = tn_hypes_finish(hypes, plans, error);
+        status = tn_hypes_finish(hypes, plans && touches_plans, error);
     tn_memory_destroy(p.edits);
     if (status != TN_OK) {
         tn_hypes_destroy(hypes);

@@ -310,6 +310,25 @@ static void patches_are_merged(void **state)
     merge("{}", "{}", "{}");
 }
 
+/* A level that fits the file does not stand in the way of a patch that moves the nodes it speaks of; a patch of the level itself is checked. */
+static void levels_are_checked_where_they_change(void **state)
+{
+    (void)state;
+    tn_hypes *base = tn_test_parse(tn_small_hypes);
+    tn_hypes *leveled = tn_test_patch(base, "{\"levels\": [{\"name\": \"narrow\", \"patch\": {\"net.2.units\": 1}}]}");
+    tn_hypes *shorter = tn_test_patch(leveled, "{\"net.1\": {\"$remove\": true}}");
+    tn_test_value_is(shorter, "levels.0.patch.net.2.units", "1");
+    char line[1600];
+    tn_test_patch_wrong(leveled, "{\"levels.0.patch.net.2.units\": 0}", line);
+    assert_string_equal(
+        line,
+        "t.json: level 0, \"narrow\", does not fit: net.2.units is 0; expected a whole number from 1 to 1000000 (net.2.units was set by "
+        "a patch or --set) (levels was set by a patch or --set) (at /levels/0/patch)");
+    tn_hypes_destroy(shorter);
+    tn_hypes_destroy(leveled);
+    tn_hypes_destroy(base);
+}
+
 /* The depth of a patch is bounded like that of a file, and so is its length. */
 static void patches_are_bounded(void **state)
 {
@@ -350,6 +369,7 @@ int main(void)
         cmocka_unit_test(lines_follow_what_moved),
         cmocka_unit_test(assignments),
         cmocka_unit_test(patches_are_merged),
+        cmocka_unit_test(levels_are_checked_where_they_change),
         cmocka_unit_test(patches_are_bounded),
     };
     return cmocka_run_group_tests_name("hypes_patch", tests, NULL, NULL);
