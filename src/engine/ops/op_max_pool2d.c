@@ -1,34 +1,56 @@
 /* op_max_pool2d.c: the largest value of each window, channel by channel. Padding is never the largest; a NaN in the window is (as in PyTorch). Of equal values the first in row order counts.
  *
- * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of the window it came from, as uint32_t; backward sends dy there. */
+ * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of its window that it came from, as uint32_t; backward sends dy there. Windows that overlap add up.
+ * With AVX-512 16 channels go at once, fewer under a mask; windows that do not overlap are then written once each, and nothing is added. */
 #include <stdint.h>
 #include <string.h>
 
+#include "base/simd.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/window.h"
 #include "engine/tiles.h"
 
-static const tn_window *window_of(const tn_node *node)
-{
-    return (const tn_window *)(const void *)node->attributes;
-}
+#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
+#define WITH_AVX512 1
+#include <immintrin.h>
+#define TN_AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
+#endif
+
+typedef struct attributes {
+    tn_window window;
+    bool inside; /* no window reaches out of the image */
+    bool apart;  /* and none overlaps another */
+    bool wide;   /* the processor has AVX-512, and this build may use it */
+} attributes;
+
+_Static_assert(sizeof(attributes) <= TN_OP_ATTRIBUTES_BYTES, "the attributes fit a node");
 
 static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *error)
 {
-    tn_window *window = (tn_window *)(void *)node->attributes;
-    tn_status status = tn_window_read(window, node, hypes_node, "size", error);
+    attributes *own = (attributes *)(void *)node->attributes;
+    tn_window *w = &own->window;
+    tn_status status = tn_window_read(w, node, hypes_node, "size", error);
     if (status)
         return status;
-    node->output = (tn_shape){.rank = 3, .dims = {window->out_h, window->out_w, window->channels}};
+    node->output = (tn_shape){.rank = 3, .dims = {w->out_h, w->out_w, w->channels}};
     node->saved_per_sample = tn_shape_size(&node->output);
+    own->inside = w->pad_top == 0 && w->pad_left == 0 && (w->out_h - 1) * w->stride_h + w->size_h <= w->in_h &&
+                  (w->out_w - 1) * w->stride_w + w->size_w <= w->in_w;
+    own->apart = own->inside && w->stride_h >= w->size_h && w->stride_w >= w->size_w;
+#ifdef WITH_AVX512
+    own->wide = tn_isa_best() == TN_ISA_AVX512;
+#endif
     return TN_OK;
 }
 
-typedef struct job {
-    const tn_window *window;
-    const tn_pass *pass;
-    tn_tiles samples;
-} job;
+/* One sample of a pass: forward reads x and writes y and taps; backward reads dy and taps and writes dx. */
+typedef struct sample {
+    const tn_real *x, *dy;
+    tn_real *y, *dx;
+    uint32_t *taps;
+} sample;
+
+/* ---- plain ---- */
 
 /* One window: y [C] and taps [C]. */
 static void pool_window(const tn_window *w, const tn_real *x, size_t oy, size_t ox, tn_real *y, uint32_t *taps)
@@ -53,30 +75,142 @@ static void pool_window(const tn_window *w, const tn_real *x, size_t oy, size_t 
     }
 }
 
-static void forward_tile(void *context, size_t tile, size_t worker)
+static void pool_sample(const tn_window *w, const sample *s)
 {
-    (void)worker;
-    const job *j = context;
-    const tn_window *w = j->window;
-    size_t first, count, in_size = w->in_h * w->in_w * w->channels, out_size = w->out_h * w->out_w * w->channels;
-    tn_tiles_range(&j->samples, tile, &first, &count);
-    for (size_t s = first; s < first + count; s++) {
-        tn_real *y = j->pass->output + s * out_size;
-        uint32_t *taps = (uint32_t *)(void *)j->pass->saved + s * out_size;
-        for (size_t oy = 0; oy < w->out_h; oy++) {
-            for (size_t ox = 0; ox < w->out_w; ox++) {
-                size_t at = (oy * w->out_w + ox) * w->channels;
-                pool_window(w, j->pass->inputs[0] + s * in_size, oy, ox, y + at, taps + at);
+    for (size_t i = 0; i < w->out_h * w->out_w; i++)
+        pool_window(w, s->x, i / w->out_w, i % w->out_w, s->y + i * w->channels, s->taps + i * w->channels);
+}
+
+static void spread_sample(const tn_window *w, const sample *s)
+{
+    memset(s->dx, 0, w->in_h * w->in_w * w->channels * sizeof *s->dx);
+    for (size_t i = 0; i < w->out_h * w->out_w * w->channels; i++) {
+        size_t pixel = i / w->channels, c = i % w->channels;
+        size_t iy = pixel / w->out_w * w->stride_h + s->taps[i] / w->size_w - w->pad_top;
+        size_t ix = pixel % w->out_w * w->stride_w + s->taps[i] % w->size_w - w->pad_left;
+        s->dx[(iy * w->in_w + ix) * w->channels + c] += s->dy[i];
+    }
+}
+
+/* ---- AVX-512 ---- */
+
+#ifdef WITH_AVX512
+
+enum { LANES = 16 };
+
+static inline __mmask16 lanes_from(size_t channels, size_t c)
+{
+    return channels - c >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << (channels - c)) - 1);
+}
+
+/* Every window lies inside; size_h and size_w are constants where this is inlined for one size. */
+static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq"))) void
+pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
+{
+    const size_t channels = w->channels, row = w->in_w * channels;
+    tn_real *y = s->y;
+    uint32_t *taps = s->taps;
+    for (size_t oy = 0; oy < w->out_h; oy++) {
+        const tn_real *at = s->x + oy * w->stride_h * row;
+        for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, y += channels, taps += channels) {
+            for (size_t c = 0; c < channels; c += LANES) {
+                __mmask16 lanes = lanes_from(channels, c);
+                __m512 best = _mm512_maskz_loadu_ps(lanes, at + c);
+                __m512i tap = _mm512_setzero_si512();
+                for (size_t i = 1; i < size_h * size_w; i++) {
+                    __m512 value = _mm512_maskz_loadu_ps(lanes, at + i / size_w * row + i % size_w * channels + c);
+                    __mmask16 number = _mm512_cmp_ps_mask(best, best, _CMP_ORD_Q);
+                    __mmask16 larger = _mm512_mask_cmp_ps_mask(number, value, best, _CMP_NLE_UQ);
+                    best = _mm512_mask_mov_ps(best, larger, value);
+                    tap = _mm512_mask_mov_epi32(tap, larger, _mm512_set1_epi32((int)i));
+                }
+                _mm512_mask_storeu_ps(y + c, lanes, best);
+                _mm512_mask_storeu_epi32(taps + c, lanes, tap);
             }
         }
     }
 }
 
-static void spread_window(const tn_window *w, size_t oy, size_t ox, const tn_real *dy, const uint32_t *taps, tn_real *dx)
+/* The same for windows that do not overlap: each pixel of dx is in one window at most. Those in none are 0. */
+static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq"))) void
+spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
 {
-    for (size_t c = 0; c < w->channels; c++) {
-        size_t iy = oy * w->stride_h + taps[c] / w->size_w - w->pad_top, ix = ox * w->stride_w + taps[c] % w->size_w - w->pad_left;
-        dx[(iy * w->in_w + ix) * w->channels + c] += dy[c];
+    const size_t channels = w->channels, row = w->in_w * channels;
+    const tn_real *dy = s->dy;
+    const uint32_t *taps = s->taps;
+    if (w->out_h * size_h != w->in_h || w->out_w * size_w != w->in_w)
+        memset(s->dx, 0, w->in_h * row * sizeof *s->dx);
+    for (size_t oy = 0; oy < w->out_h; oy++) {
+        tn_real *at = s->dx + oy * w->stride_h * row;
+        for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, dy += channels, taps += channels) {
+            for (size_t c = 0; c < channels; c += LANES) {
+                __mmask16 lanes = lanes_from(channels, c);
+                __m512 value = _mm512_maskz_loadu_ps(lanes, dy + c);
+                __m512i tap = _mm512_maskz_loadu_epi32(lanes, taps + c);
+                for (size_t i = 0; i < size_h * size_w; i++) {
+                    __mmask16 here = _mm512_cmpeq_epi32_mask(tap, _mm512_set1_epi32((int)i));
+                    _mm512_mask_storeu_ps(at + i / size_w * row + i % size_w * channels + c, lanes, _mm512_maskz_mov_ps(here, value));
+                }
+            }
+        }
+    }
+}
+
+TN_AVX512 static void pool_sample_wide(const tn_window *w, const sample *s)
+{
+    if (w->size_h == 2 && w->size_w == 2)
+        pool_inside(w, 2, 2, s);
+    else
+        pool_inside(w, w->size_h, w->size_w, s);
+}
+
+TN_AVX512 static void spread_sample_wide(const tn_window *w, const sample *s)
+{
+    if (w->size_h == 2 && w->size_w == 2)
+        spread_apart(w, 2, 2, s);
+    else
+        spread_apart(w, w->size_h, w->size_w, s);
+}
+
+#else
+
+#define pool_sample_wide   pool_sample
+#define spread_sample_wide spread_sample
+
+#endif
+
+/* ---- the op ---- */
+
+typedef struct job {
+    const attributes *own;
+    const tn_pass *pass;
+    tn_tiles samples;
+} job;
+
+static sample sample_at(const job *j, size_t s)
+{
+    const tn_window *w = &j->own->window;
+    size_t in = w->in_h * w->in_w * w->channels, out = w->out_h * w->out_w * w->channels;
+    const tn_pass *pass = j->pass;
+    return (sample){.x = pass->inputs[0] ? pass->inputs[0] + s * in : NULL,
+                    .dy = pass->d_output ? pass->d_output + s * out : NULL,
+                    .y = pass->output ? pass->output + s * out : NULL,
+                    .dx = pass->d_inputs[0] ? pass->d_inputs[0] + s * in : NULL,
+                    .taps = (uint32_t *)(void *)pass->saved + s * out};
+}
+
+static void forward_tile(void *context, size_t tile, size_t worker)
+{
+    (void)worker;
+    const job *j = context;
+    size_t first, count;
+    tn_tiles_range(&j->samples, tile, &first, &count);
+    for (size_t s = first; s < first + count; s++) {
+        sample one = sample_at(j, s);
+        if (j->own->wide && j->own->inside)
+            pool_sample_wide(&j->own->window, &one);
+        else
+            pool_sample(&j->own->window, &one);
     }
 }
 
@@ -84,44 +218,35 @@ static void backward_tile(void *context, size_t tile, size_t worker)
 {
     (void)worker;
     const job *j = context;
-    const tn_window *w = j->window;
-    size_t first, count, in_size = w->in_h * w->in_w * w->channels, out_size = w->out_h * w->out_w * w->channels;
+    size_t first, count;
     tn_tiles_range(&j->samples, tile, &first, &count);
     for (size_t s = first; s < first + count; s++) {
-        const tn_real *dy = j->pass->d_output + s * out_size;
-        const uint32_t *taps = (const uint32_t *)(const void *)j->pass->saved + s * out_size;
-        tn_real *dx = j->pass->d_inputs[0] + s * in_size;
-        memset(dx, 0, in_size * sizeof *dx);
-        for (size_t oy = 0; oy < w->out_h; oy++) {
-            for (size_t ox = 0; ox < w->out_w; ox++) {
-                size_t at = (oy * w->out_w + ox) * w->channels;
-                spread_window(w, oy, ox, dy + at, taps + at, dx);
-            }
-        }
+        sample one = sample_at(j, s);
+        if (j->own->wide && j->own->apart)
+            spread_sample_wide(&j->own->window, &one);
+        else
+            spread_sample(&j->own->window, &one);
     }
 }
 
-static job make_job(const tn_node *node, const tn_pass *pass)
+static void run(const tn_node *node, const tn_pass *pass, tn_tile_fn *tile)
 {
-    const tn_window *w = window_of(node);
-    return (job){w, pass, tn_tiles_split(pass->batch, 8 * w->size_h * w->size_w * tn_shape_size(&node->output), 1)};
+    const attributes *own = (const attributes *)(const void *)node->attributes;
+    size_t work = 8 * own->window.size_h * own->window.size_w * tn_shape_size(&node->output);
+    job j = {own, pass, tn_tiles_split(pass->batch, work, 1)};
+    tn_pool_run(pass->pool, j.samples.count, tile, &j);
 }
 
 static void forward(const tn_node *node, const tn_pass *pass)
 {
-    job j = make_job(node, pass);
-    tn_pool_run(pass->pool, j.samples.count, forward_tile, &j);
+    run(node, pass, forward_tile);
 }
 
 static void backward(const tn_node *node, const tn_pass *pass)
 {
-    if (!pass->d_inputs[0])
-        return;
-    job j = make_job(node, pass);
-    tn_pool_run(pass->pool, j.samples.count, backward_tile, &j);
+    if (pass->d_inputs[0])
+        run(node, pass, backward_tile);
 }
-
-_Static_assert(sizeof(tn_window) <= TN_OP_ATTRIBUTES_BYTES, "a window fits a node's attributes");
 
 const tn_op tn_op_max_pool2d = {
     .name = "max_pool2d",

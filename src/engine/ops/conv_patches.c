@@ -1,0 +1,174 @@
+/* conv_patches.c: convolution as a matrix product of patches (im2col), on any machine. See conv.h and op_conv2d.c.
+ *
+ * Scratch: col [rows H' W', K], a few output rows of patches at a time so that it stays in cache. */
+#include <string.h>
+
+#include "base/simd.h"
+#include "engine/gemm.h"
+#include "engine/ops/conv.h"
+
+/* Patches are made for so many reals at once, but at least for one output row. */
+enum { PATCH_REALS = 1 << 17 };
+
+/* Output rows whose patches are made at once. */
+static size_t rows_at_once(const tn_conv *conv)
+{
+    size_t row = conv->window.out_w * conv->patch;
+    size_t rows = row < PATCH_REALS ? PATCH_REALS / row : 1;
+    return rows < conv->window.out_h ? rows : conv->window.out_h;
+}
+
+static bool fits(const tn_conv *conv)
+{
+    (void)conv;
+    return true;
+}
+
+static size_t worker_reals(const tn_conv *conv)
+{
+    return rows_at_once(conv) * conv->window.out_w * conv->patch;
+}
+
+static size_t shared_reals(const tn_conv *conv)
+{
+    (void)conv;
+    return 0;
+}
+
+static void prepare(const tn_conv *conv, const tn_real *weight, tn_real *shared)
+{
+    (void)conv;
+    (void)weight;
+    (void)shared;
+}
+
+/* The taps of a patch that lie inside the image, and where they start in x. */
+typedef struct patch_span {
+    size_t top, bottom, left, right;
+} patch_span;
+
+static patch_span span_of(const tn_window *w, size_t oy, size_t ox)
+{
+    patch_span span;
+    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &span.top, &span.bottom);
+    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &span.left, &span.right);
+    return span;
+}
+
+static size_t pixel_at(const tn_window *w, size_t oy, size_t ox, size_t ky, size_t kx)
+{
+    return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
+}
+
+/* col [rows W', kh kw C]: the patches of output rows first .. first + rows - 1 of one image x. */
+static void gather_patches(const tn_window *w, size_t first, size_t rows, const tn_real *x, tn_real *col)
+{
+    size_t run = w->size_w * w->channels;
+    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += w->size_h * run) {
+        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
+        patch_span span = span_of(w, oy, ox);
+        memset(col, 0, span.top * run * sizeof *col);
+        memset(col + span.bottom * run, 0, (w->size_h - span.bottom) * run * sizeof *col);
+        for (size_t ky = span.top; ky < span.bottom; ky++) {
+            tn_real *to = col + ky * run;
+            memset(to, 0, span.left * w->channels * sizeof *to);
+            memcpy(to + span.left * w->channels, x + pixel_at(w, oy, ox, ky, span.left),
+                   (span.right - span.left) * w->channels * sizeof *to);
+            memset(to + span.right * w->channels, 0, (w->size_w - span.right) * w->channels * sizeof *to);
+        }
+    }
+}
+
+/* The inverse: adds col to the pixels of dx that it was taken from. */
+TN_SIMD_CLONES
+static void add_patches(const tn_window *w, size_t first, size_t rows, const tn_real *restrict col, tn_real *restrict dx)
+{
+    size_t run = w->size_w * w->channels;
+    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += w->size_h * run) {
+        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
+        patch_span span = span_of(w, oy, ox);
+        for (size_t ky = span.top; ky < span.bottom; ky++) {
+            const tn_real *from = col + ky * run + span.left * w->channels;
+            tn_real *to = dx + pixel_at(w, oy, ox, ky, span.left);
+            for (size_t i = 0; i < (span.right - span.left) * w->channels; i++)
+                to[i] += from[i];
+        }
+    }
+}
+
+/* Rows of one sample that are worked on together; returns how many there are from row `first` on. */
+static size_t next_rows(const tn_conv *conv, size_t first)
+{
+    size_t rows = rows_at_once(conv);
+    return conv->window.out_h - first < rows ? conv->window.out_h - first : rows;
+}
+
+static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *shared, const tn_real *bias, size_t samples,
+                    const tn_real *x, tn_real *y, tn_real *scratch)
+{
+    (void)shared;
+    size_t f = conv->filters, w = conv->window.out_w;
+    for (size_t s = 0; s < samples; s++, x += conv->x_size) {
+        for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
+            rows = next_rows(conv, row);
+            gather_patches(&conv->window, row, rows, x, scratch);
+            for (size_t p = 0; p < rows * w && bias; p++)
+                memcpy(y + p * f, bias, f * sizeof *y);
+            tn_gemm(false, false, rows * w, f, conv->patch, scratch, conv->patch, weight, f, bias != NULL, y, f);
+            y += rows * w * f;
+        }
+    }
+}
+
+static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy,
+                           tn_real *dx, tn_real *scratch)
+{
+    (void)shared;
+    size_t f = conv->filters, w = conv->window.out_w;
+    for (size_t s = 0; s < samples; s++, dx += conv->x_size) {
+        memset(dx, 0, conv->x_size * sizeof *dx);
+        for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
+            rows = next_rows(conv, row);
+            tn_gemm(false, true, rows * w, conv->patch, f, dy, f, weight, f, false, scratch, conv->patch);
+            add_patches(&conv->window, row, rows, scratch, dx);
+            dy += rows * w * f;
+        }
+    }
+}
+
+TN_SIMD_CLONES
+static void add_rows(size_t rows, size_t columns, const tn_real *restrict values, tn_real *restrict sums)
+{
+    for (size_t i = 0; i < rows; i++) {
+        for (size_t k = 0; k < columns; k++)
+            sums[k] += values[i * columns + k];
+    }
+}
+
+static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch)
+{
+    size_t f = conv->filters, w = conv->window.out_w;
+    tn_real *bias_sums = sums + conv->patch * conv->padded;
+    memset(bias_sums, 0, conv->padded * sizeof *bias_sums);
+    for (size_t s = 0; s < samples; s++, x += conv->x_size) {
+        for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
+            rows = next_rows(conv, row);
+            gather_patches(&conv->window, row, rows, x, scratch);
+            tn_gemm(true, false, conv->patch, f, rows * w, scratch, conv->patch, dy, f, s + row > 0, sums, conv->padded);
+            add_rows(rows * w, f, dy, bias_sums);
+            dy += rows * w * f;
+        }
+    }
+}
+
+const tn_conv_way tn_conv_patches = {
+    .name = "patches",
+    .fits = fits,
+    .worker_reals = worker_reals,
+    .shared_reals = shared_reals,
+    .prepare_forward = prepare,
+    .prepare_input = prepare,
+    .forward = forward,
+    .input_gradient = input_gradient,
+    .weight_gradient = weight_gradient,
+};

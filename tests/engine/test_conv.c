@@ -1,0 +1,201 @@
+/* test_conv.c: every way to compute a convolution gives what plain loops in double give, and writes nothing beside it. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "engine/ops/conv.h"
+
+static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_direct};
+
+typedef struct shape {
+    size_t samples, h, w, channels, size_h, size_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w, filters;
+} shape;
+
+/* clang-format off */
+static const shape shapes[] = {
+    /* LeNet's two, and three of a residual net's */
+    {2, 28, 28, 1, 5, 5, 1, 1, 2, 2, 28, 28, 6},  {2, 14, 14, 6, 5, 5, 1, 1, 0, 0, 10, 10, 16},  {2, 12, 13, 16, 3, 3, 1, 1, 1, 1, 12, 13, 16},
+    {2, 8, 8, 32, 3, 3, 1, 1, 1, 1, 8, 8, 32},    {1, 6, 6, 64, 3, 3, 2, 2, 0, 0, 3, 3, 64},
+    /* one pixel, one channel, one filter, 1x1 */
+    {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1},      {3, 4, 5, 7, 1, 1, 1, 1, 0, 0, 4, 5, 3},
+    /* odd sizes, strides beyond the kernel, rows that no window reaches, uneven "same" padding, more filters than one block */
+    {3, 9, 11, 5, 4, 2, 3, 2, 2, 1, 4, 6, 17},    {2, 11, 10, 3, 2, 3, 4, 5, 0, 0, 3, 2, 5},     {2, 7, 7, 2, 4, 4, 1, 1, 1, 1, 7, 7, 40},
+    {2, 6, 9, 3, 3, 5, 2, 1, 1, 2, 3, 9, 70},     {1, 5, 5, 40, 5, 5, 1, 1, 4, 4, 9, 9, 33},     {1, 3, 30, 2, 3, 29, 1, 1, 1, 14, 3, 30, 130},
+};
+/* clang-format on */
+
+static tn_conv conv_of(const shape *s)
+{
+    tn_window window = {.in_h = s->h,
+                        .in_w = s->w,
+                        .channels = s->channels,
+                        .size_h = s->size_h,
+                        .size_w = s->size_w,
+                        .stride_h = s->stride_h,
+                        .stride_w = s->stride_w,
+                        .pad_top = s->pad_top,
+                        .pad_left = s->pad_left,
+                        .out_h = s->out_h,
+                        .out_w = s->out_w};
+    return tn_conv_of(&window, s->filters);
+}
+
+/* What the ways compute, and how large the terms of each sum are together, which bounds the rounding. */
+typedef struct reference {
+    double *y, *dx, *sums;
+    double *y_size, *dx_size, *sums_size;
+} reference;
+
+static double *zeros(size_t count)
+{
+    double *values = calloc(count ? count : 1, sizeof *values);
+    assert_non_null(values);
+    return values;
+}
+
+/* Visits every (pixel of the output, tap inside the image, channel, filter) once. */
+static void compute(const tn_conv *c, size_t samples, const float *x, const float *dy, const float *weight, const float *bias,
+                    const reference *r)
+{
+    const tn_window *w = &c->window;
+    for (size_t i = 0; i < samples * c->pixels * c->filters; i++) {
+        size_t f = i % c->filters, pixel = i / c->filters % c->pixels, s = i / c->filters / c->pixels, oy = pixel / w->out_w,
+               ox = pixel % w->out_w;
+        r->y[i] = (double)bias[f];
+        r->y_size[i] = fabs((double)bias[f]);
+        r->sums[c->patch * c->padded + f] += (double)dy[i];
+        r->sums_size[c->patch * c->padded + f] += fabs((double)dy[i]);
+        for (size_t k = 0; k < c->patch; k++) {
+            size_t channel = k % w->channels, kx = k / w->channels % w->size_w, ky = k / w->channels / w->size_w;
+            size_t iy = oy * w->stride_h + ky, ix = ox * w->stride_w + kx;
+            if (iy < w->pad_top || iy - w->pad_top >= w->in_h || ix < w->pad_left || ix - w->pad_left >= w->in_w)
+                continue;
+            size_t at = s * c->x_size + ((iy - w->pad_top) * w->in_w + ix - w->pad_left) * w->channels + channel;
+            double a = (double)x[at] * (double)weight[k * c->filters + f], b = (double)dy[i] * (double)weight[k * c->filters + f];
+            double d = (double)x[at] * (double)dy[i];
+            r->y[i] += a, r->y_size[i] += fabs(a);
+            r->dx[at] += b, r->dx_size[at] += fabs(b);
+            r->sums[k * c->padded + f] += d, r->sums_size[k * c->padded + f] += fabs(d);
+        }
+    }
+}
+
+static float *random_values(tn_rng *rng, size_t count)
+{
+    float *values = tn_memory_create(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)tn_rng_normal(rng);
+    return values;
+}
+
+/* Memory with a fence behind it, filled with NaN: what is not written, or read before, shows. */
+enum { FENCE = 32 };
+
+static float *fenced(size_t count)
+{
+    float *values = tn_memory_create(count + FENCE, sizeof *values);
+    assert_non_null(values);
+    memset(values, 0xff, (count + FENCE) * sizeof *values);
+    return values;
+}
+
+static void expect_fence(const float *values, size_t count)
+{
+    for (size_t i = 0; i < FENCE; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + count + i, sizeof bits);
+        assert_int_equal(bits, 0xffffffff);
+    }
+}
+
+static void expect_near(const char *what, const tn_conv_way *way, const shape *s, size_t rows, size_t columns, size_t stride,
+                        const float *values, const double *expected, const double *size)
+{
+    for (size_t i = 0; i < rows * columns; i++) {
+        size_t at = i / columns * stride + i % columns;
+        if (!(fabs((double)values[at] - expected[at]) <= 3e-6 * size[at]))
+            fail_msg("%s by %s of shape %zu: value %zu is %.9g, expected %.9g", what, way->name, (size_t)(s - shapes), i,
+                     (double)values[at], expected[at]);
+    }
+}
+
+static void check_way(const tn_conv_way *way, const shape *s)
+{
+    tn_conv c = conv_of(s);
+    if (!way->fits(&c))
+        return;
+    tn_rng rng;
+    tn_rng_init(&rng, 3, TN_STREAM_TEST);
+    size_t nx = s->samples * c.x_size, ny = s->samples * c.y_size, nw = c.patch * c.filters, nsums = (c.patch + 1) * c.padded;
+    float *x = random_values(&rng, nx), *dy = random_values(&rng, ny), *weight = random_values(&rng, nw),
+          *bias = random_values(&rng, c.filters);
+    float *y = fenced(ny), *dx = fenced(nx), *sums = fenced(nsums), *scratch = fenced(way->worker_reals(&c)),
+          *shared = fenced(way->shared_reals(&c));
+    reference r = {zeros(ny), zeros(nx), zeros(nsums), zeros(ny), zeros(nx), zeros(nsums)};
+    compute(&c, s->samples, x, dy, weight, bias, &r);
+    way->prepare_forward(&c, weight, shared);
+    way->forward(&c, weight, shared, bias, s->samples, x, y, scratch);
+    expect_near("y", way, s, 1, ny, 0, y, r.y, r.y_size);
+    way->weight_gradient(&c, s->samples, x, dy, sums, scratch);
+    expect_near("dweight", way, s, c.patch + 1, c.filters, c.padded, sums, r.sums, r.sums_size);
+    way->prepare_input(&c, weight, shared);
+    way->input_gradient(&c, weight, shared, s->samples, dy, dx, scratch);
+    expect_near("dx", way, s, 1, nx, 0, dx, r.dx, r.dx_size);
+    /* Without bias, over the same memory. */
+    way->prepare_forward(&c, weight, shared);
+    way->forward(&c, weight, shared, NULL, s->samples, x, y, scratch);
+    for (size_t i = 0; i < ny; i++)
+        r.y[i] -= (double)bias[i % c.filters];
+    expect_near("y without bias", way, s, 1, ny, 0, y, r.y, r.y_size);
+    expect_fence(y, ny), expect_fence(dx, nx), expect_fence(sums, nsums);
+    expect_fence(scratch, way->worker_reals(&c)), expect_fence(shared, way->shared_reals(&c));
+    void *blocks[] = {x, dy, weight, bias, y, dx, sums, scratch, shared};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        tn_memory_destroy(blocks[i]);
+    free(r.y), free(r.dx), free(r.sums), free(r.y_size), free(r.dx_size), free(r.sums_size);
+}
+
+/* In a tile of the pool, as in training, so that oneDNN stays on one thread. */
+static void check_shape(void *context, size_t tile, size_t worker)
+{
+    (void)context;
+    (void)worker;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        check_way(ways[i], &shapes[tile]);
+}
+
+static void every_way_agrees_with_plain_loops(void **state)
+{
+    (void)state;
+    tn_pool_run(NULL, sizeof shapes / sizeof *shapes, check_shape, NULL);
+}
+
+static void the_choice_fits(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        tn_conv c = conv_of(&shapes[i]);
+        const tn_conv_way *way = tn_conv_choose(&c);
+        assert_non_null(way);
+        assert_true(way->fits(&c));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_way_agrees_with_plain_loops),
+        cmocka_unit_test(the_choice_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
