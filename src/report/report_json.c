@@ -2,11 +2,28 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "report/text_parts.h"
+
+static int take_bytes(const char *bytes, size_t size, void *context)
+{
+    tn_text *text = context;
+    tn_text_add_bytes(text, bytes, size);
+    return text->failed ? -1 : 0;
+}
+
+char *tn_json_write(const json_t *value, size_t flags)
+{
+    tn_text text;
+    tn_text_init(&text);
+    if (json_dump_callback(value, take_bytes, &text, flags) != 0)
+        text.failed = true;
+    return tn_text_take(&text);
+}
 
 char *tn_report_json(const json_t *report)
 {
     /* 15 digits print a number such as 0.01 as it was written. */
-    return json_dumps(report, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+    return tn_json_write(report, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 }
 
 int tn_report_exit_code(const json_t *report)

@@ -158,14 +158,15 @@ static void number_text(char buffer[40], double value)
     }
 }
 
-/* Whether a word would be read back as itself by --set, which tries JSON first. */
+/* Whether a word is read back as itself by --set, which tries JSON first: no JSON value begins with a letter but these three. What holds control characters is
+ * written as JSON, which escapes them. */
 static bool is_plain_word(const char *word)
 {
-    json_error_t error;
-    json_t *read = json_loads(word, JSON_DECODE_ANY, &error);
-    bool plain = !read && json_error_code(&error) != json_error_out_of_memory;
-    json_decref(read);
-    return plain && *word && !strchr(word, '\n');
+    bool is_letter = (word[0] >= 'a' && word[0] <= 'z') || (word[0] >= 'A' && word[0] <= 'Z');
+    for (const char *at = word; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7F)
+            return false;
+    return is_letter && strcmp(word, "true") != 0 && strcmp(word, "false") != 0 && strcmp(word, "null") != 0;
 }
 
 /* The value as --set takes it. malloc'd; NULL where memory is out. */
@@ -178,7 +179,7 @@ static char *value_text(const json_t *value)
     }
     if (json_is_string(value) && is_plain_word(json_string_value(value)))
         return strdup(json_string_value(value));
-    return json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
+    return tn_json_write(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS | JSON_REAL_PRECISION(15));
 }
 
 /* One argument of a shell, in single quotes where it needs them. */

@@ -19,6 +19,9 @@ const char *tn_part_cause_title(const char *cause); /* from the catalogue; the n
 /* A number for people: about four digits, "NaN" for what JSON cannot hold. buffer [32] is returned. */
 const char *tn_part_figure(char buffer[32], double value);
 
+/* JSON with jansson's flags, or NULL where memory is out. (json_dumps of jansson 2.14 overlooks an allocation that fails while it writes a key, and leaves the key out.) */
+char *tn_json_write(const json_t *value, size_t flags);
+
 /* ---- writing ---- */
 
 enum { TN_PART_INDENT = 2, TN_PART_LABEL = 10 }; /* columns before a section's lines, and of its label */
