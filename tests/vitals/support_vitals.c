@@ -14,6 +14,7 @@ static const char *const KIND_NAMES[KIND_COUNT] = {
     [KIND_HUGE] = "huge",
     [KIND_HUGE_SUM] = "huge_sum",
     [KIND_SMALL] = "small",
+    [KIND_SMALLISH] = "smallish",
     [KIND_SUBNORMAL] = "subnormal",
     [KIND_SUBNORMAL_MIX] = "subnormal_mix",
     [KIND_SIGNED_ZEROS] = "signed_zeros",
@@ -68,6 +69,8 @@ static float draw(tn_rng *rng, kind which, size_t index, size_t count)
         return from_bits(0x7f7fffffu);
     case KIND_SMALL:
         return 1e-25f * normal;
+    case KIND_SMALLISH:
+        return 3e-22f * normal;
     case KIND_SUBNORMAL:
         return finite_bits(rng, 0, 1);
     case KIND_SUBNORMAL_MIX:

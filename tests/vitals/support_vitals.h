@@ -15,6 +15,7 @@ typedef enum kind {
     KIND_HUGE,        /* squares overflow a float */
     KIND_HUGE_SUM,    /* all the largest float: sums overflow one too */
     KIND_SMALL,       /* squares underflow a float */
+    KIND_SMALLISH,    /* squares are subnormal floats */
     KIND_SUBNORMAL,
     KIND_SUBNORMAL_MIX, /* zeros, subnormals and ordinary values together */
     KIND_SIGNED_ZEROS,

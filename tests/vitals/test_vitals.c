@@ -80,6 +80,25 @@ static void test_unaligned(void **state)
     tn_memory_destroy(block);
 }
 
+/* Long enough for a kernel to leave its window, count by tables for a while, and come back. */
+static void test_long(void **state)
+{
+    (void)state;
+    enum { COUNT = 150001 };
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    for (kind which = 0; which < KIND_COUNT; which++) {
+        fill(values, COUNT, which, 11);
+        check(values, COUNT, which, "long");
+    }
+    /* Wide data, then narrow data after infinities, then offset data. */
+    fill(values, 50000, KIND_WIDE, 12);
+    fill(values + 50000, 50000, KIND_FEW_NONFINITE, 12);
+    fill(values + 90000, COUNT - 90000, KIND_OFFSET, 12);
+    check(values, COUNT, KIND_WIDE, "followed by others");
+    free(values);
+}
+
 static void check_split(const float *values, size_t count, size_t at, kind which, tn_isa isa)
 {
     tn_vitals whole, left, right, added;
@@ -231,6 +250,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lengths_at_end_of_memory),
         cmocka_unit_test(test_unaligned),
+        cmocka_unit_test(test_long),
         cmocka_unit_test(test_every_split),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_derived),
