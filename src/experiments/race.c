@@ -13,6 +13,9 @@ enum { ROUND_COUNT = 3, KEPT_OF = 3, KEPT_MIN = 6, ROUND_STEPS_MIN = 100 };
 /* A prior of 1 is worth this much score as a head start. */
 static const double HEAD_START = 0.3;
 
+/* A candidate must lead a subject that works by this much score after a part of the way to go on. */
+static const double LEAD_MIN = 0.02;
+
 /* Multiply-adds of a trial, forward and backward, that count as cheap: a quarter of a second at most. */
 static const double WORK_CHEAP = 5e9;
 
@@ -94,19 +97,26 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
     return status;
 }
 
-/* Puts those that go on first and returns how many: the best third, and whoever already repairs. */
+/* Whether a candidate may yet repair. One that will close half of what a working subject lacks leads it early on; of a broken subject all hope is kept. */
+static bool is_hopeful(const tn_race *race, const tn_candidate *candidate)
+{
+    return candidate->valid && (race->broken || candidate->standing - candidate->base_standing >= LEAD_MIN);
+}
+
+/* Puts those that go on first and returns how many: of the hopeful ones the best third, and whoever already repairs. */
 static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count)
 {
     qsort(candidates, count, sizeof *candidates, by_key);
-    size_t kept = (count + KEPT_OF - 1) / KEPT_OF;
-    kept = kept < KEPT_MIN ? KEPT_MIN : kept;
-    while (kept < count && improves(race->base, candidates[kept].standing))
-        kept++;
-    size_t alive = 0;
-    for (size_t i = 0; i < count && i < kept; i++)
-        alive += candidates[i].valid;
-    /* Refused ones score nothing, so they stand at the end. */
-    return alive;
+    size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
+    wanted = wanted < KEPT_MIN ? KEPT_MIN : wanted;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_hopeful(race, &candidates[i]) || (kept >= wanted && !improves(race->base, candidates[i].standing)))
+            continue;
+        tn_candidate hopeful = candidates[i];
+        candidates[i] = candidates[kept];
+        candidates[kept++] = hopeful;
+    }
+    return kept;
 }
 
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
