@@ -13,19 +13,17 @@ typedef struct tn_tiles {
     size_t items, count, each; /* all tiles have `each` items but the last */
 } tn_tiles;
 
-/* items >= 1, each worth `work` operations. Tiles are multiples of `alignment` items. */
-static inline tn_tiles tn_tiles_split(size_t items, size_t work, size_t alignment)
+/* items >= 1, each worth `work` operations, in at most `most` tiles. A power of two of them, so that two or four threads get equal shares; multiples of `alignment` items where there
+ * is more than one. */
+static inline tn_tiles tn_tiles_split(size_t items, size_t work, size_t alignment, size_t most)
 {
     size_t total = items > (size_t)-1 / (work + 1) ? (size_t)-1 : items * work;
-    size_t count = total / TN_TILE_WORK;
-    if (count > TN_TILES_MAX)
-        count = TN_TILES_MAX;
-    if (count < 1)
-        count = 1;
+    size_t count = 1;
+    while (2 * count <= most && 2 * count <= TN_TILES_MAX && 2 * count <= total / TN_TILE_WORK && 2 * count <= items)
+        count *= 2;
     size_t each = (items + count - 1) / count;
-    each = (each + alignment - 1) / alignment * alignment;
-    if (count == 1)
-        each = items;
+    if (count > 1)
+        each = (each + alignment - 1) / alignment * alignment;
     return (tn_tiles){items, (items + each - 1) / each, each};
 }
 

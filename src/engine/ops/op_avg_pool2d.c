@@ -99,7 +99,7 @@ static void backward_tile(void *context, size_t tile, size_t worker)
 static void run(const tn_node *node, const tn_pass *pass, tn_tile_fn *tile)
 {
     const tn_window *w = (const tn_window *)(const void *)node->attributes;
-    job j = {w, pass, tn_tiles_split(pass->batch, 4 * w->size_h * w->size_w * tn_shape_size(&node->output), 1)};
+    job j = {w, pass, tn_tiles_split(pass->batch, 4 * w->size_h * w->size_w * tn_shape_size(&node->output), 1, TN_TILES_MAX)};
     tn_pool_run(pass->pool, j.samples.count, tile, &j);
 }
 

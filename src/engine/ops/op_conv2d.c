@@ -130,11 +130,7 @@ static void add_sums(size_t tiles, size_t stride, size_t rows, size_t columns, s
 static job make_job(const tn_node *node, const tn_pass *pass, size_t most)
 {
     const attributes *own = attributes_of(node);
-    tn_tiles samples = tn_tiles_split(pass->batch, 2 * own->conv.pixels * own->conv.patch * own->conv.filters, 1);
-    if (samples.count > most) {
-        samples.each = (pass->batch + most - 1) / most;
-        samples.count = (pass->batch + samples.each - 1) / samples.each;
-    }
+    tn_tiles samples = tn_tiles_split(pass->batch, 2 * own->conv.pixels * own->conv.patch * own->conv.filters, 1, most);
     return (job){own, pass, node->scratch_per_worker, pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker, samples};
 }
 

@@ -233,7 +233,7 @@ static void run(const tn_node *node, const tn_pass *pass, tn_tile_fn *tile)
 {
     const attributes *own = (const attributes *)(const void *)node->attributes;
     size_t work = 8 * own->window.size_h * own->window.size_w * tn_shape_size(&node->output);
-    job j = {own, pass, tn_tiles_split(pass->batch, work, 1)};
+    job j = {own, pass, tn_tiles_split(pass->batch, work, 1, TN_TILES_MAX)};
     tn_pool_run(pass->pool, j.samples.count, tile, &j);
 }
 
