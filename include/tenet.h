@@ -24,11 +24,11 @@ typedef struct tn_settings {
     const char *hypes_path;
     const char *const *assignments; /* --set a.b=value, [assignment_count] */
     size_t assignment_count;
-    size_t threads;                 /* 0: one for each processor */
-    bool has_seed;                  /* `seed` replaces solver.seed */
+    size_t threads; /* 0: one for each processor */
+    bool has_seed;  /* `seed` replaces solver.seed */
     uint64_t seed;
-    const char *store_path;         /* NULL: nothing is kept */
-    const char *budget;             /* "60s", "5000steps"; NULL: none */
+    const char *store_path; /* NULL: nothing is kept */
+    const char *budget;     /* "60s", "5000steps"; NULL: none */
     tn_session_progress_fn *progress;
     void *progress_context;
 } tn_settings;

@@ -18,7 +18,7 @@
 /* What a trial may turn. */
 typedef enum tn_knob {
     TN_KNOB_STEPS = 1 << 0,
-    TN_KNOB_SEED = 1 << 1,           /* initial weights, batch order, dropout; never the split or the subset */
+    TN_KNOB_SEED = 1 << 1, /* initial weights, batch order, dropout; never the split or the subset */
     TN_KNOB_LEARNING_RATE = 1 << 2,
     TN_KNOB_BATCH_SIZE = 1 << 3,
     TN_KNOB_SAMPLES = 1 << 4,        /* a fixed random subset of n training samples */
@@ -28,7 +28,7 @@ typedef enum tn_knob {
     TN_KNOB_INIT_SCALE = 1 << 8,
     TN_KNOB_CLIP_NORM = 1 << 9,
     TN_KNOB_OPTIMIZER = 1 << 10,
-    TN_KNOB_DECAY = 1 << 11,         /* off */
+    TN_KNOB_DECAY = 1 << 11, /* off */
     TN_KNOB_PATCH = 1 << 12
 } tn_knob;
 
@@ -53,24 +53,25 @@ typedef enum tn_trial_end {
 const char *tn_trial_end_name(tn_trial_end end); /* "completed", "nonfinite", "stopped", "cancelled", "refused" */
 
 typedef struct tn_trial_request {
-    const char *experiment;      /* who asks, for the store */
+    const char *experiment; /* who asks, for the store */
     tn_knobs knobs;
-    uint64_t score_every;        /* steps between scores; 0: before the first and after the last step only */
-    double stop_at_train_score;  /* end early once the training score reaches this; INFINITY: never */
-    uint64_t vitals_every;       /* observe tensors every n steps; 0: never */
-    bool unscored;               /* take no scores at all: cheaper, where only the losses matter */
-    size_t shown_samples;        /* fill result.shown for this many training samples */
-    bool want_norms;             /* fill result.gradient_norms */
+    uint64_t score_every;       /* steps between scores; 0: before the first and after the last step only */
+    double stop_at_train_score; /* end early once the training score reaches this; INFINITY: never */
+    uint64_t vitals_every;      /* observe tensors every n steps; 0: never */
+    bool unscored;              /* take no scores at all: cheaper, where only the losses matter */
+    size_t shown_samples;       /* fill result.shown for this many training samples */
+    bool want_norms;            /* fill result.gradient_norms */
     const tn_observer *observers;
     size_t observer_count;
 } tn_trial_request;
 
 /* A training sample as the network sees it. */
 typedef struct tn_shown_sample {
-    size_t row;              /* of the user's file, from 0 */
-    float *inputs;           /* [result.input_size], after all scaling */
-    float *label;            /* [result.label_size]: the class number, or targets in original units */
-    float *output_before, *output_after; /* [result.output_size], of the network before the first and after the last step; of targets in original units */
+    size_t row;    /* of the user's file, from 0 */
+    float *inputs; /* [result.input_size], after all scaling */
+    float *label;  /* [result.label_size]: the class number, or targets in original units */
+    float *output_before,
+        *output_after; /* [result.output_size], of the network before the first and after the last step; of targets in original units */
     double loss_before, loss_after;
 } tn_shown_sample;
 
@@ -104,27 +105,27 @@ typedef enum tn_subject_task { TN_SUBJECT_CLASSIFICATION, TN_SUBJECT_REGRESSION 
 /* Facts that need no training. Fields that a kind of subject cannot know are 0, NAN or NULL, as noted. A native subject measures inputs on up to 10,000 training
  * samples, a fixed random choice, and labels on all; non-finite inputs are looked for in all, up to 10^8 values. */
 typedef struct tn_subject_facts {
-    const char *kind;         /* "native" */
+    const char *kind; /* "native" */
     const char *name;
     uint64_t parameters;
     uint64_t train_samples, probe_samples; /* probe 0: scored on training samples */
     bool probe_is_validation;
     tn_subject_task task;
-    size_t classes;           /* distinct labels in training data; 0 in regression */
+    size_t classes; /* distinct labels in training data; 0 in regression */
     size_t features, outputs;
     uint64_t steps_total, steps_per_epoch, batch_size;
     double learning_rate;
-    double work;              /* multiply-adds of one sample's forward pass, for the cost of trials; 0 where unknown */
-    double expected_loss;     /* at random initialisation: ln C; NAN where none is implied */
-    double majority;          /* share of the most frequent class */
-    double trivial_loss;      /* the user's loss for the best constant output on the training labels; NAN where unknown */
-    double input_mean, input_std, input_min, input_max;      /* over all features as the network sees them */
-    double input_std_min, input_std_max;                     /* smallest and largest std of a feature that is not constant */
+    double work;          /* multiply-adds of one sample's forward pass, for the cost of trials; 0 where unknown */
+    double expected_loss; /* at random initialisation: ln C; NAN where none is implied */
+    double majority;      /* share of the most frequent class */
+    double trivial_loss;  /* the user's loss for the best constant output on the training labels; NAN where unknown */
+    double input_mean, input_std, input_min, input_max; /* over all features as the network sees them */
+    double input_std_min, input_std_max;                /* smallest and largest std of a feature that is not constant */
     size_t constant_features;
     uint64_t nonfinite_inputs;
     size_t nonfinite_input_row;
-    double label_min, label_max, label_mean, label_std;      /* as the loss sees them, over all targets; class numbers as numbers */
-    uint32_t knobs;           /* which can be turned */
+    double label_min, label_max, label_mean, label_std; /* as the loss sees them, over all targets; class numbers as numbers */
+    uint32_t knobs;                                     /* which can be turned */
 } tn_subject_facts;
 
 /* Set by the user (Ctrl-C) or a budget; a running trial ends at its next step. */

@@ -9,7 +9,7 @@
 typedef struct tn_subject_kind {
     tn_status (*run)(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
     const tn_subject_facts *(*facts)(const tn_subject *subject);
-    const tn_hypes *(*hypes)(const tn_subject *subject);                  /* NULL: there are none */
+    const tn_hypes *(*hypes)(const tn_subject *subject); /* NULL: there are none */
     tn_status (*repatched)(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error); /* NULL: cannot */
     void (*destroy)(tn_subject *subject);
 } tn_subject_kind;

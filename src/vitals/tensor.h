@@ -22,8 +22,8 @@ typedef struct tn_tensor_name {
     const char *op;        /* "dense" */
     size_t node_index;     /* in hypes.net */
     tn_role role;
-    size_t count;          /* values */
-    size_t units;          /* length of the unit axis, the last one (channels, units); count % units == 0 */
+    size_t count; /* values */
+    size_t units; /* length of the unit axis, the last one (channels, units); count % units == 0 */
 } tn_tensor_name;
 
 /* Shows one tensor, while it is still in cache. values [name->count] are valid during the call only. `index` numbers the subject's tensors densely. */

@@ -16,9 +16,9 @@ enum { TN_VITALS_EXPONENTS = 256 };
 #define TN_VITALS_NO_INDEX UINT64_MAX
 
 typedef struct tn_vitals {
-    uint64_t count;           /* all values seen */
+    uint64_t count; /* all values seen */
     uint64_t nan, positive_infinity, negative_infinity;
-    uint64_t zeros;           /* +0 and -0 */
+    uint64_t zeros; /* +0 and -0 */
     uint64_t subnormals;
     uint64_t first_nonfinite; /* index of the first NaN or Inf in the order seen, TN_VITALS_NO_INDEX where none */
     float min, max;           /* of the finite values; +INFINITY and -INFINITY where there are none */
@@ -41,8 +41,8 @@ void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_
 /* into becomes the vitals of its values followed by those of `from`; indices of `from` move up by into->count. */
 void tn_vitals_merge(tn_vitals *into, const tn_vitals *from);
 
-uint64_t tn_vitals_finite(const tn_vitals *vitals);  /* count of finite values */
-double tn_vitals_variance(const tn_vitals *vitals);  /* population variance of the finite values, 0 where there are none */
-double tn_vitals_l2(const tn_vitals *vitals);        /* L2 norm of the finite values */
+uint64_t tn_vitals_finite(const tn_vitals *vitals); /* count of finite values */
+double tn_vitals_variance(const tn_vitals *vitals); /* population variance of the finite values, 0 where there are none */
+double tn_vitals_l2(const tn_vitals *vitals);       /* L2 norm of the finite values */
 
 #endif
