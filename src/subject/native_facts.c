@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/simd.h"
 #include "subject/native.h"
-#include "vitals/vitals.h"
 
 enum { STATISTICS_SAMPLES = 10000 };
 #define SEARCHED_VALUES ((size_t)100000000)
@@ -24,9 +24,9 @@ typedef struct feature {
     double shift, sum, squares;
 } feature;
 
-static void add_row(feature *features, const float *row, size_t width)
+static void add_row(tn_subject_facts *facts, feature *features, const float *row)
 {
-    for (size_t f = 0; f < width; f++) {
+    for (size_t f = 0; f < facts->features; f++) {
         double value = (double)row[f];
         if (!isfinite(value))
             continue;
@@ -36,6 +36,8 @@ static void add_row(feature *features, const float *row, size_t width)
         double moved = value - of->shift;
         of->sum += moved;
         of->squares += moved * moved;
+        facts->input_min = fmin(facts->input_min, value);
+        facts->input_max = fmax(facts->input_max, value);
     }
 }
 
@@ -80,33 +82,40 @@ static void summarise(tn_subject_facts *facts, const feature *features, size_t w
     facts->input_std = count > 0 ? sqrt(m2 / count) : 0;
 }
 
-/* Walks through samples [count] of the training set (NULL: its first `count`), chunk by chunk. features NULL: look for non-finite values only. */
+/* By the bits: Inf and NaN have all bits of the exponent. */
+TN_SIMD_CLONES
+static uint32_t count_nonfinite(const float *values, uint32_t count)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found += (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    return found;
+}
+
+/* Walks through samples [count] of the training set (NULL: its first `count`), a chunk at a time. features NULL: look for non-finite values only. */
 static void walk(tn_native *native, const uint32_t *samples, size_t count, float *chunk, size_t chunk_samples, feature *features)
 {
     tn_subject_facts *facts = &native->facts;
     const tn_dataset *set = native->data.train;
     size_t width = facts->features;
     uint32_t numbers[CHUNK_VALUES / 64];
-    tn_vitals vitals;
-    tn_vitals_init(&vitals);
+    facts->nonfinite_inputs = 0;
     for (size_t first = 0; first < count; first += chunk_samples) {
         size_t part = count - first < chunk_samples ? count - first : chunk_samples;
         for (size_t i = 0; i < part; i++)
             numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
         tn_dataset_inputs(set, numbers, part, chunk);
-        if (features)
-            for (size_t i = 0; i < part; i++)
-                add_row(features, chunk + i * width, width);
-        tn_vitals_add(&vitals, chunk, part * width);
-    }
-    if (features) {
-        facts->input_min = (double)vitals.min;
-        facts->input_max = (double)vitals.max;
-    }
-    facts->nonfinite_inputs = vitals.count - tn_vitals_finite(&vitals);
-    if (facts->nonfinite_inputs) {
-        size_t at = (size_t)vitals.first_nonfinite / width;
-        facts->nonfinite_input_row = tn_dataset_row(set, samples ? samples[at] : at);
+        for (size_t i = 0; i < part; i++) {
+            uint32_t found = count_nonfinite(chunk + i * width, (uint32_t)width);
+            if (found && facts->nonfinite_inputs == 0)
+                facts->nonfinite_input_row = tn_dataset_row(set, numbers[i]);
+            facts->nonfinite_inputs += found;
+            if (features)
+                add_row(facts, features, chunk + i * width);
+        }
     }
 }
 
@@ -125,6 +134,8 @@ static tn_status find_input_facts(tn_native *native, tn_error *error)
     if (!features || !chunk)
         status = tn_fail_memory(error, width * sizeof *features);
     else {
+        facts->input_min = INFINITY;
+        facts->input_max = -INFINITY;
         walk(native, probe.samples, probe.count, chunk, chunk_samples, features);
         summarise(facts, features, width);
         if (probe.count < total && tn_size_multiply(total, width, &values) && values <= SEARCHED_VALUES)

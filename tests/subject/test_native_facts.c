@@ -239,6 +239,54 @@ static void odd_columns(void **state)
     near(facts.trivial_loss, log(2), 1e-12);
 }
 
+/* A NumPy file of float32 [rows, columns]. */
+static void write_npy(const problem *files, const char *name, const float *values, size_t rows, size_t columns)
+{
+    char path[300], header[118];
+    snprintf(path, sizeof path, "%s/%s", files->folder, name);
+    memset(header, ' ', sizeof header);
+    int length = snprintf(header, sizeof header, "{'descr': '<f4', 'fortran_order': False, 'shape': (%zu, %zu), }", rows, columns);
+    header[length] = ' ';
+    header[sizeof header - 1] = '\n';
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite("\x93NUMPY\x01\x00\x76\x00", 1, 10, file);
+    fwrite(header, 1, sizeof header, file);
+    fwrite(values, sizeof *values, rows * columns, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void undefined_inputs_are_found(void **state)
+{
+    static const char TEXT[] = "{\"data\": {\"train\": {\"format\": \"npy\", \"inputs\": \"x.npy\", \"labels\": \"y.npy\"}},"
+                               " \"net\": [{\"op\": \"dense\", \"units\": 1}], \"loss\": \"mse\"}";
+    enum { ROWS = 12000, COLUMNS = 3 }; /* more than statistics look at */
+    static float inputs[ROWS][COLUMNS], labels[ROWS];
+    for (size_t i = 0; i < ROWS; i++) {
+        labels[i] = (float)i;
+        for (size_t k = 0; k < COLUMNS; k++)
+            inputs[i][k] = (float)((i * 7 + k) % 5);
+    }
+    inputs[11000][1] = NAN;
+    inputs[11001][0] = -INFINITY;
+    inputs[11999][2] = INFINITY;
+    write_npy(*state, "x.npy", &inputs[0][0], ROWS, COLUMNS);
+    write_npy(*state, "y.npy", labels, ROWS, 1);
+    tn_hypes *hypes;
+    assert_int_equal(tn_hypes_parse(TEXT, strlen(TEXT), "test.json", ((const problem *)*state)->folder, &hypes, NULL), TN_OK);
+    json_t *patch = json_pack("{s:{s:i}}", "data.valid", "fraction", 0);
+    tn_hypes *whole;
+    assert_int_equal(tn_hypes_patch(hypes, patch, &whole, NULL), TN_OK);
+    tn_subject_facts facts = facts_of(whole);
+    assert_int_equal(facts.nonfinite_inputs, 3);
+    assert_int_equal(facts.nonfinite_input_row, 11000);
+    assert_true(facts.input_min == 0 && facts.input_max == 4);
+    near(facts.input_mean, 2, 1e-2);
+    assert_int_equal(facts.task, TN_SUBJECT_REGRESSION);
+    json_decref(patch);
+    tn_hypes_destroy(hypes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,6 +296,7 @@ int main(void)
         cmocka_unit_test(the_split_and_scaling_are_seen),
         cmocka_unit_test(trivial_losses),
         cmocka_unit_test(odd_columns),
+        cmocka_unit_test(undefined_inputs_are_found),
     };
     return cmocka_run_group_tests(tests, problem_setup, problem_teardown);
 }
