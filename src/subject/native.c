@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/simd.h"
 #include "engine/loss.h"
 
 uint64_t tn_native_hash(uint64_t hash, const char *text)
@@ -12,6 +13,27 @@ uint64_t tn_native_hash(uint64_t hash, const char *text)
     for (; *text; text++)
         hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
     return hash;
+}
+
+/* Named for the whole program: clang gives what it makes of clones the name of the function, even of a static one. */
+TN_SIMD_CLONES
+static uint32_t count_native_nonfinite(const float *values, uint32_t count)
+{
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        found += (bits & 0x7F800000u) == 0x7F800000u;
+    }
+    return found;
+}
+
+size_t tn_native_count_nonfinite(const float *values, size_t count)
+{
+    size_t found = 0;
+    for (size_t first = 0; first < count; first += UINT32_MAX)
+        found += count_native_nonfinite(values + first, (uint32_t)(count - first < UINT32_MAX ? count - first : UINT32_MAX));
+    return found;
 }
 
 char *tn_native_data_key(const tn_hypes *hypes)

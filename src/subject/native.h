@@ -41,6 +41,9 @@ typedef struct tn_native {
 #define TN_HASH_START UINT64_C(0xcbf29ce484222325)
 uint64_t tn_native_hash(uint64_t hash, const char *text);
 
+/* How many of the values are NaN or Inf, by their bits: all those of the exponent are set. */
+size_t tn_native_count_nonfinite(const float *values, size_t count);
+
 /* What tn_data_open reads of the hypes, as text to compare; malloc'd, NULL where memory is out. */
 char *tn_native_data_key(const tn_hypes *hypes);
 

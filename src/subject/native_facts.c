@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/simd.h"
 #include "subject/native.h"
 
 enum { STATISTICS_SAMPLES = 10000 };
@@ -82,19 +81,6 @@ static void summarise(tn_subject_facts *facts, const feature *features, size_t w
     facts->input_std = count > 0 ? sqrt(m2 / count) : 0;
 }
 
-/* By the bits: Inf and NaN have all bits of the exponent. */
-TN_SIMD_CLONES
-static uint32_t count_nonfinite(const float *values, uint32_t count)
-{
-    uint32_t found = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        found += (bits & 0x7F800000u) == 0x7F800000u;
-    }
-    return found;
-}
-
 /* Walks through samples [count] of the training set (NULL: its first `count`), a chunk at a time. features NULL: look for non-finite values only. */
 static void walk(tn_native *native, const uint32_t *samples, size_t count, float *chunk, size_t chunk_samples, feature *features)
 {
@@ -109,7 +95,7 @@ static void walk(tn_native *native, const uint32_t *samples, size_t count, float
             numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
         tn_dataset_inputs(set, numbers, part, chunk);
         for (size_t i = 0; i < part; i++) {
-            uint32_t found = count_nonfinite(chunk + i * width, (uint32_t)width);
+            size_t found = tn_native_count_nonfinite(chunk + i * width, width);
             if (found && facts->nonfinite_inputs == 0)
                 facts->nonfinite_input_row = tn_dataset_row(set, numbers[i]);
             facts->nonfinite_inputs += found;

@@ -227,26 +227,13 @@ static tn_status take_score(trial *t, tn_error *error)
     return TN_OK;
 }
 
-/* By the bits: Inf and NaN have all bits of the exponent. */
-TN_SIMD_CLONES
-static uint32_t any_nonfinite(const float *values, size_t count)
-{
-    uint32_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, &values[i], sizeof bits);
-        found |= (bits & 0x7F800000u) == 0x7F800000u;
-    }
-    return found;
-}
-
 static bool weights_are_finite(const trial *t)
 {
     char name[80];
     tn_shape shape;
     const float *values;
     for (size_t i = 0; tn_trainer_parameter(t->trainer, i, name, &shape, &values); i++)
-        if (any_nonfinite(values, tn_shape_size(&shape)))
+        if (tn_native_count_nonfinite(values, tn_shape_size(&shape)) > 0)
             return false;
     return true;
 }
