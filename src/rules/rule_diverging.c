@@ -1,0 +1,96 @@
+/* rule_diverging.c: the loss ends far above where it began (PROTOCOL A2).
+ *
+ * Fires while the median of the last WINDOW losses is over FACTOR times the initial loss, and over every one of the first losses. The initial loss is the median of the
+ * first INITIAL losses; where those rise at every step, to ENORMOUS times the first, it is the first, and the median must reach ENORMOUS times that. A loss that is not finite counts as infinite, so the windows
+ * outlive NaN. The signal is taken back where the median falls again: a spike in the warm-up is no divergence.
+ *
+ * Thresholds
+ *   FACTOR    2, a ratio of losses. PROTOCOL A2; TheDeepChecker has 2 times the minimum, losslint 1.25 times the first tenth. Losses that may be negative move it: there the
+ *             loss must rise by the initial loss's magnitude.
+ *   WINDOW    20 steps, INITIAL 5 steps. PROTOCOL A2. Small batches move them: a median of five squared errors of one sample each is often half of a later one, hence the
+ *             second condition, over every one of the first losses (own choice).
+ *   ENORMOUS  100, a ratio of losses; own choice. Five noisy losses rise in order once in 120 runs, and to a hundredfold practically never.
+ * Blind spots: a loss that rises by less than twice; one that explodes in the first steps and then stands where it began (dead units): rule_plateau and rule_dead_units. An
+ * initial loss of exactly 0 has no double: the rule stays quiet. */
+#include <math.h>
+
+#include "rules/rule_support.h"
+
+enum { INITIAL = 5, WINDOW = 20 };
+
+static const double FACTOR = 2, ENORMOUS = 100;
+
+typedef struct state {
+    double first[INITIAL], recent[WINDOW];
+    uint64_t steps;
+    double initial, threshold;
+} state;
+
+/* Sets initial and threshold; both NaN where no loss was finite or the initial one is 0. */
+static void judge_beginning(state *s)
+{
+    double sorted[INITIAL], highest = -INFINITY;
+    size_t finite = 0;
+    bool rising = true;
+    for (size_t i = 0; i < INITIAL; i++) {
+        rising = rising && (i == 0 || s->first[i] > s->first[i - 1] || isinf(s->first[i]));
+        if (isinf(s->first[i]))
+            continue;
+        sorted[finite++] = s->first[i];
+        highest = fmax(highest, s->first[i]);
+    }
+    s->initial = s->threshold = NAN;
+    if (finite == 0)
+        return;
+    double begin = s->first[0];
+    if (rising && begin > 0 && s->first[INITIAL - 1] > ENORMOUS * begin) {
+        s->initial = begin;
+        s->threshold = ENORMOUS * begin;
+        return;
+    }
+    s->initial = tn_quantile(sorted, finite, 0.5);
+    if (s->initial != 0)
+        s->threshold = fmax(s->initial + (FACTOR - 1) * fabs(s->initial), highest);
+}
+
+static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
+{
+    state *s = memory;
+    double loss = isfinite(step->loss) ? step->loss : INFINITY;
+    uint64_t at = s->steps++;
+    if (at < INITIAL) {
+        s->first[at] = loss;
+        if (at == INITIAL - 1)
+            judge_beginning(s);
+        return true;
+    }
+    s->recent[(at - INITIAL) % WINDOW] = loss;
+    if (s->steps < INITIAL + WINDOW)
+        return true;
+    size_t over = 0;
+    for (size_t i = 0; i < WINDOW; i++)
+        over += s->recent[i] > s->threshold;
+    if (over <= WINDOW / 2) {
+        tn_signal_quiet(signal);
+        return true;
+    }
+    double sorted[WINDOW];
+    for (size_t i = 0; i < WINDOW; i++)
+        sorted[i] = s->recent[i];
+    double median = tn_quantile(sorted, WINDOW, 0.5);
+    if (isfinite(median))
+        tn_signal_fire(signal, step->step, NULL, median, s->threshold,
+                       "the loss diverges: its median over the last %d steps is %.4g, and it began at %.4g", WINDOW, median, s->initial);
+    else
+        tn_signal_fire(signal, step->step, NULL, median, s->threshold,
+                       "the loss diverges: most of the last %d losses are not finite, and it began at %.4g", WINDOW, s->initial);
+    return true;
+}
+
+const tn_rule tn_rule_diverging = {
+    .name = "diverging",
+    .title = "the loss ends far above where it began",
+    .symptom = "divergence",
+    .state_size = sizeof(state),
+    .on_step = on_step,
+};

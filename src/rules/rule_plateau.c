@@ -1,0 +1,97 @@
+/* rule_plateau.c: learning has not begun (PROTOCOL B1).
+ *
+ * Judged first after STEPS iterations, then every EVERY, and at the end. The last LATE losses are compared with the first 5, 20 and 100: the loss has fallen where, for one of
+ * these,
+ *     early - late > FALL * |early|   and   early - late > ERRORS * standard error of that difference,
+ * with medians, and 1.2533 * sqrt(s_early^2 / n_early + s_late^2 / n_late) as standard error of a difference of medians, s from the median absolute deviation. So the noise
+ * of the batches decides what counts as a fall. Three early windows, since some networks learn within a few steps, and with batches of one sample a few losses say
+ * nothing. (Five losses give no usable deviation of their own; the late one stands in.) Fires where none has fallen; taken back where learning begins later. Losses that are
+ * not finite are left out.
+ *
+ * Thresholds
+ *   STEPS   2,000 steps. PROTOCOL B1. Some good networks need more; before that many the rule has seen too few.
+ *   FALL    0.01 of the initial loss. SageMaker has 0.001 over 10 steps, losslint 0.01 over a quarter. Without it a full batch, which has no noise, would count any fall. A
+ *           loss with a high floor (noisy regression, language) moves it.
+ *   ERRORS  4 standard errors; own choice: three comparisons on each of some ten occasions.
+ * Blind spots: a loss that falls from a bad start only to that of the best constant answer has fallen (the score tells); a network that starts trained stands still rightly. */
+#include <math.h>
+#include <string.h>
+
+#include "rules/rule_support.h"
+
+enum { STEPS = 2000, EVERY = 100, EARLY = 100, LATE = 200, LATE_MIN = 100, WINDOWS = 3 };
+
+static const double FALL = 0.01, ERRORS = 4, MEDIAN_ERROR = 1.2533;
+static const size_t EARLY_WINDOWS[WINDOWS] = {5, 20, EARLY};
+enum { SPREAD_FROM = 20 /* losses that give a deviation of their own */ };
+
+typedef struct state {
+    double early[EARLY]; /* the first finite losses */
+    size_t early_count;
+    double late[LATE]; /* a ring; NaN where the loss was not finite */
+    uint64_t steps;
+    double scratch[LATE];
+} state;
+
+static void judge(state *s, tn_signal *signal, uint64_t step)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < LATE; i++)
+        if (isfinite(s->late[i]))
+            s->scratch[count++] = s->late[i];
+    if (count < LATE_MIN || s->early_count < EARLY)
+        return;
+    double late_spread, shown_early = 0, shown_spread = 0;
+    double late = tn_median_and_spread(s->scratch, count, &late_spread);
+    for (size_t w = 0; w < WINDOWS; w++) {
+        size_t n = EARLY_WINDOWS[w];
+        double spread;
+        memcpy(s->scratch, s->early, n * sizeof *s->scratch);
+        double early = tn_median_and_spread(s->scratch, n, &spread);
+        if (n < SPREAD_FROM)
+            spread = late_spread;
+        double error = MEDIAN_ERROR * sqrt(spread * spread / (double)n + late_spread * late_spread / (double)count);
+        if (early - late > FALL * fabs(early) && early - late > ERRORS * error) {
+            tn_signal_quiet(signal);
+            return;
+        }
+        if (n == SPREAD_FROM) {
+            shown_early = early;
+            shown_spread = spread;
+        }
+    }
+    double fall = shown_early != 0 ? (shown_early - late) / fabs(shown_early) : 0;
+    tn_signal_fire(
+        signal, step, NULL, fall, FALL,
+        "the loss has not fallen beyond its noise: %.4g at first, %.4g after %llu steps, with a spread of %.2g from batch to batch",
+        shown_early, late, (unsigned long long)s->steps, fmax(shown_spread, late_spread));
+}
+
+static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
+{
+    state *s = memory;
+    bool finite = isfinite(step->loss);
+    if (finite && s->early_count < EARLY)
+        s->early[s->early_count++] = step->loss;
+    s->late[s->steps % LATE] = finite ? step->loss : NAN;
+    s->steps++;
+    if (s->steps >= STEPS && s->steps % EVERY == 0)
+        judge(s, signal, step->step);
+    return true;
+}
+
+static void on_end(void *memory, tn_signal *signal, uint64_t steps)
+{
+    state *s = memory;
+    if (s->steps >= STEPS)
+        judge(s, signal, steps);
+}
+
+const tn_rule tn_rule_plateau = {
+    .name = "plateau",
+    .title = "the loss does not fall",
+    .symptom = "plateau",
+    .state_size = sizeof(state),
+    .on_step = on_step,
+    .on_end = on_end,
+};

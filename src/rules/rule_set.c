@@ -1,0 +1,91 @@
+/* rule_set.c: all rules on one run. Hands each call of the recorder to every rule that wants it. */
+#include <string.h>
+
+#include "base/memory.h"
+#include "rules/rules.h"
+
+struct tn_rule_set {
+    tn_signal *signals; /* [tn_rule_count()] */
+    void **states;      /* [tn_rule_count()] */
+};
+
+tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error)
+{
+    *set = NULL;
+    size_t count = tn_rule_count();
+    tn_rule_set *created = tn_memory_create(1, sizeof *created);
+    if (!created)
+        return tn_fail_memory(error, sizeof *created);
+    created->signals = tn_memory_create(count, sizeof *created->signals);
+    created->states = tn_memory_create(count, sizeof *created->states);
+    size_t failed = !created->signals || !created->states ? count * sizeof *created->signals : 0;
+    for (size_t i = 0; i < count && !failed; i++) {
+        const tn_rule *rule = tn_rule_at(i);
+        created->signals[i].rule = rule->name;
+        created->states[i] = tn_memory_create(1, rule->state_size);
+        if (!created->states[i])
+            failed = rule->state_size;
+    }
+    if (failed) {
+        tn_rule_set_destroy(created);
+        return tn_fail_memory(error, failed);
+    }
+    *set = created;
+    return TN_OK;
+}
+
+static bool on_step(void *context, const tn_step *step)
+{
+    tn_rule_set *set = context;
+    bool going_on = true;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = tn_rule_at(i);
+        if (rule->on_step && !rule->on_step(set->states[i], &set->signals[i], step))
+            going_on = false;
+    }
+    return going_on;
+}
+
+static void on_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+{
+    tn_rule_set *set = context;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = tn_rule_at(i);
+        if (rule->on_vitals)
+            rule->on_vitals(set->states[i], &set->signals[i], step, name, index, vitals);
+    }
+}
+
+static void on_end(void *context, uint64_t steps)
+{
+    tn_rule_set *set = context;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = tn_rule_at(i);
+        if (rule->on_end)
+            rule->on_end(set->states[i], &set->signals[i], steps);
+    }
+}
+
+tn_observer tn_rule_set_observer(tn_rule_set *set)
+{
+    return (tn_observer){.context = set, .on_step = on_step, .on_vitals = on_vitals, .on_end = on_end};
+}
+
+const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule)
+{
+    for (size_t i = 0; i < tn_rule_count(); i++)
+        if (strcmp(tn_rule_at(i)->name, rule) == 0)
+            return &set->signals[i];
+    return NULL;
+}
+
+void tn_rule_set_destroy(tn_rule_set *set)
+{
+    if (!set)
+        return;
+    for (size_t i = 0; set->states && i < tn_rule_count(); i++)
+        tn_memory_destroy(set->states[i]);
+    tn_memory_destroy(set->states);
+    tn_memory_destroy(set->signals);
+    tn_memory_destroy(set);
+}
