@@ -72,6 +72,15 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
         tn_fail(error, TN_ERROR_HYPES, "the file is empty; expected a JSON object, { ... }");
         return tn_error_at(error, hypes->name, 1, NULL);
     }
+    /* jansson lets some of these pass, and takes others for the end of the file. */
+    const char *zero = memchr(text, '\0', length);
+    if (zero) {
+        int line = 1;
+        for (const char *at = text; at < zero; at++)
+            line += *at == '\n';
+        tn_fail(error, TN_ERROR_HYPES, "the file holds a zero byte; JSON is text, in UTF-8");
+        return tn_error_at(error, hypes->name, line, NULL);
+    }
     json_error_t mistake;
     bool memory;
     hypes->written = tn_json_read(text, length, 0, &mistake, &memory);

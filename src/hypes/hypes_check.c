@@ -350,8 +350,10 @@ static tn_status check_object(const tn_hypes *hypes, tn_scope_id scope, json_t *
         if (!tn_schema_key(scope, selected, name))
             return fail_key(hypes, scope, selected, name, &here, error);
     }
-    const tn_key *key;
-    for (size_t i = 0; (key = tn_schema_ordered(scope, selected, i)); i++) {
+    tn_keys list;
+    tn_schema_keys(scope, selected, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const tn_key *key = list.keys[i];
         value = json_object_get(object, key->name);
         if (!value)
             continue;

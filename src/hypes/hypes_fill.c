@@ -125,8 +125,10 @@ static json_t *fill_object(filler *f, tn_scope_id scope, const json_t *given, co
     if (!object)
         return memory_failure(f);
     tn_scope_id selected = tn_object_selected(scope, given);
-    const tn_key *key;
-    for (size_t i = 0; (key = tn_schema_ordered(scope, selected, i)); i++) {
+    tn_keys list;
+    tn_schema_keys(scope, selected, &list);
+    for (size_t i = 0; i < list.count; i++) {
+        const tn_key *key = list.keys[i];
         tn_place here = {place, key->name, 0};
         json_t *value = json_incref(json_object_get(given, key->name));
         bool absent = false;

@@ -118,11 +118,12 @@ static void add_key(page *p, const tn_key *key)
 
 static void add_keys(page *p, tn_scope_id scope)
 {
-    const tn_key *key = tn_schema_ordered(scope, TN_SCOPE_COUNT, 0);
-    if (key && p->markdown)
+    tn_keys list;
+    tn_schema_keys(scope, TN_SCOPE_COUNT, &list);
+    if (list.count > 0 && p->markdown)
         tn_text_add(&p->text, "| key | value | default | unit | |\n| --- | --- | --- | --- | --- |\n");
-    for (size_t i = 0; (key = tn_schema_ordered(scope, TN_SCOPE_COUNT, i)); i++)
-        add_key(p, key);
+    for (size_t i = 0; i < list.count; i++)
+        add_key(p, list.keys[i]);
     tn_text_add(&p->text, p->markdown ? "\n" : "");
 }
 
@@ -173,7 +174,9 @@ static void add_selected(page *p, tn_scope_id scope, const char *set)
     tn_schema_names(set, &names);
     for (size_t i = 0; i < names.count; i++) {
         tn_scope_id selected = tn_schema_selected(scope, names.names[i]);
-        if (!tn_schema_ordered(selected, TN_SCOPE_COUNT, 0))
+        tn_keys list;
+        tn_schema_keys(selected, TN_SCOPE_COUNT, &list);
+        if (list.count == 0)
             continue;
         char title[64];
         snprintf(title, sizeof title, "Keys of %s", names.names[i]);

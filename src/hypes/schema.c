@@ -162,26 +162,28 @@ static bool is_selector(const tn_key *key)
     return selector && strcmp(selector, key->name) == 0;
 }
 
-const tn_key *tn_schema_ordered(tn_scope_id scope, tn_scope_id selected, size_t index)
+void tn_schema_keys(tn_scope_id scope, tn_scope_id selected, tn_keys *list)
 {
-    size_t seen = 0;
+    list->count = 0;
     for (int pass = 0; pass < 3; pass++) {
         for (size_t i = 0; i < TN_COUNT(keys); i++) {
             const tn_key *key = &keys[i];
+            if (key->scope != scope && key->scope != selected)
+                continue;
             int own_pass = key->scope == selected ? 1 : is_selector(key) ? 0 : 2;
-            if ((key->scope == scope || key->scope == selected) && own_pass == pass && seen++ == index)
-                return key;
+            if (own_pass == pass && list->count < TN_NAMES_MAX)
+                list->keys[list->count++] = key;
         }
     }
-    return NULL;
 }
 
 void tn_schema_key_names(tn_scope_id scope, tn_scope_id selected, tn_names *names)
 {
-    names->count = 0;
-    const tn_key *key;
-    while (names->count < TN_NAMES_MAX && (key = tn_schema_ordered(scope, selected, names->count)))
-        names->names[names->count++] = key->name;
+    tn_keys list;
+    tn_schema_keys(scope, selected, &list);
+    names->count = list.count;
+    for (size_t i = 0; i < list.count; i++)
+        names->names[i] = list.keys[i]->name;
 }
 
 void tn_schema_names(const char *set, tn_names *names)

@@ -74,6 +74,12 @@ typedef struct tn_interval {
 
 enum { TN_NAMES_MAX = 64 };
 
+/* The keys that an object may have. */
+typedef struct tn_keys {
+    size_t count;
+    const tn_key *keys[TN_NAMES_MAX];
+} tn_keys;
+
 /* A set of names, split. */
 typedef struct tn_names {
     size_t count;
@@ -91,8 +97,8 @@ const tn_key *tn_schema_row(size_t index);
 /* The key of a scope or, where `selected` is not TN_SCOPE_COUNT, of that scope; NULL where there is none. */
 const tn_key *tn_schema_key(tn_scope_id scope, tn_scope_id selected, const char *name);
 
-/* Keys of a scope in the order of printing: the selector, the keys of the selected scope, the rest. NULL past the last. */
-const tn_key *tn_schema_ordered(tn_scope_id scope, tn_scope_id selected, size_t index);
+/* Keys of a scope in the order of printing: the selector, the keys of the selected scope, the rest. */
+void tn_schema_keys(tn_scope_id scope, tn_scope_id selected, tn_keys *list);
 
 /* All key names of both scopes. */
 void tn_schema_key_names(tn_scope_id scope, tn_scope_id selected, tn_names *names);

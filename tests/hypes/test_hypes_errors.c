@@ -286,6 +286,10 @@ static void too_much(void **state)
     assert_int_equal(tn_hypes_parse(large, size, "t.json", "", &hypes, &error), TN_ERROR_HYPES);
     assert_string_equal(error.message, "the file has more than 16 MiB; data belongs into files of its own");
     free(large);
+    /* Zero bytes, which jansson lets pass after a number. */
+    assert_int_equal(tn_hypes_parse("{\n\"a\": 1\0}", 12, "t.json", "", &hypes, &error), TN_ERROR_HYPES);
+    tn_error_format(&error, line, sizeof line);
+    assert_string_equal(line, "t.json:2: the file holds a zero byte; JSON is text, in UTF-8");
     /* An error that nobody wants to see is an error all the same. */
     assert_int_equal(tn_hypes_parse("{}", 2, "t.json", NULL, &hypes, NULL), TN_ERROR_HYPES);
     assert_null(hypes);

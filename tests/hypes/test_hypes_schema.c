@@ -134,9 +134,13 @@ static void selected_scopes_exist(void **state)
             tn_scope_id selected = tn_schema_selected(selectors[s].scope, names.names[i]);
             assert_int_not_equal(selected, TN_SCOPE_COUNT);
             /* No key of a selected scope hides one of the scope that selects it. */
-            const tn_key *key;
-            for (size_t k = 0; (key = tn_schema_ordered(selected, TN_SCOPE_COUNT, k)); k++)
-                assert_null(tn_schema_key(selectors[s].scope, TN_SCOPE_COUNT, key->name));
+            tn_keys list;
+            tn_schema_keys(selected, TN_SCOPE_COUNT, &list);
+            for (size_t k = 0; k < list.count; k++)
+                assert_null(tn_schema_key(selectors[s].scope, TN_SCOPE_COUNT, list.keys[k]->name));
+            tn_schema_keys(selectors[s].scope, selected, &list);
+            assert_true(list.count > 0 && list.count < TN_NAMES_MAX);
+            assert_string_equal(list.keys[0]->name, s == 0 ? "op" : "format"); /* the selector comes first */
         }
         assert_int_equal(tn_schema_selected(selectors[s].scope, "nothing"), TN_SCOPE_COUNT);
     }
