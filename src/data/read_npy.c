@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "data/expand.h"
+#include "data/layout.h"
 #include "data/reader.h"
 #include "data/zip.h"
-
-typedef struct npy_header {
-    tn_raw_form form;
-    size_t start, value_bytes;
-    size_t rank, dims[TN_ARRAY_RANK_MAX], count;
-} npy_header;
 
 /* The dict's text between at and end. Errors count from the file's begin. */
 typedef struct npy_dict {
@@ -70,7 +64,7 @@ static bool take_string(npy_dict *dict, char text[16])
     return take(dict, quote);
 }
 
-static tn_status parse_type(const npy_dict *dict, const char *text, tn_raw_form *form, tn_error *error)
+static tn_status parse_type(const char *text, tn_raw_form *form, tn_error *error)
 {
     static const struct {
         const char *name;
@@ -86,17 +80,16 @@ static tn_status parse_type(const npy_dict *dict, const char *text, tn_raw_form 
                 form->big_endian = order == '>';
                 return TN_OK;
             }
-    (void)dict;
     return tn_fail(error, TN_ERROR_DATA,
                    "holds values of the NumPy type '%s'; expected bool, an integer, float32 or float64. Save array.astype('float32')",
                    text);
 }
 
-static tn_status parse_shape(npy_dict *dict, npy_header *header, tn_error *error)
+static tn_status parse_shape(npy_dict *dict, tn_layout *layout, tn_error *error)
 {
     if (!take(dict, '('))
         return fail_header(dict, error, "the shape as a tuple");
-    header->rank = 0;
+    layout->rank = 0;
     while (!take(dict, ')')) {
         skip_space(dict);
         size_t value = 0, digits = 0;
@@ -108,21 +101,21 @@ static tn_status parse_shape(npy_dict *dict, npy_header *header, tn_error *error
         }
         if (digits == 0)
             return fail_header(dict, error, "a dimension");
-        if (header->rank == TN_ARRAY_RANK_MAX)
+        if (layout->rank == TN_ARRAY_RANK_MAX)
             return tn_fail(
                 error, TN_ERROR_DATA,
                 "holds an array of more than %d dimensions; expected [samples, features], [samples, h, w] or [samples, h, w, channels]",
                 TN_ARRAY_RANK_MAX);
-        header->dims[header->rank++] = value;
+        layout->dims[layout->rank++] = value;
         if (!take(dict, ',') && (skip_space(dict), dict->at == dict->end || *dict->at != ')'))
             return fail_header(dict, error, "',' or ')' after a dimension");
     }
-    if (header->rank == 0)
+    if (layout->rank == 0)
         return tn_fail(error, TN_ERROR_DATA, "holds a single number; expected an array whose first axis counts the samples");
     return TN_OK;
 }
 
-static tn_status parse_dict(npy_dict *dict, npy_header *header, tn_error *error)
+static tn_status parse_dict(npy_dict *dict, tn_layout *layout, tn_error *error)
 {
     bool has_type = false, has_order = false, has_shape = false;
     char text[16];
@@ -138,15 +131,15 @@ static tn_status parse_dict(npy_dict *dict, npy_header *header, tn_error *error)
                 return tn_fail(error, TN_ERROR_DATA, "holds records (a structured NumPy type); save a plain array of numbers");
             if (!take_string(dict, text))
                 return fail_header(dict, error, "the type as a string");
-            status = parse_type(dict, text, &header->form, error);
+            status = parse_type(text, &layout->form, error);
             has_type = true;
         } else if (strcmp(text, "fortran_order") == 0) {
-            header->form.fortran = take_word(dict, "True");
-            if (!header->form.fortran && !take_word(dict, "False"))
+            layout->form.fortran = take_word(dict, "True");
+            if (!layout->form.fortran && !take_word(dict, "False"))
                 return fail_header(dict, error, "True or False");
             has_order = true;
         } else if (strcmp(text, "shape") == 0) {
-            status = parse_shape(dict, header, error);
+            status = parse_shape(dict, layout, error);
             has_shape = true;
         } else {
             return fail_header(dict, error, "descr, fortran_order or shape");
@@ -158,9 +151,9 @@ static tn_status parse_dict(npy_dict *dict, npy_header *header, tn_error *error)
     return has_type && has_order && has_shape ? TN_OK : fail_header(dict, error, "descr, fortran_order and shape");
 }
 
-static tn_status parse_header(const uint8_t *bytes, size_t size, npy_header *header, tn_error *error)
+static tn_status read_header(const uint8_t *bytes, size_t size, tn_layout *layout, tn_error *error)
 {
-    *header = (npy_header){0};
+    *layout = (tn_layout){0};
     if (size < 10)
         return tn_fail(error, TN_ERROR_DATA, "is cut short at byte %zu, inside its npy header; fetch or save it again", size);
     if (memcmp(bytes, "\x93NUMPY", 6) != 0)
@@ -168,67 +161,28 @@ static tn_status parse_header(const uint8_t *bytes, size_t size, npy_header *hea
     if (bytes[6] < 1 || bytes[6] > 3)
         return tn_fail(error, TN_ERROR_DATA, "is of npy version %d, expected 1 to 3", bytes[6]);
     size_t length = (size_t)bytes[8] | (size_t)bytes[9] << 8;
-    header->start = 10 + length;
+    layout->start = 10 + length;
     if (bytes[6] > 1) {
         if (size < 12)
             return tn_fail(error, TN_ERROR_DATA, "is cut short at byte %zu, inside its npy header; fetch or save it again", size);
         length |= (size_t)bytes[10] << 16 | (size_t)bytes[11] << 24;
-        header->start = 12 + length;
+        layout->start = 12 + length;
     }
-    if (header->start > TN_EXPAND_HEAD)
+    if (layout->start > TN_EXPAND_HEAD)
         return tn_fail(error, TN_ERROR_DATA, "claims an npy header of %zu bytes; its first bytes are damaged", length);
-    if (size < header->start)
+    if (size < layout->start)
         return tn_fail(error, TN_ERROR_DATA, "is cut short at byte %zu, inside its npy header of %zu bytes; fetch or save it again", size,
-                       header->start);
+                       layout->start);
     const char *text = (const char *)bytes;
-    npy_dict dict = {.begin = text, .at = text + header->start - length, .end = text + header->start};
-    tn_status status = parse_dict(&dict, header, error);
-    return status == TN_OK ? tn_array_measure(header->rank, header->dims, header->form.type, &header->count, &header->value_bytes, error)
+    npy_dict dict = {.begin = text, .at = text + layout->start - length, .end = text + layout->start};
+    tn_status status = parse_dict(&dict, layout, error);
+    return status == TN_OK ? tn_array_measure(layout->rank, layout->dims, layout->form.type, &layout->count, &layout->value_bytes, error)
                            : status;
-}
-
-static tn_status claim(const void *context, const uint8_t *head, size_t size, size_t *total, tn_error *error)
-{
-    npy_header header;
-    tn_status status = parse_header(head, size, &header, error);
-    if (status != TN_OK)
-        return status;
-    *total = header.start + header.value_bytes;
-    const size_t *directory = context; /* what the archive's directory says, or NULL */
-    if (directory != NULL && *directory != *total)
-        return tn_fail(error, TN_ERROR_DATA, "is damaged: its archive's directory claims %zu bytes for an array, its npy header %zu",
-                       *directory, *total);
-    return TN_OK;
-}
-
-/* Takes over `block`, the memory that bytes [size] lie in, where it is not NULL. */
-static tn_status parse_plain(const uint8_t *bytes, size_t size, void *block, tn_array *array, tn_error *error)
-{
-    npy_header header;
-    tn_status status = parse_header(bytes, size, &header, error);
-    if (status == TN_OK && size != header.start + header.value_bytes)
-        status = tn_fail(error, TN_ERROR_DATA,
-                         "holds %zu bytes where its header (%zu samples, %zu values in all) claims %zu; it is cut short or damaged", size,
-                         header.dims[0], header.count, header.start + header.value_bytes);
-    if (status != TN_OK) {
-        tn_memory_destroy(block);
-        return status;
-    }
-    array->rank = header.rank;
-    memcpy(array->dims, header.dims, sizeof array->dims);
-    array->count = header.count;
-    return tn_array_adopt(array, bytes + header.start, header.form, block, error);
 }
 
 tn_status tn_npy_parse(const uint8_t *bytes, size_t size, tn_array *array, tn_error *error)
 {
-    *array = (tn_array){0};
-    if (!tn_gzip_detect(bytes, size))
-        return parse_plain(bytes, size, NULL, array, error);
-    uint8_t *plain;
-    size_t plain_size;
-    tn_status status = tn_expand(TN_PACKING_GZIP, bytes, size, claim, NULL, 0, &plain, &plain_size, error);
-    return status == TN_OK ? parse_plain(plain, plain_size, plain, array, error) : status;
+    return tn_layout_parse(read_header, bytes, size, array, error);
 }
 
 tn_status tn_npz_parse(const uint8_t *bytes, size_t size, const char *name, tn_array *array, tn_error *error)
@@ -240,11 +194,11 @@ tn_status tn_npz_parse(const uint8_t *bytes, size_t size, const char *name, tn_a
         return status;
     if (!member.deflated) {
         status = tn_zip_check(member.bytes, member.size, &member, error);
-        return status == TN_OK ? parse_plain(member.bytes, member.size, NULL, array, error) : status;
+        return status == TN_OK ? tn_layout_adopt(read_header, member.bytes, member.size, NULL, array, error) : status;
     }
     uint8_t *plain;
     size_t plain_size;
-    status = tn_expand(TN_PACKING_DEFLATE, member.bytes, member.packed_size, claim, &member.size, 0, &plain, &plain_size, error);
+    status = tn_layout_expand(read_header, TN_PACKING_DEFLATE, member.bytes, member.packed_size, member.size, &plain, &plain_size, error);
     if (status != TN_OK)
         return status;
     status = tn_zip_check(plain, plain_size, &member, error);
@@ -252,7 +206,7 @@ tn_status tn_npz_parse(const uint8_t *bytes, size_t size, const char *name, tn_a
         tn_memory_destroy(plain);
         return status;
     }
-    return parse_plain(plain, plain_size, plain, array, error);
+    return tn_layout_adopt(read_header, plain, plain_size, plain, array, error);
 }
 
 tn_status tn_read_npy(const tn_hypes *hypes, const json_t *description, tn_source *source, tn_error *error)

@@ -73,8 +73,7 @@ json_t *tn_source_cache_key(const tn_hypes *hypes, const char *const *paths, siz
     bool made = folder != NULL && json_array_append_new(key, json_string(folder)) == 0;
     for (size_t i = 0; i < count && made; i++) {
         const json_t *value = tn_hypes_value(hypes, paths[i]);
-        made = json_array_append(key, value != NULL ? (json_t *)(uintptr_t)value : json_null()) ==
-               0; /* only the count of references changes */
+        made = json_array_append_new(key, value != NULL ? json_deep_copy(value) : json_null()) == 0;
     }
     free(folder);
     if (made)

@@ -7,7 +7,7 @@
 #include "data/scaling.h"
 
 /* A key: the folder that paths are relative to, and the values at paths [count] of the hypes (null where there is none), as a JSON array. A new reference; NULL where
- * memory is out. The values are shared with the hypes, which never change. Keys are compared as values, not as text: jansson's json_dumps drops words when memory is out. */
+ * memory is out. Values are copied, not shared, since threads that count references to one value of jansson race; they are compared as values, not as text, since json_dumps drops words when memory is out. */
 json_t *tn_source_cache_key(const tn_hypes *hypes, const char *const *paths, size_t count);
 
 /* The source at `path`, read now or before. The caller releases it. Two threads that ask for the same one read it once. */

@@ -74,8 +74,7 @@ static void reads_plain_and_header(void **state)
     static const char *const texts[] = {"1,2,3\n4,5,6\n",
                                         "1,2,3\n4,5,6",
                                         "1,2,3\r\n4,5,6\r\n",
-                                        "\xef\xbb\xbf"
-                                        "1,2,3\n4,5,6\n",
+                                        "\357\273\2771,2,3\n4,5,6\n",
                                         "a,b,c\n1,2,3\n4,5,6\n",
                                         "\"1\",2,3\n4,\"5\",6\n",
                                         " 1 , 2 ,\t3 \n4,5,6\n\n",
