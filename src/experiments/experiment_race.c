@@ -153,6 +153,12 @@ static tn_status question_labels(diagnosis *self, tn_error *error)
     return status;
 }
 
+/* Confirmed findings stand first. */
+static bool has_confirmed(const diagnosis *self)
+{
+    return json_is_true(json_object_get(json_array_get(self->findings.findings, 0), "confirmed"));
+}
+
 static tn_status diagnose(diagnosis *self, tn_error *error)
 {
     tn_investigation *investigation = self->investigation;
@@ -165,11 +171,10 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     tn_status status = tn_race_run(investigation, &self->look, &self->fixes, 0, &self->race, self->outcome, error);
     if (status == TN_OK && !atomic_load(&investigation->spent))
         status = confirm_best(self, error);
-    bool at_a_loss = self->race.broken && json_array_size(self->findings.findings) == 0 && json_array_size(self->findings.advice) == 0;
-    if (status == TN_OK && at_a_loss && self->look.near_trivial && !atomic_load(&investigation->spent))
+    bool go_on = status == TN_OK && self->race.broken && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
+    if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
-    at_a_loss = at_a_loss && json_array_size(self->findings.findings) == 0;
-    if (status == TN_OK && at_a_loss && !atomic_load(&investigation->spent))
+    if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
         status = race_pairs(self, error);
     else
         tn_finding_rule_out(investigation, &self->findings, &self->race);
@@ -184,7 +189,7 @@ static void conclude(diagnosis *self)
     const char *text = json_string_value(json_object_get(json_object_get(first, "fix"), "text"));
     if (self->confirmed > 0)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
-    else if (json_is_true(json_object_get(first, "confirmed")))
+    else if (has_confirmed(self))
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; permuted labels train as well", given);
     else if (first)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; suspected, not confirmed: %s", given, text);

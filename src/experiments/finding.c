@@ -123,6 +123,17 @@ static double confidence(const tn_confirmation *confirmation)
     return (double)(confirmation->better + 1) / (double)(confirmation->pairs + 2) * 0.8;
 }
 
+/* Behind the findings that are confirmed, where this one is; else last. */
+static void place_finding(tn_investigation *investigation, tn_findings *findings, json_t *finding)
+{
+    size_t place = 0, count = json_array_size(findings->findings);
+    while (place < count && (!json_is_true(json_object_get(finding, "confirmed")) ||
+                             json_is_true(json_object_get(json_array_get(findings->findings, place), "confirmed"))))
+        place++;
+    if (json_array_insert_new(findings->findings, place, finding) != 0)
+        investigation->out_of_memory = true;
+}
+
 static json_t *new_finding(tn_investigation *investigation, tn_cause_id cause, bool is_confirmed, const char *by)
 {
     json_t *finding = tn_json_checked(investigation, json_object());
@@ -157,7 +168,7 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
         tn_json_set(investigation, finding, "together_with", pair);
     }
     tn_json_set(investigation, finding, "fix", change);
-    tn_json_append(investigation, findings->findings, finding);
+    place_finding(investigation, findings, finding);
 }
 
 void tn_finding_add_labels(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_label_signal *signal,
@@ -185,7 +196,7 @@ void tn_finding_add_labels(tn_investigation *investigation, tn_findings *finding
                             "shuffles or joins one without the other. No setting can repair this."));
     tn_json_set(investigation, fix, "patch", json_null());
     tn_json_set(investigation, finding, "fix", fix);
-    tn_json_append(investigation, findings->findings, finding);
+    place_finding(investigation, findings, finding);
 }
 
 void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings *findings)
@@ -205,7 +216,7 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
     tn_json_set(investigation, fix, "text", json_string("Remove these rows from the data, or fill their values in."));
     tn_json_set(investigation, fix, "patch", json_null());
     tn_json_set(investigation, finding, "fix", fix);
-    tn_json_append(investigation, findings->findings, finding);
+    place_finding(investigation, findings, finding);
 }
 
 void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate)

@@ -162,6 +162,28 @@ static bool has_cause(const tn_candidate *const *ranked, size_t count, tn_cause_
     return false;
 }
 
+/* Standings within this count as equal when a rate is chosen among several. Unit: score. */
+static const double EQUAL = 0.05;
+
+/* Of the rates of one cause that do as well as the best of them, the middle one. Proposals stand in the order of their rates. */
+static const tn_candidate *middle_rate(const tn_race *race, const tn_candidate *best)
+{
+    if (!(best->fix->knobs.set & TN_KNOB_LEARNING_RATE) || best->fix->other_cause != best->fix->cause)
+        return best;
+    const tn_candidate *equal[TN_FIXES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < race->count; i++) {
+        const tn_candidate *candidate = &race->candidates[i];
+        if (candidate->fix->cause != best->fix->cause || !candidate->finished || candidate->standing < best->standing - EQUAL)
+            continue;
+        size_t place = count++;
+        for (; place > 0 && equal[place - 1]->fix > candidate->fix; place--)
+            equal[place] = equal[place - 1];
+        equal[place] = candidate;
+    }
+    return equal[count / 2];
+}
+
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
 {
     size_t count = 0;
@@ -175,5 +197,7 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
     for (size_t i = 0; i < count; i++)
         if (!has_cause(ranked, distinct, ranked[i]->fix->cause))
             ranked[distinct++] = ranked[i];
+    for (size_t i = 0; i < distinct; i++)
+        ranked[i] = middle_rate(race, ranked[i]);
     return distinct;
 }

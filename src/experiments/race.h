@@ -36,7 +36,8 @@ tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, cons
  * best candidate reaches, since a hard problem may not reach far in so few steps. */
 bool tn_race_is_repair(const tn_race *race, double base, double with);
 
-/* The candidates that repair, best first: specific before general, then by standing and prior. One for each cause. ranked [TN_FIXES_MAX]; returns how many. */
+/* The candidates that repair, best first: specific before general, then by standing and prior. One for each cause; of rates that do equally well the middle one, which
+ * stands furthest from either edge. ranked [TN_FIXES_MAX]; returns how many. */
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
 
 /* What fresh paired seeds say about a candidate. */
@@ -44,7 +45,7 @@ typedef struct tn_confirmation {
     size_t pairs, better; /* run, and better with the fix */
     double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
     double before_mean, after_mean;
-    bool confirmed; /* every pair better, and the means a repair */
+    bool confirmed; /* all of 5 pairs better, or 7 of 8, and the means a repair */
 } tn_confirmation;
 
 tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
