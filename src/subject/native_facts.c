@@ -35,8 +35,8 @@ static void add_row(tn_subject_facts *facts, feature *features, const float *row
         double moved = value - of->shift;
         of->sum += moved;
         of->squares += moved * moved;
-        facts->input_min = fmin(facts->input_min, value);
-        facts->input_max = fmax(facts->input_max, value);
+        facts->input_min = value < facts->input_min ? value : facts->input_min;
+        facts->input_max = value > facts->input_max ? value : facts->input_max;
     }
 }
 
