@@ -1,18 +1,20 @@
 /* hypes.h: the JSON file of hyper-parameters, typed, checked and with every default filled in.
  *
  * One table (schema.def) defines every key: name, type, bounds, default, unit, help. Shorthands are expanded on reading ("loss": "mse" becomes
- * {"name": "mse", ...}), so readers meet one form only. A hypes object never changes; a patch makes a new one.
+ * {"name": "mse", ...}), so readers meet one form only. A hypes object never changes; a patch makes a new one, and several threads may read
+ * and patch one object at once.
  *
  * Paths are the keys from the root joined by dots, list elements by their index: "solver.learning_rate", "net.3.units". A patch is an object
  * of such paths. Its values replace what stands there; {"$insert": VALUE} puts a list element before that index (the
  * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. A patch that
  * changes a node's "op" drops the keys that only the old op has.
  *
- * What readers meet in the complete tree: kernel, stride and size are lists [h, w], and a pool's stride is never null; padding is "valid", "same" or a whole number; loss, init and
- * bias_init are objects; whole numbers are JSON integers; data.valid is null (held out by itself), {"fraction": f} or a source. Nodes with weights have init,
- * bias_init and trainable; of the others they are absent. A node's init.scale is its own, 1 where not written: its weights are to be multiplied by the
- * file's init.scale as well. solver.learning_rate, epsilon and rho are filled in for the optimizer; keys that it does not use are there with their defaults.
- * solver.steps is null where epochs count. Warm-up is solver.warmup, in steps. */
+ * What readers meet in the complete tree: kernel, stride and size are lists [h, w], and a pool's stride is never null; padding is "valid",
+ * "same" or a whole number; loss, init and bias_init are objects; whole numbers are JSON integers; data.valid is null (held out by itself),
+ * {"fraction": f} or a source. Nodes with weights have init, bias_init and trainable, norms trainable alone; of other nodes they are absent. A
+ * node's init.scale is its own, 1 where not written: its weights are to be multiplied by the file's init.scale as well. solver.learning_rate,
+ * epsilon and rho are filled in for the optimizer; keys that it does not use are there with their defaults. solver.steps is null where epochs
+ * count. Warm-up is solver.warmup, in steps. */
 #ifndef TN_HYPES_H
 #define TN_HYPES_H
 

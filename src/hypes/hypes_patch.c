@@ -270,7 +270,7 @@ static tn_status fail_index(const patcher *p, const edit *e, const json_t *list,
 /* Replacements, and keys that go. Edits of list elements that move others are left for later. */
 static tn_status apply_in_place(const patcher *p, edit *e)
 {
-    json_t *container, *position;
+    json_t *container = NULL, *position = NULL;
     tn_status status = open_container(p, e, &container, &position);
     if (status != TN_OK)
         return status;
@@ -303,7 +303,7 @@ static tn_status apply_in_place(const patcher *p, edit *e)
 
 static tn_status apply_to_list(const patcher *p, const edit *e)
 {
-    json_t *list, *position;
+    json_t *list = NULL, *position = NULL;
     size_t index = 0;
     tn_status status = open_container(p, e, &list, &position);
     if (status != TN_OK)
