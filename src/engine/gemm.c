@@ -1,32 +1,58 @@
-/* gemm.c: see gemm.h. */
+/* gemm.c: see gemm.h. The one file that calls the library. */
 #include "engine/gemm.h"
 
 #include <string.h>
 
+#include "base/simd.h"
+#include "engine/gemm_direct.h"
+
+/* c before the product: zeros, itself, with bias. */
+TN_SIMD_CLONES
+static void start(size_t m, size_t n, const tn_real *bias, bool add, tn_real *c, size_t ldc)
+{
+    for (size_t i = 0; i < m; i++, c += ldc) {
+        if (add) {
+            for (size_t j = 0; j < n && bias; j++)
+                c[j] += bias[j];
+        } else if (bias) {
+            memcpy(c, bias, n * sizeof *c);
+        } else {
+            memset(c, 0, n * sizeof *c);
+        }
+    }
+}
+
 #ifndef TN_REAL_DOUBLE
 #include <dnnl.h>
 
-void tn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const tn_real *a, size_t lda, const tn_real *b, size_t ldb,
-             bool add, tn_real *c, size_t ldc)
+static char letter(bool transposed)
 {
-    if (k == 0) {
-        for (size_t i = 0; i < m && !add; i++)
-            memset(c + i * ldc, 0, n * sizeof *c);
+    return transposed ? 'T' : 'N';
+}
+
+void tn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const tn_real *a, size_t lda, const tn_real *b, size_t ldb,
+             const tn_real *bias, bool add, tn_real *c, size_t ldc)
+{
+    const tn_gemm_job job = {transpose_a, transpose_b, m, n, k, a, b, lda, ldb, bias, add, c, ldc};
+    if (tn_gemm_direct(&job))
         return;
-    }
-    /* It refuses only negative sizes and strides below the row, which callers do not have. */
-    (void)dnnl_sgemm(transpose_a ? 'T' : 'N', transpose_b ? 'T' : 'N', (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.0f, a,
-                     (dnnl_dim_t)lda, b, (dnnl_dim_t)ldb, add ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
+    if (bias || k == 0)
+        start(m, n, bias, add, c, ldc);
+    if (k == 0)
+        return;
+    /* It refuses only negative sizes and steps below the row, which callers do not have. */
+    (void)dnnl_sgemm(letter(transpose_a), letter(transpose_b), (dnnl_dim_t)m, (dnnl_dim_t)n, (dnnl_dim_t)k, 1.0f, a, (dnnl_dim_t)lda, b,
+                     (dnnl_dim_t)ldb, add || bias ? 1.0f : 0.0f, c, (dnnl_dim_t)ldc);
 }
 
 #else
 
 void tn_gemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, const tn_real *a, size_t lda, const tn_real *b, size_t ldb,
-             bool add, tn_real *c, size_t ldc)
+             const tn_real *bias, bool add, tn_real *c, size_t ldc)
 {
+    if (bias || !add)
+        start(m, n, bias, add, c, ldc);
     for (size_t i = 0; i < m; i++) {
-        if (!add)
-            memset(c + i * ldc, 0, n * sizeof *c);
         for (size_t p = 0; p < k; p++) {
             tn_real factor = transpose_a ? a[p * lda + i] : a[i * lda + p];
             for (size_t j = 0; j < n; j++)

@@ -112,9 +112,7 @@ static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *s
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
             gather_patches(&conv->window, row, rows, x, scratch);
-            for (size_t p = 0; p < rows * w && bias; p++)
-                memcpy(y + p * f, bias, f * sizeof *y);
-            tn_gemm(false, false, rows * w, f, conv->patch, scratch, conv->patch, weight, f, bias != NULL, y, f);
+            tn_gemm(false, false, rows * w, f, conv->patch, scratch, conv->patch, weight, f, bias, false, y, f);
             y += rows * w * f;
         }
     }
@@ -129,7 +127,7 @@ static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_
         memset(dx, 0, conv->x_size * sizeof *dx);
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
-            tn_gemm(false, true, rows * w, conv->patch, f, dy, f, weight, f, false, scratch, conv->patch);
+            tn_gemm(false, true, rows * w, conv->patch, f, dy, f, weight, f, NULL, false, scratch, conv->patch);
             add_patches(&conv->window, row, rows, scratch, dx);
             dy += rows * w * f;
         }
@@ -154,7 +152,7 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
             gather_patches(&conv->window, row, rows, x, scratch);
-            tn_gemm(true, false, conv->patch, f, rows * w, scratch, conv->patch, dy, f, s + row > 0, sums, conv->padded);
+            tn_gemm(true, false, conv->patch, f, rows * w, scratch, conv->patch, dy, f, NULL, s + row > 0, sums, conv->padded);
             add_rows(rows * w, f, dy, bias_sums);
             dy += rows * w * f;
         }

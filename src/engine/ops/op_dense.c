@@ -70,10 +70,9 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    for (size_t i = 0; i < pass->batch && j->own->bias; i++)
-        memcpy(pass->output + i * units + first, pass->parameters[BIAS] + first, count * sizeof(tn_real));
+    const tn_real *bias = j->own->bias ? pass->parameters[BIAS] + first : NULL;
     tn_gemm(false, false, pass->batch, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first, units,
-            j->own->bias, pass->output + first, units);
+            bias, false, pass->output + first, units);
 }
 
 static void input_tile(void *context, size_t tile, size_t worker)
@@ -83,7 +82,7 @@ static void input_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t inputs = j->own->inputs, units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, true, pass->batch, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, false,
+    tn_gemm(false, true, pass->batch, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL, false,
             pass->d_inputs[0] + first, inputs);
 }
 
@@ -91,8 +90,8 @@ static void input_tile(void *context, size_t tile, size_t worker)
 static void weight_rows(const job *j, size_t first, size_t count, tn_real *rows)
 {
     const tn_pass *pass = j->pass;
-    tn_gemm(true, false, count, j->own->units, pass->batch, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units, false,
-            rows, j->own->units);
+    tn_gemm(true, false, count, j->own->units, pass->batch, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units, NULL,
+            false, rows, j->own->units);
 }
 
 static void weight_tile(void *context, size_t tile, size_t worker)

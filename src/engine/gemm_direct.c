@@ -1,0 +1,222 @@
+/* gemm_direct.c: see gemm_direct.h.
+ *
+ * A block of c, R rows by V registers of 16 columns (R V at most 24), stays in registers over the whole of k: each step loads V registers of a row of op(b) and broadcasts R values of a.
+ * op(b) is read where it lies if its rows are contiguous. If b is to be transposed, 64 columns by 256 of k at a time are copied to the stack, 16 by 16 in registers. */
+#include "engine/gemm_direct.h"
+
+#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
+
+#include <immintrin.h>
+
+#include "base/simd.h"
+
+#define TN_AVX512        __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
+#define TN_INLINE_AVX512 static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
+
+enum { LANES = 16, ROWS_MAX = 12, REGISTERS_MAX = 4 };
+
+/* The part of a transposed b that is copied at once: 64 KB, which stay in L2 while all rows of a pass over them. */
+enum { PANEL_COLUMNS = REGISTERS_MAX * LANES, PANEL_K = 256 };
+
+/* Up to this size of op(b) the direct way is never slower (measured on Zen 5: 256 GFLOP/s against 252 for 64 x 512 x 784, 213 against 233 for 32 x 1024 x 1024). */
+#define B_REALS_MAX ((size_t)1 << 19)
+
+/* What a block needs: pointers to its first row and column, and steps in reals. */
+typedef struct block_job {
+    size_t k, row_step, k_step; /* from one row of op(a) to the next, and along k */
+    size_t ldb, ldc;
+    __mmask16 last; /* columns of the last register */
+    bool add;
+} block_job;
+
+/* For the row pointers: rows three apart have a pointer, those between are reached by the address of the instruction. `columns`: a is transposed, its rows are neighbours. */
+TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
+                            const float *bias, float *c)
+{
+    __m512 sums[ROWS_MAX * 2];
+#pragma GCC unroll 4
+    for (size_t v = 0; v < registers; v++) {
+        __mmask16 mask = v + 1 < registers ? (__mmask16)0xffff : job->last;
+        __m512 start = bias ? _mm512_maskz_loadu_ps(mask, bias + v * LANES) : _mm512_setzero_ps();
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++)
+            sums[r * registers + v] = job->add ? _mm512_add_ps(start, _mm512_maskz_loadu_ps(mask, c + r * job->ldc + v * LANES)) : start;
+    }
+    const size_t row_step = job->row_step;
+    const float *at[ROWS_MAX / 3];
+#pragma GCC unroll 4
+    for (size_t g = 0; g < (rows + 2) / 3; g++)
+        at[g] = columns ? a + 3 * g : a + 3 * g * row_step;
+    for (size_t k = 0; k < job->k; k++) {
+        __m512 values[REGISTERS_MAX];
+#pragma GCC unroll 4
+        for (size_t v = 0; v < registers; v++)
+            values[v] = v + 1 < registers ? _mm512_loadu_ps(b + v * LANES) : _mm512_maskz_loadu_ps(job->last, b + v * LANES);
+#pragma GCC unroll 16
+        for (size_t r = 0; r < rows; r++) {
+            __m512 factor = _mm512_set1_ps(columns ? a[r] : at[r / 3][r % 3 * row_step]);
+#pragma GCC unroll 4
+            for (size_t v = 0; v < registers; v++)
+                sums[r * registers + v] = _mm512_fmadd_ps(factor, values[v], sums[r * registers + v]);
+        }
+        a += job->k_step;
+#pragma GCC unroll 4
+        for (size_t g = 0; g < (rows + 2) / 3; g++)
+            at[g]++;
+        b += job->ldb;
+    }
+#pragma GCC unroll 16
+    for (size_t r = 0; r < rows; r++) {
+#pragma GCC unroll 4
+        for (size_t v = 0; v < registers; v++) {
+            if (v + 1 < registers)
+                _mm512_storeu_ps(c + r * job->ldc + v * LANES, sums[r * registers + v]);
+            else
+                _mm512_mask_storeu_ps(c + r * job->ldc + v * LANES, job->last, sums[r * registers + v]);
+        }
+    }
+}
+
+/* One function for each size, so that all sums are registers. */
+#define CASE(r, v)                                                                                                                         \
+    case (v)*16 + (r):                                                                                                                     \
+        if (columns)                                                                                                                       \
+            block(job, true, r, v, a, b, bias, c);                                                                                         \
+        else                                                                                                                               \
+            block(job, false, r, v, a, b, bias, c);                                                                                        \
+        break;
+#define CASES_6(v)  CASE(1, v) CASE(2, v) CASE(3, v) CASE(4, v) CASE(5, v) CASE(6, v)
+#define CASES_8(v)  CASES_6(v) CASE(7, v) CASE(8, v)
+#define CASES_12(v) CASES_8(v) CASE(9, v) CASE(10, v) CASE(11, v) CASE(12, v)
+
+TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
+                                 const float *bias, float *c)
+{
+    switch (registers * 16 + rows) {
+        CASES_12(1)
+        CASES_12(2)
+        CASES_8(3)
+        CASES_6(4)
+    default:
+        break;
+    }
+}
+
+/* rows [16] become the columns of the same 16 by 16 matrix. */
+TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
+{
+    __m512 t[LANES];
+#pragma GCC unroll 8
+    for (int i = 0; i < LANES; i += 2) {
+        t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
+    }
+    /* rows[4 g + c]: of rows 4 g .. 4 g + 3 column c of each quarter */
+#pragma GCC unroll 4
+    for (int g = 0; g < LANES; g += 4) {
+        __m512d a = _mm512_castps_pd(t[g]), b = _mm512_castps_pd(t[g + 1]), c = _mm512_castps_pd(t[g + 2]), d = _mm512_castps_pd(t[g + 3]);
+        rows[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
+        rows[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
+        rows[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
+        rows[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
+    }
+#pragma GCC unroll 4
+    for (int c = 0; c < 4; c++) {
+        __m512 low = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0x88), high = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0x88);
+        __m512 low_odd = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0xdd), high_odd = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0xdd);
+        t[c] = _mm512_shuffle_f32x4(low, high, 0x88);
+        t[c + 4] = _mm512_shuffle_f32x4(low_odd, high_odd, 0x88);
+        t[c + 8] = _mm512_shuffle_f32x4(low, high, 0xdd);
+        t[c + 12] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < LANES; i++)
+        rows[i] = t[i];
+}
+
+static __mmask16 lanes_of(size_t count)
+{
+    return count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
+}
+
+/* panel [k, PANEL_COLUMNS] = the transpose of b [columns, k] with rows ldb apart; columns are rounded up to whole registers by zeros. */
+TN_AVX512 static void fill_panel(const float *b, size_t ldb, size_t columns, size_t k, float *panel)
+{
+    for (size_t column = 0; column < columns; column += LANES) {
+        for (size_t first = 0; first < k; first += LANES) {
+            __mmask16 lanes = lanes_of(k - first);
+            __m512 rows[LANES];
+#pragma GCC unroll 16
+            for (size_t i = 0; i < LANES; i++)
+                rows[i] = column + i < columns ? _mm512_maskz_loadu_ps(lanes, b + (column + i) * ldb + first) : _mm512_setzero_ps();
+            transpose_registers(rows);
+            size_t count = k - first < LANES ? k - first : LANES;
+#pragma GCC unroll 16
+            for (size_t i = 0; i < LANES; i++) {
+                if (i < count)
+                    _mm512_storeu_ps(panel + (first + i) * PANEL_COLUMNS + column, rows[i]);
+            }
+        }
+    }
+}
+
+/* All rows of c at columns first .. first + registers * 16 - 1. b: op(b) at its first row and that column. Rows go in blocks of nearly equal size. */
+TN_AVX512 static void all_rows(const tn_gemm_job *job, const block_job *of_block, size_t registers, const float *a, const float *b,
+                               const float *bias, float *c)
+{
+    size_t most = registers <= 2 ? ROWS_MAX : 24 / registers, blocks = (job->m + most - 1) / most;
+    for (size_t i = 0; i < blocks; i++) {
+        size_t row = i * job->m / blocks, rows = (i + 1) * job->m / blocks - row;
+        some_block(of_block, job->transpose_a, rows, registers, a + row * of_block->row_step, b, bias, c + row * of_block->ldc);
+    }
+}
+
+/* Registers of columns of the g-th of `groups` groups; *first: columns before it. */
+static size_t group_registers(size_t n, size_t g, size_t groups, size_t *first)
+{
+    size_t all = (n + LANES - 1) / LANES, begin = g * all / groups;
+    *first = begin * LANES;
+    return (g + 1) * all / groups - begin;
+}
+
+TN_AVX512 static void product(const tn_gemm_job *job)
+{
+    size_t groups = (job->n + PANEL_COLUMNS - 1) / PANEL_COLUMNS, first;
+    float panel[PANEL_K * PANEL_COLUMNS];
+    block_job of_block = {.row_step = job->transpose_a ? 1 : job->lda,
+                          .k_step = job->transpose_a ? job->lda : 1,
+                          .ldb = job->transpose_b ? PANEL_COLUMNS : job->ldb,
+                          .ldc = job->ldc};
+    for (size_t g = 0; g < groups; g++) {
+        size_t registers = group_registers(job->n, g, groups, &first),
+               width = job->n - first < registers * LANES ? job->n - first : registers * LANES;
+        const float *bias = job->bias ? job->bias + first : NULL;
+        of_block.last = lanes_of(width - (registers - 1) * LANES);
+        for (size_t k = 0; k < job->k; k += of_block.k) {
+            of_block.k = job->transpose_b && job->k - k > PANEL_K ? PANEL_K : job->k - k;
+            of_block.add = job->add || k > 0;
+            if (job->transpose_b)
+                fill_panel(job->b + first * job->ldb + k, job->ldb, width, of_block.k, panel);
+            all_rows(job, &of_block, registers, job->a + k * of_block.k_step, job->transpose_b ? panel : job->b + first,
+                     k > 0 ? NULL : bias, job->c + first);
+        }
+    }
+}
+
+bool tn_gemm_direct(const tn_gemm_job *job)
+{
+    if (tn_isa_best() != TN_ISA_AVX512 || job->k == 0 || job->n > B_REALS_MAX / job->k)
+        return false;
+    product(job);
+    return true;
+}
+
+#else
+
+bool tn_gemm_direct(const tn_gemm_job *job)
+{
+    (void)job;
+    return false;
+}
+
+#endif

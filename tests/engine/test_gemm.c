@@ -1,0 +1,151 @@
+/* test_gemm.c: products of every kind and size against plain sums in double: both ways of computing them, with steps beyond the row, bias and sum, and nothing written beside c. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "engine/gemm.h"
+#include "engine/gemm_direct.h"
+
+/* clang-format off */
+static const size_t sizes[][3] = { /* m, n, k */
+    {1, 1, 1}, {1, 16, 7}, {2, 17, 3}, {3, 15, 16}, {12, 32, 5}, {13, 33, 31}, {7, 64, 64}, {25, 65, 40}, {11, 48, 300}, {5, 130, 257},
+    {32, 128, 64}, {64, 10, 512}, {1, 1000, 1}, {100, 3, 2}, {6, 100, 600}, {4, 900, 700},
+};
+/* clang-format on */
+
+static float *random_values(tn_rng *rng, size_t count)
+{
+    float *values = tn_memory_create(count, sizeof *values);
+    assert_non_null(values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = (float)tn_rng_normal(rng);
+    return values;
+}
+
+/* One product. `direct`: not by way of tn_gemm, which chooses. */
+static void check(const size_t size[3], unsigned kind, bool direct)
+{
+    size_t m = size[0], n = size[1], k = size[2];
+    bool ta = kind & 1, tb = kind & 2, add = kind & 4, with_bias = kind & 8;
+    size_t lda = (ta ? m : k) + (kind & 16 ? 3 : 0), ldb = (tb ? k : n) + (kind & 16 ? 5 : 0), ldc = n + (kind & 16 ? 2 : 0);
+    tn_rng rng;
+    tn_rng_init(&rng, m + n + k, TN_STREAM_TEST);
+    float *a = random_values(&rng, (ta ? k : m) * lda), *b = random_values(&rng, (tb ? n : k) * ldb), *bias = random_values(&rng, n);
+    float *c = random_values(&rng, m * ldc), *before = tn_memory_create(m * ldc, sizeof *before);
+    assert_non_null(before);
+    memcpy(before, c, m * ldc * sizeof *c);
+    bool done = true;
+    if (direct) {
+        const tn_gemm_job job = {ta, tb, m, n, k, a, b, lda, ldb, with_bias ? bias : NULL, add, c, ldc};
+        done = tn_gemm_direct(&job);
+    } else {
+        tn_gemm(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, add, c, ldc);
+    }
+    for (size_t i = 0; i < m * ldc; i++) {
+        size_t row = i / ldc, column = i % ldc;
+        if (!done || column >= n) {
+            assert_true(c[i] == before[i]);
+            continue;
+        }
+        double sum = (add ? (double)before[i] : 0) + (with_bias ? (double)bias[column] : 0), terms = fabs(sum);
+        for (size_t p = 0; p < k; p++) {
+            double term = (double)(ta ? a[p * lda + row] : a[row * lda + p]) * (double)(tb ? b[column * ldb + p] : b[p * ldb + column]);
+            sum += term;
+            terms += fabs(term);
+        }
+        if (!(fabs((double)c[i] - sum) <= 2e-6 * terms))
+            fail_msg("%zu x %zu x %zu, kind %u: value %zu is %.9g, expected %.9g", m, n, k, kind, i, (double)c[i], sum);
+    }
+    tn_memory_destroy(a);
+    tn_memory_destroy(b);
+    tn_memory_destroy(bias);
+    tn_memory_destroy(c);
+    tn_memory_destroy(before);
+}
+
+static void check_size(void *context, size_t tile, size_t worker)
+{
+    (void)worker;
+    for (unsigned kind = 0; kind < 32; kind++)
+        check(sizes[tile], kind, *(const bool *)context);
+}
+
+/* In a tile of the pool, as in training, so that oneDNN stays on one thread. */
+static void products_are_right(void **state)
+{
+    (void)state;
+    bool direct = false;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &direct);
+}
+
+static void direct_products_are_right(void **state)
+{
+    (void)state;
+    bool direct = true;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &direct);
+}
+
+/* Too large for the direct way: the library. */
+static void check_large(void *context, size_t tile, size_t worker)
+{
+    (void)context;
+    (void)tile;
+    (void)worker;
+    static const size_t large[3] = {3, 1500, 400};
+    for (unsigned kind = 0; kind < 32; kind += 5)
+        check(large, kind, false);
+}
+
+static void large_products_are_right(void **state)
+{
+    (void)state;
+    tn_pool_run(NULL, 1, check_large, NULL);
+}
+
+static void an_empty_sum_leaves_the_other_terms(void **state)
+{
+    (void)state;
+    float c[4] = {1, 2, 3, 4}, bias[2] = {10, 20}, nothing[1] = {0};
+    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, true, c, 2);
+    assert_true(c[0] == 11 && c[1] == 22 && c[2] == 13 && c[3] == 24);
+    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, false, c, 2);
+    assert_true(c[0] == 10 && c[1] == 20 && c[2] == 10 && c[3] == 20);
+    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, NULL, false, c, 2);
+    assert_true(c[0] == 0 && c[1] == 0 && c[2] == 0 && c[3] == 0);
+}
+
+/* A value that is not finite must come through, not be lost in a mask. */
+static void nonfinite_values_come_through(void **state)
+{
+    (void)state;
+    float a[6] = {1, NAN, 3, 4, 5, 6}, b[34], c[34];
+    for (int i = 0; i < 34; i++)
+        b[i] = 1;
+    b[3] = INFINITY;
+    tn_gemm(false, false, 2, 17, 2, a, 3, b, 17, NULL, false, c, 17);
+    for (int j = 0; j < 17; j++) {
+        assert_true(isnan(c[j]));
+        assert_true(j == 3 ? isinf(c[17 + j]) : c[17 + j] == 9);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(products_are_right),
+        cmocka_unit_test(direct_products_are_right),
+        cmocka_unit_test(large_products_are_right),
+        cmocka_unit_test(an_empty_sum_leaves_the_other_terms),
+        cmocka_unit_test(nonfinite_values_come_through),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
