@@ -52,7 +52,7 @@ tn_status tn_dataset_view(const tn_dataset *set, const uint32_t *samples, size_t
         assert(sample < set->samples);
         (*view)->rows[i] = set->rows[sample];
         (*view)->label_rows[i] = set->label_rows[sample];
-        if (set->class_of != NULL)
+        if ((*view)->class_of != NULL)
             (*view)->class_of[i] = set->class_of[sample];
     }
     return TN_OK;

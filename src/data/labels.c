@@ -129,11 +129,9 @@ tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_sour
         return TN_OK;
     }
     plan->kind = TN_LABELS_CLASSES;
-    for (size_t s = 0; s < TN_SOURCES; s++) {
-        /* Words in validation and test files are those of the training file. */
-        tn_status status = sources[s] == NULL || (s > 0 && sources[0]->class_names != NULL)
-                               ? TN_OK
-                               : count_classes(sources[s], &plan->written_classes, error);
+    bool words = sources[0]->class_names != NULL; /* those of validation and test files are then the training file's */
+    for (size_t s = 0; s < (words ? 1 : TN_SOURCES); s++) {
+        tn_status status = sources[s] != NULL ? count_classes(sources[s], &plan->written_classes, error) : TN_OK;
         if (status != TN_OK)
             return status;
     }
