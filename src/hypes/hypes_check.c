@@ -307,7 +307,31 @@ static tn_status check_value(const tn_hypes *hypes, const tn_key *key, json_t *v
     return fail_value(hypes, key, value, place, error);
 }
 
-/* `"lerning_rate" is no key of solver; did you mean "learning_rate"?` */
+/* "lr" are the initials of learning_rate. */
+static bool is_initials(const char *word, const char *name)
+{
+    for (const char *at = name; at; at = strchr(at, '_')) {
+        at += *at == '_';
+        if (!*word || *word++ != *at)
+            return false;
+    }
+    return !*word && strchr(name, '_');
+}
+
+/* A key that is spelled nearly so, or what people shorten or lengthen: "optimizer" for opt, "lr" for learning_rate. NULL where there is none. */
+static const char *nearest_key(const char *word, const tn_names *names)
+{
+    const char *nearest = tn_nearest_name(word, names->names, names->count);
+    for (size_t i = 0; i < names->count && !nearest; i++) {
+        size_t word_length = strlen(word), name_length = strlen(names->names[i]);
+        size_t shorter = word_length < name_length ? word_length : name_length;
+        if ((shorter >= 3 && strncmp(word, names->names[i], shorter) == 0) || is_initials(word, names->names[i]))
+            nearest = names->names[i];
+    }
+    return nearest;
+}
+
+/* `unknown key "lerning_rate"; did you mean "learning_rate"?` */
 static tn_status fail_key(const tn_hypes *hypes, tn_scope_id scope, tn_scope_id selected, const char *word, const tn_place *place,
                           tn_error *error)
 {
@@ -315,7 +339,7 @@ static tn_status fail_key(const tn_hypes *hypes, tn_scope_id scope, tn_scope_id 
     tn_show_string(word, shown, sizeof shown);
     tn_names names;
     tn_schema_key_names(scope, selected, &names);
-    const char *nearest = tn_nearest_name(word, names.names, names.count);
+    const char *nearest = nearest_key(word, &names);
     if (nearest)
         return tn_place_fail(hypes, place, error, "unknown key \"%s\"; did you mean \"%s\"?", shown, nearest);
     tn_text known;
