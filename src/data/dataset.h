@@ -47,7 +47,7 @@ typedef struct tn_data {
 
 /* Reads (or finds in `cache`, which may be NULL) what hypes.data describes and applies, in this order: class filter, validation split, subset of n training samples,
  * permuted labels (data.shuffle_labels), scaling. Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
- * Labels become classes or targets by tn_task_of. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
+ * Loss, metric and labels decide the task (labels.h): classification has class numbers, regression targets. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
 tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *data, tn_error *error);
 void tn_data_close(tn_data *data);
 
