@@ -245,6 +245,9 @@ def make_losses(writer):
     loss_case(writer, "softmax targets", "softmax_cross_entropy", draw(4, 5), targets=probabilities(4, 5))
     loss_case(writer, "softmax large logits", "softmax_cross_entropy", draw(6, 10, scale=1000), classes(6, 10))
     loss_case(writer, "softmax mlp", "softmax_cross_entropy", draw(32, 10), classes(32, 10))
+    wide = torch.tensor([1027, 5])  # past the block of 1024 that the losses work on, and within it
+    loss_case(writer, "softmax wide", "softmax_cross_entropy", draw(2, 1030, scale=3), wide)
+    loss_case(writer, "categorical wide", "categorical_cross_entropy", probabilities(2, 1030), wide, reduction="sum")
     loss_case(writer, "categorical targets", "categorical_cross_entropy", probabilities(4, 5), targets=probabilities(4, 5))
     loss_case(writer, "categorical clipped", "categorical_cross_entropy", shares(6, 4), classes(6, 4), clip=0.3)
     loss_case(writer, "categorical unclipped", "categorical_cross_entropy", probabilities(6, 4), classes(6, 4), clip=0.0)
