@@ -43,7 +43,8 @@ tn_status tn_store_fail_sqlite(const tn_store *store, sqlite3 *connection, int r
 {
     if ((result & 0xFF) == SQLITE_NOMEM)
         return tn_fail(error, TN_ERROR_MEMORY, "%s the store %s: out of memory.", what, store->path);
-    const char *said = connection && sqlite3_errcode(connection) != SQLITE_OK ? sqlite3_errmsg(connection) : sqlite3_errstr(result);
+    bool told = connection && (sqlite3_errcode(connection) & 0xFF) == (result & 0xFF);
+    const char *said = told ? sqlite3_errmsg(connection) : sqlite3_errstr(result);
     return tn_fail(error, TN_ERROR_STORE, "%s the store %s: %s.", what, store->path, said);
 }
 

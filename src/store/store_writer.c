@@ -84,9 +84,15 @@ static int write_item(tn_store *store, const tn_store_item *item, int64_t *reser
     if (result != SQLITE_OK)
         return result;
     result = sqlite3_step(statement);
+    int64_t end = 0;
     if (result == SQLITE_ROW) {
-        *reserved = sqlite3_column_int64(statement, 0);
+        end = sqlite3_column_int64(statement, 0);
         result = sqlite3_step(statement);
+    }
+    if (item->kind == TN_ITEM_RESERVE && result == SQLITE_DONE) {
+        *reserved = end;
+        if (end <= TN_STORE_ID_BLOCK) /* the counter has no row, or one that was never ours */
+            result = SQLITE_CORRUPT;
     }
     int reset = sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);

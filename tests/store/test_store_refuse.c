@@ -135,11 +135,36 @@ static void damaged_chunks(void **state)
     }
 }
 
+/* A counter of trial numbers that is not one tells so, and nobody waits for it for ever. */
+static void damaged_counters(void **state)
+{
+    static const char *const WRONG[] = {"DELETE FROM counter", "UPDATE counter SET next_trial = 0", "UPDATE counter SET next_trial = -9000",
+                                        "UPDATE counter SET next_trial = 9223372036854775800", "DROP TABLE counter"};
+    const char *path = folder_path(state, "counter.db"), *copy = folder_path(state, "counter-copy.db");
+    tn_store *store;
+    int64_t id;
+    assert_int_equal(tn_store_open(path, &store, NULL), TN_OK);
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        copy_file(path, copy, SIZE_MAX);
+        run_sql(copy, WRONG[i]);
+        tn_error error = {0};
+        tn_status status = tn_store_open(copy, &store, &error);
+        if (status == TN_OK) {
+            assert_int_equal(tn_store_trial_begin(store, &(tn_store_trial){.key = "k"}, &id, &error), TN_ERROR_STORE);
+            assert_int_equal(tn_store_close(store, NULL), TN_ERROR_STORE);
+        } else /* a table that is missing is met sooner */
+            assert_int_equal(status, TN_ERROR_STORE);
+        assert_non_null(strstr(error.message, copy));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(no_database),   cmocka_unit_test(of_another_program),   cmocka_unit_test(newer_schema),
-        cmocka_unit_test(no_such_place), cmocka_unit_test(network_file_systems), cmocka_unit_test(damaged_chunks),
+        cmocka_unit_test(no_database),      cmocka_unit_test(of_another_program),   cmocka_unit_test(newer_schema),
+        cmocka_unit_test(no_such_place),    cmocka_unit_test(network_file_systems), cmocka_unit_test(damaged_chunks),
+        cmocka_unit_test(damaged_counters),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
 }
