@@ -20,19 +20,19 @@
 
 /* The scalars of one optimizer step. */
 typedef struct tn_step {
-    uint64_t step;        /* from 1 */
-    uint64_t samples;     /* processed since the start */
-    double loss;          /* of the batch, before the update; may be non-finite */
+    uint64_t step;    /* from 1 */
+    uint64_t samples; /* processed since the start */
+    double loss;      /* of the batch, before the update; may be non-finite */
     double learning_rate;
     double gradient_norm; /* global L2 before clipping; NAN where nobody computed it */
 } tn_step;
 
 /* A score taken while training. */
 typedef struct tn_score_point {
-    uint64_t step;      /* after this many steps; 0 before the first */
+    uint64_t step; /* after this many steps; 0 before the first */
     uint64_t samples;
-    double train_score; /* on training samples of the trial; NAN where not taken */
-    double valid_score; /* on the probe set; NAN where there is none */
+    double train_score;            /* on training samples of the trial; NAN where not taken */
+    double valid_score;            /* on the probe set; NAN where there is none */
     double train_loss, valid_loss; /* mean over the same samples, evaluation mode */
 } tn_score_point;
 
@@ -49,9 +49,9 @@ typedef struct tn_observer {
 typedef struct tn_recorder tn_recorder;
 
 typedef struct tn_recorder_config {
-    tn_store *store;            /* NULL: nothing is written */
-    tn_store_trial trial;       /* used with a store */
-    uint64_t vitals_every;      /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
+    tn_store *store;              /* NULL: nothing is written */
+    tn_store_trial trial;         /* used with a store */
+    uint64_t vitals_every;        /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;
 } tn_recorder_config;
@@ -76,8 +76,9 @@ void tn_recorder_flush(tn_recorder *recorder);
 tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error);
 
 /* Vitals as a blob of the store (versioned, little-endian, buckets that are zero left out), and back. */
-size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity); /* bytes needed; writes only where capacity suffices */
-enum { TN_VITALS_PACKED_MAX = 8192 }; /* bytes that are always enough */
+size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes,
+                      size_t capacity); /* bytes needed; writes only where capacity suffices */
+enum { TN_VITALS_PACKED_MAX = 8192 };   /* bytes that are always enough */
 tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error);
 
 #endif

@@ -34,7 +34,8 @@ typedef struct tn_store_trial {
 tn_status tn_store_trial_begin(tn_store *store, const tn_store_trial *trial, int64_t *id, tn_error *error);
 
 /* One chunk of a series ("loss", "score.valid"): `steps` [count] ascending, `values` [count]. Chunks of a series follow each other. */
-tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, size_t count, const uint64_t *steps, const double *values, tn_error *error);
+tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, size_t count, const uint64_t *steps, const double *values,
+                          tn_error *error);
 
 /* One opaque blob about a tensor at a step (packed vitals). */
 tn_status tn_store_blob(tn_store *store, int64_t trial, const char *tensor, uint64_t step, const void *bytes, size_t size, tn_error *error);
@@ -52,8 +53,8 @@ tn_status tn_store_flush(tn_store *store, tn_error *error);
 typedef struct tn_store_trial_row {
     int64_t id;
     tn_store_trial trial;
-    const char *end;    /* NULL while it runs, or where its process died */
-    const char *result; /* JSON or NULL */
+    const char *end;     /* NULL while it runs, or where its process died */
+    const char *result;  /* JSON or NULL */
     const char *started; /* ISO 8601, UTC */
 } tn_store_trial_row;
 typedef bool tn_store_trial_fn(void *context, const tn_store_trial_row *row);

@@ -29,9 +29,9 @@ typedef struct tn_native {
     tn_store *store;
     tn_cancel *cancel;
     tn_native_sources *sources;
-    tn_data data;       /* as the hypes describe it; trials that change nothing of it share it */
-    char *data_key;     /* what tn_data_open reads of the hypes */
-    uint64_t identity;  /* hash of the hypes as written */
+    tn_data data;      /* as the hypes describe it; trials that change nothing of it share it */
+    char *data_key;    /* what tn_data_open reads of the hypes */
+    uint64_t identity; /* hash of the hypes as written */
     tn_subject_facts facts;
 } tn_native;
 
@@ -86,7 +86,8 @@ tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, t
 void tn_probe_deinit(tn_probe *probe);
 
 /* The score and mean loss of the trainer's network on the probe; NAN both for an empty one. outputs [count, output size] and losses [count] are scratch. */
-void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold, float *outputs, float *losses, double *score, double *loss);
+void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold, float *outputs, float *losses, double *score,
+                    double *loss);
 
 /* ---- native_facts.c ---- */
 
