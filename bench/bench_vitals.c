@@ -1,8 +1,8 @@
 /* bench_vitals.c: how fast vitals are taken, in GB/s, beside plain reading of the same buffer, on one thread.
  *
- * Usage: bench_vitals [--large] [--data gaussian|relu|constant|offset|wide] [--seconds S]. Prints one JSON document. Sizes: 64 and 256 KiB, 16 and 64 MiB, with --large 1 GiB.
- * Reading and the sets take turns, so that a busy machine slows all alike; the best turn of each counts. Reading is the faster of a loop with
- * and one without software prefetch. Small tensors are given as nanoseconds a call. */
+ * Usage: bench_vitals [--large] [--data gaussian|relu|constant|offset|wide] [--seconds S]. Prints one JSON document. Sizes: 64 and 256 KiB,
+ * 16 and 64 MiB, with --large 1 GiB. Reading and the sets take turns, so that a busy machine slows all alike; the best turn of each counts.
+ * Reading is the faster of a loop with and one without software prefetch. Small tensors are given as nanoseconds a call. */
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* simd.c: which instruction set this processor and its system support.
  *
- * __builtin_cpu_supports reads what the compiler's run-time library found by CPUID and XGETBV before main, so there is no state here. A set counts
- * only where the system also saves its registers. */
+ * __builtin_cpu_supports reads what the compiler's run-time library found by CPUID and XGETBV before main, so there is no state here. A set
+ * counts only where the system also saves its registers. */
 #include "base/simd.h"
 
 tn_isa tn_isa_best(void)

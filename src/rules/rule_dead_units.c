@@ -1,14 +1,15 @@
 /* rule_dead_units.c: a relu layer that answers 0 to nearly everything.
  *
- * For each output of a relu: share = zeros / finite values, over the batch. Fires where the share is at least SHARE on TN_STREAK observed steps in a row; taken back where
- * that layer recovers.
+ * For each output of a relu: share = zeros / finite values, over the batch. Fires where the share is at least SHARE on TN_STREAK observed
+ * steps in a row; taken back where that layer recovers.
  *
  * Thresholds
- *   SHARE     0.99 of the values. SageMaker: over half of the units active less than 1 % of the time; AutoTrainer 70 % zero gradients; TheDeepChecker and torchmortem half of the units.
- *             Those fire on networks that train well: a healthy relu layer has half zeros, and 0.9 and more after training. Very wide sparse layers (transformers) move it.
+ *   SHARE     0.99 of the values. SageMaker: over half of the units active less than 1 % of the time; AutoTrainer 70 % zero gradients;
+ *             TheDeepChecker and torchmortem half of the units. Those fire on networks that train well: a healthy relu layer has half
+ *             zeros, and 0.9 and more after training. Very wide sparse layers (transformers) move it.
  *   TN_STREAK 3 observed steps; own choice: dead units stay dead.
- * Blind spots: vitals of a whole tensor cannot tell half of the units dead from all units on half of the time, so a layer fires only when hardly any unit is left; a unit that
- * is on for samples outside the batches observed. Leaky activations have no zeros. */
+ * Blind spots: vitals of a whole tensor cannot tell half of the units dead from all units on half of the time, so a layer fires only when
+ * hardly any unit is left; a unit that is on for samples outside the batches observed. Leaky activations have no zeros. */
 #include "rules/rule_support.h"
 
 static const double SHARE = 0.99;
@@ -39,7 +40,6 @@ static void on_end(void *memory, tn_signal *signal, uint64_t steps)
 const tn_rule tn_rule_dead_units = {
     .name = "dead_units",
     .title = "a relu layer is off for nearly every sample",
-    .symptom = "dead_units",
     .state_size = sizeof(tn_streaks),
     .on_vitals = on_vitals,
     .on_end = on_end,

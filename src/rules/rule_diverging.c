@@ -1,24 +1,25 @@
 /* rule_diverging.c: the loss ends far above where it began (PROTOCOL A2).
  *
- * Fires while the median of the last WINDOW losses is over FACTOR times the initial loss, and over every one of the first losses. The initial loss is the median of the
- * first INITIAL losses; where those rise at every step, to ENORMOUS times the first, it is the first, and the median must reach ENORMOUS times that. A loss that is not finite counts as infinite, so the windows
- * outlive NaN. The signal is taken back where the median falls again: a spike in the warm-up is no divergence.
+ * Fires while the median of the last WINDOW losses is over FACTOR times the initial loss, and over every one of the first losses. The
+ * initial loss is the median of the first INITIAL losses. Where those explode, GROWTH times at every step and ENORMOUS times in all, it is
+ * the first, and the median must reach ENORMOUS times that. A loss that is not finite counts as infinite, so the windows outlive NaN. The
+ * signal is taken back where the median falls again: a spike in the warm-up is no divergence.
  *
  * Thresholds
- *   FACTOR    2, a ratio of losses. PROTOCOL A2; TheDeepChecker has 2 times the minimum, losslint 1.25 times the first tenth. Losses that may be negative move it: there the
- *             loss must rise by the initial loss's magnitude.
- *   WINDOW    20 steps, INITIAL 5 steps. PROTOCOL A2. Small batches move them: a median of five squared errors of one sample each is often half of a later one, hence the
- *             second condition, over every one of the first losses (own choice).
- *   ENORMOUS  100, a ratio of losses; own choice. Five noisy losses rise in order once in 120 runs, and to a hundredfold practically never.
- * Blind spots: a loss that rises by less than twice; one that explodes in the first steps and then stands where it began (dead units): rule_plateau and rule_dead_units. An
- * initial loss of exactly 0 has no double: the rule stays quiet. */
+ *   FACTOR    2, a ratio of losses. PROTOCOL A2; TheDeepChecker has 2 times the minimum, losslint 1.25 times the first tenth. Losses that
+ *             may be negative move it: there the loss must rise by the initial loss's magnitude.
+ *   WINDOW    20 steps, INITIAL 5 steps. PROTOCOL A2. Small batches move them: a median of five squared errors of one sample each is often
+ *             half of a later one, hence the second condition, over every one of the first losses (own choice).
+ *   GROWTH    3, ENORMOUS 100, ratios of losses; own choice. Five squared errors of one sample each look like that once in 10,000 runs.
+ * Blind spots: a loss that rises by less than twice; one that explodes in the first steps and then stands where it began (dead units):
+ * rule_plateau and rule_dead_units. An initial loss of exactly 0 has no double: the rule stays quiet. */
 #include <math.h>
 
 #include "rules/rule_support.h"
 
 enum { INITIAL = 5, WINDOW = 20 };
 
-static const double FACTOR = 2, ENORMOUS = 100;
+static const double FACTOR = 2, GROWTH = 3, ENORMOUS = 100;
 
 typedef struct state {
     double first[INITIAL], recent[WINDOW];
@@ -31,9 +32,9 @@ static void judge_beginning(state *s)
 {
     double sorted[INITIAL], highest = -INFINITY;
     size_t finite = 0;
-    bool rising = true;
+    bool exploding = true;
     for (size_t i = 0; i < INITIAL; i++) {
-        rising = rising && (i == 0 || s->first[i] > s->first[i - 1] || isinf(s->first[i]));
+        exploding = exploding && (i == 0 || s->first[i] > GROWTH * s->first[i - 1] || isinf(s->first[i]));
         if (isinf(s->first[i]))
             continue;
         sorted[finite++] = s->first[i];
@@ -43,7 +44,7 @@ static void judge_beginning(state *s)
     if (finite == 0)
         return;
     double begin = s->first[0];
-    if (rising && begin > 0 && s->first[INITIAL - 1] > ENORMOUS * begin) {
+    if (exploding && begin > 0 && s->first[INITIAL - 1] > ENORMOUS * begin) {
         s->initial = begin;
         s->threshold = ENORMOUS * begin;
         return;
@@ -90,7 +91,6 @@ static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
 const tn_rule tn_rule_diverging = {
     .name = "diverging",
     .title = "the loss ends far above where it began",
-    .symptom = "divergence",
     .state_size = sizeof(state),
     .on_step = on_step,
 };

@@ -1,11 +1,12 @@
 /* rule_nonfinite.c: a NaN or an infinity, in the loss, the gradient norm or an observed tensor (PROTOCOL A3 asks for the first place).
  *
- * Fires at the first of: a tensor whose vitals count a non-finite value; a loss that is not finite; a gradient norm that is infinite. The first stays: tensors are seen in
- * the order in which a step makes them, so on an observed step the tensor named is the first that broke.
+ * Fires at the first of: a tensor whose vitals count a non-finite value; a loss that is not finite; a gradient norm that is infinite. The
+ * first stays: tensors are seen in the order in which a step makes them, so on an observed step the tensor named is the first that broke.
  *
  * Threshold: 0 non-finite values. No other number would do: a NaN spreads to every weight in the next update.
- * Blind spots: on steps whose tensors are not observed only the loss tells, one step late. A gradient norm of NaN means that nobody computed it, and says nothing.
- * A value that overflowed and was masked or clipped away in the same op is not seen. Which op broke is the business of an experiment. */
+ * Blind spots: on steps whose tensors are not observed only the loss tells, one step late. A gradient norm of NaN means that nobody
+ * computed it, and says nothing. A value that overflowed and was masked or clipped away in the same op is not seen. Which op broke is the
+ * business of an experiment. */
 #include <math.h>
 
 #include "rules/rule_support.h"
@@ -49,7 +50,6 @@ static void on_vitals(void *memory, tn_signal *signal, uint64_t step, const tn_t
 const tn_rule tn_rule_nonfinite = {
     .name = "nonfinite",
     .title = "the loss or a tensor is no longer finite",
-    .symptom = "nonfinite",
     .state_size = sizeof(state),
     .on_step = on_step,
     .on_vitals = on_vitals,

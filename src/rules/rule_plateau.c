@@ -1,28 +1,29 @@
 /* rule_plateau.c: learning has not begun (PROTOCOL B1).
  *
- * Judged first after STEPS iterations, then every EVERY, and at the end. The last LATE losses are compared with the first 5, 20 and 100: the loss has fallen where, for one of
- * these,
+ * Judged first after STEPS iterations, then every EVERY, and at the end. The last LATE losses are compared with the first 5, 20, 100 and
+ * 400: the loss has fallen where, for one of these,
  *     early - late > FALL * |early|   and   early - late > ERRORS * standard error of that difference,
- * with medians, and 1.2533 * sqrt(s_early^2 / n_early + s_late^2 / n_late) as standard error of a difference of medians, s from the median absolute deviation. So the noise
- * of the batches decides what counts as a fall. Three early windows, since some networks learn within a few steps, and with batches of one sample a few losses say
- * nothing. (Five losses give no usable deviation of their own; the late one stands in.) Fires where none has fallen; taken back where learning begins later. Losses that are
- * not finite are left out.
+ * with medians, and 1.2533 * sqrt(s_early^2 / n_early + s_late^2 / n_late) as standard error of a difference of medians, s from the median
+ * absolute deviation. So the noise of the batches decides what counts as a fall. Several early windows, since some networks learn within a
+ * few steps, and with batches of one sample a few losses say nothing. (Five losses give no usable deviation of their own; the late one
+ * stands in.) Fires where none has fallen; taken back where learning begins later. Losses that are not finite are left out.
  *
  * Thresholds
  *   STEPS   2,000 steps. PROTOCOL B1. Some good networks need more; before that many the rule has seen too few.
- *   FALL    0.01 of the initial loss. SageMaker has 0.001 over 10 steps, losslint 0.01 over a quarter. Without it a full batch, which has no noise, would count any fall. A
- *           loss with a high floor (noisy regression, language) moves it.
- *   ERRORS  4 standard errors; own choice: three comparisons on each of some ten occasions.
- * Blind spots: a loss that falls from a bad start only to that of the best constant answer has fallen (the score tells); a network that starts trained stands still rightly. */
+ *   FALL    0.01 of the initial loss. SageMaker has 0.001 over 10 steps, losslint 0.01 over a quarter. Without it a full batch, which has
+ *           no noise, would count any fall. A loss with a high floor (noisy regression, language) moves it.
+ *   ERRORS  4 standard errors; own choice: four comparisons on each of some ten occasions.
+ * Blind spots: a loss that falls from a bad start only to that of the best constant answer has fallen (the score tells); a network that
+ * starts trained stands still rightly. */
 #include <math.h>
 #include <string.h>
 
 #include "rules/rule_support.h"
 
-enum { STEPS = 2000, EVERY = 100, EARLY = 100, LATE = 200, LATE_MIN = 100, WINDOWS = 3 };
+enum { STEPS = 2000, EVERY = 500, EARLY = 400, LATE = 500, LATE_MIN = 200, WINDOWS = 4 };
 
 static const double FALL = 0.01, ERRORS = 4, MEDIAN_ERROR = 1.2533;
-static const size_t EARLY_WINDOWS[WINDOWS] = {5, 20, EARLY};
+static const size_t EARLY_WINDOWS[WINDOWS] = {5, 20, 100, EARLY};
 enum { SPREAD_FROM = 20 /* losses that give a deviation of their own */ };
 
 typedef struct state {
@@ -90,7 +91,6 @@ static void on_end(void *memory, tn_signal *signal, uint64_t steps)
 const tn_rule tn_rule_plateau = {
     .name = "plateau",
     .title = "the loss does not fall",
-    .symptom = "plateau",
     .state_size = sizeof(state),
     .on_step = on_step,
     .on_end = on_end,

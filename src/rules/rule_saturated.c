@@ -1,18 +1,21 @@
 /* rule_saturated.c: sigmoid or tanh units that sit at their bounds, where the slope is almost 0.
  *
- * The mean slope of a layer follows exactly from its vitals: a sigmoid's is y (1 - y), so its mean is mean - mean of squares; a tanh's is 1 - y^2. With r the mean slope over the
- * largest (1/4 and 1), at most 10 r of the values can have a tenth of the largest slope or more, so at least
+ * The mean slope of a layer follows exactly from its vitals: a sigmoid's slope is y (1 - y), so the mean slope is mean - mean of squares;
+ * a tanh's is 1 - y^2. With r the mean slope over the largest (1/4 and 1), at most 10 r of the values can have a tenth of the largest slope
+ * or more, so at least
  *     share = 1 - 10 r
- * of them sit at a bound: sigmoid beyond +-3.6, tanh beyond +-1.8. For a hard sigmoid share counts the values that are exactly 0 or 1 (bucket 127 of the histogram holds 1 to 2).
- * Fires where the share of a hidden layer is at least SHARE, of a hard sigmoid HARD_SHARE, on TN_STREAK observed steps in a row; taken back where that layer recovers. The last
- * activation of the net is left out: the output of a good classifier sits at its bounds.
+ * of them sit at a bound: sigmoid beyond +-3.6, tanh beyond +-1.8. For a hard sigmoid share counts the values that are exactly 0 or 1
+ * (bucket 127 of the histogram holds 1 to 2). Fires where the share of a hidden layer is at least SHARE, of a hard sigmoid HARD_SHARE, on
+ * TN_STREAK observed steps in a row; taken back where that layer recovers. The last activation of the net is left out: the output of a good
+ * classifier sits at its bounds.
  *
  * Thresholds
- *   SHARE       0.5 of the values, as a lower bound: the true share is higher, near 0.9 and more. SageMaker: over half of the units beyond 9.5 (tanh), -23 or 17 (sigmoid); DeepDiagnosis +-5; TheDeepChecker
- *               rho above 0.85 for half of the units.
+ *   SHARE       0.5 of the values, as a lower bound: the true share is higher, near 0.9 and more. SageMaker: over half of the units beyond
+ *               9.5 (tanh), -23 or 17 (sigmoid); DeepDiagnosis +-5; TheDeepChecker rho above 0.85 for half of the units.
  *   HARD_SHARE  0.95 of the values; own choice: a hard sigmoid works as a gate at its bounds.
  *   TN_STREAK   3 observed steps; own choice.
- * Blind spots: single saturated units among good ones; layers of saturated and linear units mixed (the mean slope hides a share of up to 0.9); gates inside recurrent ops. */
+ * Blind spots: single saturated units among good ones; layers of saturated and linear units mixed (the mean slope hides a share of up
+ * to 0.95); gates inside recurrent ops. */
 #include "rules/rule_support.h"
 
 enum { EXPONENT_OF_1 = 127 };
@@ -71,7 +74,6 @@ static void on_end(void *memory, tn_signal *signal, uint64_t steps)
 const tn_rule tn_rule_saturated = {
     .name = "saturated",
     .title = "a sigmoid or tanh layer sits at its bounds",
-    .symptom = "saturated_units",
     .state_size = sizeof(state),
     .on_vitals = on_vitals,
     .on_end = on_end,

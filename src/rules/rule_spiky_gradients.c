@@ -1,15 +1,18 @@
 /* rule_spiky_gradients.c: a few batches whose gradient is far larger than the rest (PROTOCOL A4).
  *
- * From the global L2 norm of the gradient before clipping, each step. The reference of a step is the larger of two medians: of the first WINDOW norms, and of the WINDOW norms before
- * this one. A spike is a norm above FACTOR times its reference, or an infinite one. Fires where there are at least SPIKES of them and they are at most RARE of all norms judged. The larger reference, since the
- * norms of a network that learns fall: late in a healthy run the one sample still misjudged stands far above its neighbours, but not above the beginning.
+ * From the global L2 norm of the gradient before clipping, each step. The reference of a step is the larger of two medians: of the first
+ * WINDOW norms, and of the WINDOW norms before this one. A spike is a norm above FACTOR times its reference, or an infinite one. Fires
+ * where there are at least SPIKES of them and they are at most RARE of all norms judged. The larger reference, since the norms of a network
+ * that learns fall: late in a healthy run the one sample still misjudged stands far above its neighbours, but not above the beginning.
  *
  * Thresholds
- *   FACTOR  20 times the reference. A4 says "far above"; losslint has 10 times a local median for losses, PyTorch Lightning 2. Batches of one sample move it: their norms spread over a factor of ten.
+ *   FACTOR  20 times the reference. A4 says "far above"; losslint has 10 times a local median for losses, PyTorch Lightning 2. Batches of
+ *           one sample move it: their norms spread over a factor of ten.
  *   RARE    0.1 of the norms. PROTOCOL A4. More than that is no spike but the size of the gradient.
  *   SPIKES  3 norms; own choice: one may be a broken sample.
  *   WINDOW  100 norms, so the rule has seen too few before 101.
- * Blind spots: spikes within the first WINDOW steps; a norm that nobody computed (NaN); spikes that a clip inside the program already cut. */
+ * Blind spots: spikes within the first WINDOW steps; a norm that nobody computed (NaN); spikes that a clip inside the program already cut.
+ * */
 #include <math.h>
 #include <string.h>
 
@@ -92,7 +95,6 @@ static void on_end(void *memory, tn_signal *signal, uint64_t steps)
 const tn_rule tn_rule_spiky_gradients = {
     .name = "spiky_gradients",
     .title = "a few gradients are far larger than the rest",
-    .symptom = "gradient_spikes",
     .state_size = sizeof(state),
     .on_step = on_step,
     .on_end = on_end,

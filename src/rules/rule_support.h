@@ -20,7 +20,8 @@ void tn_tensor_label(char label[96], const tn_tensor_name *name);
 /* Whether the name is that of an op's output of kind `op`. */
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op);
 
-/* For rules that judge tensor by tensor on observed steps: how often in a row each was bad, and which one the signal is about. Zeroed memory is a valid start. */
+/* For rules that judge tensor by tensor on observed steps: how often in a row each was bad, and which one the signal is about. Zeroed
+ * memory is a valid start. */
 typedef struct tn_streaks {
     unsigned char runs[TN_RULE_TENSORS]; /* bad observed steps in a row, up to TN_STREAK */
     bool fired;
@@ -34,17 +35,19 @@ enum { TN_STREAK = 3 };
 /* Notes that `step` shows tensors. Call it for every tensor. */
 void tn_streaks_observe(tn_streaks *streaks, uint64_t step);
 
-/* Notes how tensor `index` looks now. True where the signal is to be fired about it: bad for TN_STREAK observed steps, and no other tensor came first. Takes the signal back where its tensor recovered. */
+/* Notes how tensor `index` looks now. True where the signal is to be fired about it: bad for TN_STREAK observed steps, and no other tensor
+ * came first. Takes the signal back where its tensor recovered. */
 bool tn_streaks_update(tn_streaks *streaks, tn_signal *signal, size_t index, bool bad);
 
 /* At the end of the run: quiet where nothing fired and enough was seen, whether or not the net has tensors of the kind. */
 void tn_streaks_end(const tn_streaks *streaks, tn_signal *signal);
 
-/* The value below which the share q in [0, 1] of values [count] lies, between neighbours by interpolation; 0.5 gives the median. Sorts values; count > 0. */
+/* The value below which the share q in [0, 1] of values [count] lies, between neighbours by interpolation; 0.5 gives the median. Sorts
+ * values; count > 0. */
 double tn_quantile(double *values, size_t count, double q);
 
-/* The median of values [count] and, where spread is not NULL, the standard deviation that normal data of their median absolute deviation would have. Sorts and then
- * overwrites values; count > 0. */
+/* The median of values [count] and, where spread is not NULL, the standard deviation that normal data of their median absolute deviation
+ * would have. Sorts and then overwrites values; count > 0. */
 double tn_median_and_spread(double *values, size_t count, double *spread);
 
 #endif

@@ -1,14 +1,17 @@
 /* rule_vanishing.c: the gradient fades on its way back to the first layers.
  *
- * On each observed step: ratio = L2 norm of the gradient of the first weight tensor / that of the last, first and last by their node's place in the net. Weight tensors are
- * parameters called "weight", and others with more values than units; biases and gains do not count. Fires where the median ratio of the last observed steps, at most WINDOW and at least
- * OBSERVED_MIN of them, is below RATIO. Steps with a non-finite gradient, or none at all in the last tensor, are left out.
+ * On each observed step: ratio = L2 norm of the gradient of the first weight tensor / that of the last, first and last by their node's
+ * place in the net. Weight tensors are parameters called "weight", and others with more values than units; biases and gains do not count.
+ * Fires where the median ratio of the last observed steps, at most WINDOW and at least OBSERVED_MIN of them, is below RATIO. Steps with a
+ * non-finite gradient, or none at all in the last tensor, are left out.
  *
  * Thresholds
- *   RATIO         0.001, a ratio of norms. AutoTrainer, which asks for a first norm below 1e-4 too; that depends on the scale of the loss and was left out. SageMaker and DeepDiagnosis
- *                 have a mean magnitude below 1e-7. Moved by the scale of the input, which multiplies the first gradient, and by layers of very different sizes.
+ *   RATIO         0.001, a ratio of norms. AutoTrainer, which asks for a first norm below 1e-4 too; that depends on the scale of the loss
+ *                 and was left out. SageMaker and DeepDiagnosis have a mean magnitude below 1e-7. Moved by the scale of the input, which
+ *                 multiplies the first gradient, and by layers of very different sizes.
  *   OBSERVED_MIN  3 observed steps; own choice: one batch may be odd.
- * Blind spots: inputs of large scale hide it; a gradient that fades and grows again, or all gradients small alike; nets of one weight tensor have nothing to compare and are quiet. */
+ * Blind spots: inputs of large scale hide it; a gradient that fades and grows again, or all gradients small alike; nets of one weight
+ * tensor have nothing to compare and are quiet. */
 #include <math.h>
 #include <string.h>
 
@@ -98,7 +101,6 @@ static void on_end(void *memory, tn_signal *signal, uint64_t steps)
 const tn_rule tn_rule_vanishing = {
     .name = "vanishing",
     .title = "the gradient fades before the first layers",
-    .symptom = "vanishing_gradient",
     .state_size = sizeof(state),
     .on_vitals = on_vitals,
     .on_end = on_end,

@@ -1,7 +1,7 @@
 /* rules.h: detectors that read one run, online, and raise signals. They never see the engine or the subject.
  *
- * One rule, one file, one row in rule_table.c, one test. A rule keeps its own state, made for each run, and may take back a signal that no longer holds (a loss that rose
- * and fell again). Thresholds stand in the header of its file with unit, default, source
+ * One rule, one file, one row in rule_table.c, one test. A rule keeps its own state, made for each run, and may take back a signal that no
+ * longer holds (a loss that rose and fell again). Thresholds stand in the header of its file with unit, default, source
  * and what moves them. A rule that saw fewer steps than it needs says so, and is not passed. */
 #ifndef TN_RULES_H
 #define TN_RULES_H
@@ -26,8 +26,7 @@ typedef struct tn_signal {
 } tn_signal;
 
 typedef struct tn_rule {
-    const char *name, *title;
-    const char *symptom;                                   /* its name in the catalogue of symptoms */
+    const char *name, *title;                              /* the name is that of a symptom in the catalogue */
     size_t state_size;                                     /* bytes, zeroed for each run */
     bool (*on_step)(void *state, tn_signal *signal, const tn_step *step);   /* false: nothing more is to be learned, end the trial */
     void (*on_vitals)(void *state, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);

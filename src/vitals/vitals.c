@@ -1,5 +1,5 @@
-/* vitals.c: choosing the kernel, merging, and what follows from the sums. The passes over the values are in vitals_scalar.c, vitals_avx2.c and
- * vitals_avx512.c.
+/* vitals.c: choosing the kernel, merging, and what follows from the sums. The passes over the values are in vitals_scalar.c, vitals_avx2.c
+ * and vitals_avx512.c.
  *
  * Merging: T. F. Chan, G. H. Golub, R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances", 1979. */
 #include "vitals/vitals.h"

@@ -1,8 +1,9 @@
 /* vitals_avx2.c: vitals with AVX2, FMA and POPCNT.
  *
- * One pass over a block takes extremes and moments (in double: conversion is cheap beside the histogram) and packs exponents and signs into bytes. A second counts
- * them by a positional popcount, as vitals_avx512.c does with better tools: vpshufb makes a key one-hot, carry-save adders add sixteen such vectors up bit by bit, and
- * vpmovmskb with popcnt counts what carries out. Exponents outside the window of 15 are counted one by one; where they are many, tables count. */
+ * One pass over a block takes extremes and moments (in double: conversion is cheap beside the histogram) and packs exponents and signs into
+ * bytes. A second counts them by a positional popcount, as vitals_avx512.c does with better tools: vpshufb makes a key one-hot, carry-save
+ * adders add sixteen such vectors up bit by bit, and vpmovmskb with popcnt counts what carries out. Exponents outside the window of 15 are
+ * counted one by one; where they are many, tables count. */
 #include "vitals/vitals_kernels.h"
 
 #if defined(__x86_64__)

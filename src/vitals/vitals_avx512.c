@@ -2,15 +2,17 @@
  *
  * Two passes over each block of 4,096 values. The second reads only what the first left in L1.
  *
- * 1. Extremes and sums, in 32-bit lanes of at most 64 values each, added up in double at the end of the block. Beside them exponents and signs are packed,
- *    64 to a vector, by vpmultishiftqb, which picks any eight neighbouring bits of a quadword. The order of the values is lost; counting needs none.
- * 2. The histogram, as a positional popcount. With `top` the largest exponent of the block, keys number a window of 15 exponents below it, and exponent 0.
- *    vpermb turns 64 keys with their signs into 64 bytes with one bit set, for eight keys at a time; carry-save adders (a full adder is two vpternlogd) add up
- *    such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each key in a byte of its own.
+ * 1. Extremes and sums, in 32-bit lanes of at most 64 values each, added up in double at the end of the block. Beside them exponents and
+ *    signs are packed, 64 to a vector, by vpmultishiftqb, which picks any eight neighbouring bits of a quadword. The order of the values is
+ *    lost; counting needs none.
+ * 2. The histogram, as a positional popcount. With `top` the largest exponent of the block, keys number a window of 15 exponents below it,
+ *    and exponent 0. vpermb turns 64 keys with their signs into 64 bytes with one bit set, for eight keys at a time; carry-save adders (a
+ *    full adder is two vpternlogd) add up such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each key in a
+ *    byte of its own.
  *
  * What does not fit is done again:
- * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a value of the block. The next
- *   blocks' sums are then taken in float about that block's mean;
+ * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a value
+ *   of the block. The next blocks' sums are then taken in float about that block's mean;
  * - a few values below the window are counted one by one; many get a second window. Where that is not enough, tables count the next blocks;
  * - where the exponent is 0 somewhere, subnormals are told from zeros in a pass of their own;
  * - a block with NaN or Inf: these are counted apart, and stand among exponents and signs as +0, which is later subtracted.
@@ -34,9 +36,8 @@
     __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bitalg,avx512vpopcntdq,gfni"), noinline)) static
 
 enum {
-    GROUP = 64,                       /* values that are packed into one vector of bytes */
-    GROUPS = TN_VITALS_BLOCK / GROUP, /* of a block */
-    BUCKETS = 16,                     /* that four one-hot tables tell apart with both signs */
+    GROUP = 64,   /* values that are packed into one vector of bytes */
+    BUCKETS = 16, /* that four one-hot tables tell apart with both signs */
     KEY_OUTSIDE = 16,
     KEY_EXPONENT_0 = 17,
     WINDOW = BUCKETS - 1, /* exponents with a key of their own */
@@ -46,10 +47,12 @@ enum {
     TABLES_FULL = 1 << 30 /* values after which the tables are emptied, far below what their 32 bits hold */
 };
 
-/* Mean squared over mean of squares from which a block's variance is taken in double: the subtraction then costs less than four of float's bits. */
+/* Mean squared over mean of squares from which a block's variance is taken in double: the subtraction then costs less than four of float's
+ * bits. */
 static const double DROWNING = 15.0 / 16.0;
 
-/* Sum of a block's squares below which squares may have been lost to underflow. Each lost one is below 2^-126 and wrong by 2^-150 at most. */
+/* Sum of a block's squares below which squares may have been lost to underflow. Each lost one is below 2^-126 and wrong by 2^-150 at most.
+ * */
 static const double SAFE_SQUARES = 0x1p-100;
 
 /* What the passes over one block leave to each other. */
@@ -240,7 +243,8 @@ TN_TARGET_AVX512 __m512i sum_quadwords(__m512i counts)
     return _mm512_sad_epu8(_mm512_permutexvar_epi8(_mm512_load_si512(transposed), counts), _mm512_setzero_si512());
 }
 
-/* The table that vpermb looks up for eight buckets: the first or the second eight of one sign. Bucket b < 15 is key b, bucket 15 is KEY_EXPONENT_0. */
+/* The table that vpermb looks up for eight buckets: the first or the second eight of one sign. Bucket b < 15 is key b, bucket 15 is
+ * KEY_EXPONENT_0. */
 TN_TARGET_AVX512 __m512i one_hot_table(size_t sign, size_t half)
 {
     const __m512i first = _mm512_set_epi64(0, 0, 0, 0, 0, 0, 0, (long long)0x8040201008040201u);
@@ -257,8 +261,8 @@ TN_TARGET_AVX512 __m512i add_bits(__m512i *a, __m512i b, __m512i c)
     return carry;
 }
 
-/* What vpermb looks up for group g: a key, and 32 more for a negative value. Key k < 15 is exponent top - k; other exponents have KEY_OUTSIDE, or the key 15, which
- * no table knows. */
+/* What vpermb looks up for group g: a key, and 32 more for a negative value. Key k < 15 is exponent top - k; other exponents have
+ * KEY_OUTSIDE, or the key 15, which no table knows. */
 TN_TARGET_AVX512 __m512i keys_of(const block *b, size_t g, __m512i top)
 {
     __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
@@ -389,7 +393,8 @@ static bool add_histogram(const block *b, tn_vitals *vitals)
     return below > ONE_BY_ONE;
 }
 
-/* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters. */
+/* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters.
+ * */
 static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
 {
     double n = (double)b->count;

@@ -1,10 +1,11 @@
 /* vitals_kernels.h: what the kernels of vitals share. Private to src/vitals.
  *
- * Each kernel walks through the array in blocks of TN_VITALS_BLOCK values. A block's sums are taken about a shift and folded into the vitals in double,
- * so an error in one block never grows with the length of the array.
+ * Each kernel walks through the array in blocks of TN_VITALS_BLOCK values. A block's sums are taken about a shift and folded into the
+ * vitals in double, so an error in one block never grows with the length of the array.
  *
  * Why the shift: with K any finite value of the block, sum((x - K)^2) = m2 + n (mean - K)^2 <= (n + 1) m2, since m2 alone holds
- * (K - mean)^2 n / (n - 1) or more. So the subtraction that gives m2 loses at most a factor n + 1 = 4097 of double's 1.1e-16, whatever the data. */
+ * (K - mean)^2 n / (n - 1) or more. So the subtraction that gives m2 loses at most a factor n + 1 = 4097 of double's 1.1e-16, whatever the
+ * data. */
 #ifndef TN_VITALS_KERNELS_H
 #define TN_VITALS_KERNELS_H
 
@@ -34,7 +35,8 @@ void tn_vitals_add_careful(tn_vitals *vitals, const unsigned char *bytes, size_t
 typedef uint32_t tn_vitals_table[TN_VITALS_BUCKETS];
 void tn_vitals_fold_tables(tn_vitals *vitals, tn_vitals_table *tables);
 
-/* Takes what the kernels counted under exponent 255 (NaN and Inf) out of the histogram, and derives the subnormals: all of exponent 0 but the zeros. */
+/* Takes what the kernels counted under exponent 255 (NaN and Inf) out of the histogram, and derives the subnormals: all of exponent 0 but
+ * the zeros. */
 void tn_vitals_finish(tn_vitals *vitals);
 
 #endif

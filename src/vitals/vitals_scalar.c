@@ -1,7 +1,8 @@
 /* vitals_scalar.c: vitals in plain C, the reference for the other sets.
  *
- * Three loops a block, free of branches that depend on the data: zeros and finiteness, histogram, extremes and moments. Apart, the compiler can vectorise the
- * first and the last with what every processor has. A block with a non-finite value takes tn_vitals_add_careful in place of the last. */
+ * Three loops a block, free of branches that depend on the data: zeros and finiteness, histogram, extremes and moments. Apart, the compiler
+ * can vectorise the first and the last with what every processor has. A block with a non-finite value takes tn_vitals_add_careful in place
+ * of the last. */
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
