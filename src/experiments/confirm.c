@@ -35,8 +35,8 @@ static void judge(const tn_race *race, tn_confirmation *confirmation)
         confirmation->better += confirmation->after[i] > confirmation->before[i] + TIE;
     }
     size_t needed = confirmation->pairs == PAIRS_CHEAP ? PAIRS_CHEAP - 1 : confirmation->pairs;
-    confirmation->confirmed = confirmation->pairs >= PAIRS && confirmation->better >= needed &&
-                              tn_race_is_repair(race, confirmation->before_mean, confirmation->after_mean);
+    confirmation->consistent = confirmation->pairs >= PAIRS && confirmation->better >= needed;
+    confirmation->confirmed = confirmation->consistent && tn_race_is_repair(race, confirmation->before_mean, confirmation->after_mean);
 }
 
 tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,

@@ -16,6 +16,9 @@ static const double SLOW_IS_FAULT_BELOW = 0.5;
 /* A look that was cut short goes on for this many times its steps before slowness is called a fault. */
 enum { PATIENCE = 4, PROMISING = 6, CONFIRMED_MAX = 2 };
 
+/* Advice must be worth this much mean score. */
+static const double WORTH_TELLING = 0.04;
+
 /* A fix that helped on so few of the fresh seeds is not even suspected. */
 static const double SUSPECTED_SHARE = 0.6;
 
@@ -60,6 +63,35 @@ static tn_status measure_patience(diagnosis *self, tn_error *error)
     return status;
 }
 
+/* Tells a change for the better of a subject that trains, where fresh seeds agree. One is enough: advice costs trials too. */
+static tn_status advise(diagnosis *self, const tn_fix *fix, tn_error *error)
+{
+    if (json_array_size(self->findings.advice) > 0)
+        return TN_OK;
+    tn_confirmation confirmation;
+    tn_status status = tn_race_confirm(self->investigation, &self->look, &self->race, fix, &confirmation, self->outcome, error);
+    if (status != TN_OK || !confirmation.consistent || confirmation.after_mean - confirmation.before_mean < WORTH_TELLING)
+        return status;
+    if (fix->visible)
+        tn_finding_add_fix(self->investigation, &self->findings, &self->look, fix, &confirmation);
+    else
+        tn_finding_add_advice(self->investigation, &self->findings, fix, &confirmation);
+    return TN_OK;
+}
+
+/* A subject that trains, and no single change is dramatic: the best of the specific ones may still be worth telling. */
+static tn_status advise_best(diagnosis *self, tn_error *error)
+{
+    const tn_candidate *best = NULL;
+    for (size_t i = 0; i < self->race.count; i++) {
+        const tn_candidate *candidate = &self->race.candidates[i];
+        bool better = candidate->finished && !candidate->fix->general && candidate->standing - self->race.base >= WORTH_TELLING;
+        if (better && (!best || candidate->standing > best->standing))
+            best = candidate;
+    }
+    return best ? advise(self, best->fix, error) : TN_OK;
+}
+
 /* Confirms the best candidates, or turns them into advice. */
 static tn_status confirm_best(diagnosis *self, tn_error *error)
 {
@@ -75,7 +107,9 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
             if (status != TN_OK)
                 return status;
             if (self->slow_standing >= SLOW_IS_FAULT_BELOW) {
-                tn_finding_add_advice(self->investigation, &self->findings, &self->look, ranked[i]);
+                status = advise(self, fix, error);
+                if (status != TN_OK)
+                    return status;
                 continue;
             }
         }
@@ -176,6 +210,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = question_labels(self, error);
     if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
         status = race_pairs(self, error);
+    if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
+        status = advise_best(self, error);
     else
         tn_finding_rule_out(investigation, &self->findings, &self->race);
     return status;

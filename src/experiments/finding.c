@@ -219,20 +219,14 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
     place_finding(investigation, findings, finding);
 }
 
-void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate)
+void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_fix *fix, const tn_confirmation *confirmation)
 {
-    json_t *entry = tn_json_checked(investigation, json_object());
+    json_t *entry = fix_json(investigation, fix, confirmation);
     char text[320];
-    snprintf(text, sizeof text, "It trains as it is; with %s the score was %.2f where it was %.2f, after as many steps.",
-             candidate->fix->text, candidate->standing, look->standing);
-    tn_json_set(investigation, entry, "cause", json_string(tn_cause_get(candidate->fix->cause)->name));
+    snprintf(text, sizeof text, "It trains as it is; with %s the mean score was %.2f where it was %.2f, better on %zu of %zu fresh seeds.",
+             fix->text, confirmation->after_mean, confirmation->before_mean, confirmation->better, confirmation->pairs);
+    tn_json_set(investigation, entry, "cause", json_string(tn_cause_get(fix->cause)->name));
     tn_json_set(investigation, entry, "text", json_string(text));
-    tn_json_set(investigation, entry, "patch", tn_fix_as_patch(investigation, candidate->fix));
-    json_t *effect = tn_json_checked(investigation, json_object());
-    tn_json_set(investigation, effect, "metric", json_string("score"));
-    tn_json_set(investigation, effect, "before", scores(investigation, &look->standing, 1));
-    tn_json_set(investigation, effect, "after", scores(investigation, &candidate->standing, 1));
-    tn_json_set(investigation, entry, "effect", effect);
     tn_json_append(investigation, findings->advice, entry);
 }
 

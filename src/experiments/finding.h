@@ -24,8 +24,8 @@ void tn_finding_add_labels(tn_investigation *investigation, tn_findings *finding
 /* Values in the data that are not finite: counted, so seen rather than raced. */
 void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings *findings);
 
-/* A change that would help a subject which trains as it is. */
-void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate);
+/* A change that fresh seeds found better, for a subject which trains as it is. */
+void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_fix *fix, const tn_confirmation *confirmation);
 
 /* Causes that were raced and did not repair, one line each: those of no finding and no advice. */
 void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings, const tn_race *race);

@@ -45,7 +45,8 @@ typedef struct tn_confirmation {
     size_t pairs, better; /* run, and better with the fix */
     double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
     double before_mean, after_mean;
-    bool confirmed; /* all of 5 pairs better, or 7 of 8, and the means a repair */
+    bool consistent; /* all of 5 pairs better, or 7 of 8 */
+    bool confirmed;  /* consistent, and the means a repair */
 } tn_confirmation;
 
 tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,

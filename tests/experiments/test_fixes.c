@@ -118,7 +118,7 @@ static void constant_weights_are_replaced(void **state)
 {
     (void)state;
     expect_patch(MLP ", \"loss\": \"softmax_cross_entropy\", \"init\": {\"scheme\": \"constant\", \"value\": 0.01}", TN_CAUSE_bad_init,
-                 "{\"init\":{\"scheme\":\"he_normal\",\"scale\":1.0}}");
+                 "{\"init\":{\"scheme\":\"glorot_uniform\",\"scale\":1.0}}");
 }
 
 static void hidden_activations_become_relu(void **state)

@@ -13,6 +13,8 @@ typedef struct tn_fix {
     tn_cause_id cause;
     tn_cause_id other_cause; /* of a pair: the second change's; else the same */
     bool general;
+    bool
+        visible; /* the fault can be read off the hypes (all units of a layer start equal): a steady gain that is not dramatic makes it suspected, not advice */
     double prior;   /* how likely the cause is by what was seen, 0 .. 1: a head start in the race */
     double cost;    /* samples it processes, relative to the subject as given: 10 for ten times the steps */
     char text[160]; /* what to change, in words */

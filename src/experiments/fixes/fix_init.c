@@ -30,38 +30,53 @@ static bool is_symmetric(const json_t *init)
     return scheme && (strcmp(scheme, "zeros") == 0 || strcmp(scheme, "ones") == 0 || strcmp(scheme, "constant") == 0);
 }
 
-static json_t *usual_init(const tn_hypes *hypes)
+static json_t *init_of(const char *scheme)
+{
+    return json_pack("{s:s, s:f}", "scheme", scheme, "scale", 1.0);
+}
+
+static bool has_relu(const tn_hypes *hypes)
 {
     for (size_t i = 0; i < tn_hypes_node_count(hypes); i++)
         if (strcmp(tn_net_op(hypes, i), "relu") == 0)
-            return json_pack("{s:s, s:f}", "scheme", "he_normal", "scale", 1.0);
-    return json_pack("{s:s, s:f}", "scheme", "glorot_uniform", "scale", 1.0);
+            return true;
+    return false;
 }
 
-void tn_fix_propose_init(const tn_fix_case *about, tn_fix_list *list)
+/* Every unusual init replaced by `scheme`, every bias by zero. Sets *symmetric where an init that goes leaves the units of a layer equal. */
+static json_t *usual_start(const tn_hypes *hypes, const char *scheme, bool *symmetric)
 {
-    const tn_hypes *hypes = about->hypes;
-    if (!hypes)
-        return;
     json_t *patch = json_object();
-    bool symmetric = false;
     const json_t *init = tn_hypes_value(hypes, "init");
-    if (!is_usual(init)) {
-        symmetric = symmetric || is_symmetric(init);
-        tn_patch_put(patch, usual_init(hypes), "init");
-    }
+    *symmetric = is_symmetric(init);
+    if (!is_usual(init))
+        tn_patch_put(patch, init_of(scheme), "init");
     if (!is_zeros(tn_hypes_value(hypes, "bias_init")))
         tn_patch_put(patch, json_pack("{s:s}", "scheme", "zeros"), "bias_init");
     for (size_t i = 0; i < tn_hypes_node_count(hypes); i++) {
         const json_t *written = json_array_get(json_object_get(tn_hypes_written(hypes), "net"), i);
         const json_t *own = json_object_get(written, "init"), *own_bias = json_object_get(written, "bias_init");
         if (own && !is_usual(own)) {
-            symmetric = symmetric || is_symmetric(own);
-            tn_patch_put(patch, usual_init(hypes), "net.%zu.init", i);
+            *symmetric = *symmetric || is_symmetric(own);
+            tn_patch_put(patch, init_of(scheme), "net.%zu.init", i);
         }
         if (own_bias && !is_zeros(own_bias))
             tn_patch_put(patch, json_pack("{s:s}", "scheme", "zeros"), "net.%zu.bias_init", i);
     }
-    tn_fix *fix = tn_fix_add_patch(list, TN_CAUSE_bad_init, patch, "initial weights by the usual scheme, zero biases");
-    fix->prior = symmetric ? 0.8 : 0.5;
+    return patch;
+}
+
+void tn_fix_propose_init(const tn_fix_case *about, tn_fix_list *list)
+{
+    static const char *const schemes[] = {"glorot_uniform", "he_normal"};
+    if (!about->hypes)
+        return;
+    /* He's scheme is for relu. */
+    for (size_t i = 0; i < (has_relu(about->hypes) ? 2 : 1); i++) {
+        bool symmetric;
+        json_t *patch = usual_start(about->hypes, schemes[i], &symmetric);
+        tn_fix *fix = tn_fix_add_patch(list, TN_CAUSE_bad_init, patch, "initial weights by %s, zero biases", schemes[i]);
+        fix->prior = symmetric ? 0.8 : 0.5;
+        fix->visible = symmetric;
+    }
 }
