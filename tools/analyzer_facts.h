@@ -8,5 +8,6 @@
 
 #define tn_fail(error, code, ...) ((void)(tn_fail)(error, code, __VA_ARGS__), (code))
 #define tn_fail_memory(error, bytes) ((void)(tn_fail_memory)(error, bytes), TN_ERROR_MEMORY)
+#define tn_error_at(error, file, line, pointer) ((void)(tn_error_at)(error, file, line, pointer), TN_ERROR_HYPES)
 
 #endif
