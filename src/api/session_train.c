@@ -12,9 +12,6 @@
 /* Scores and observed steps of a training: enough for a curve, and rare enough to cost little. */
 enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64 };
 
-/* Steps between two looks at the clock. */
-enum { CLOCK_EVERY = 16 };
-
 /* An observer that tells the progress and ends the training when the budget is spent. */
 typedef struct training_watch {
     tn_session *session;
@@ -26,11 +23,11 @@ static bool watch_step(void *context, const tn_step *step)
 {
     training_watch *watch = context;
     tn_session *session = watch->session;
-    if (session->progress && watch->steps_total > 0 && step->step % CLOCK_EVERY == 0)
+    if (session->progress && watch->steps_total > 0)
         session->progress(session->progress_context, fmin((double)step->step / (double)watch->steps_total, 1), "training");
     if (session->budget_steps > 0 && step->step >= session->budget_steps)
         watch->budget_spent = true;
-    if (watch->deadline_ns > 0 && step->step % CLOCK_EVERY == 0 && tn_clock_ns() >= watch->deadline_ns)
+    if (watch->deadline_ns > 0 && tn_clock_ns() >= watch->deadline_ns)
         watch->budget_spent = true;
     return !watch->budget_spent;
 }
