@@ -42,7 +42,7 @@ static void judge(state *s, tn_signal *signal, uint64_t step)
             s->scratch[count++] = s->late[i];
     if (count < LATE_MIN || s->early_count < EARLY)
         return;
-    double late_spread, shown_early = 0, shown_spread = 0;
+    double late_spread, shown_early = 0, shown_spread = 0, shown_error = 0;
     double late = tn_median_and_spread(s->scratch, count, &late_spread);
     for (size_t w = 0; w < WINDOWS; w++) {
         size_t n = EARLY_WINDOWS[w];
@@ -59,11 +59,12 @@ static void judge(state *s, tn_signal *signal, uint64_t step)
         if (n == SPREAD_FROM) {
             shown_early = early;
             shown_spread = spread;
+            shown_error = error;
         }
     }
-    double fall = shown_early != 0 ? (shown_early - late) / fabs(shown_early) : 0;
+    double scale = shown_early != 0 ? fabs(shown_early) : 1;
     tn_signal_fire(
-        signal, step, NULL, fall, FALL,
+        signal, step, NULL, (shown_early - late) / scale, fmax(FALL, ERRORS * shown_error / scale),
         "the loss has not fallen beyond its noise: %.4g at first, %.4g after %llu steps, with a spread of %.2g from batch to batch",
         shown_early, late, (unsigned long long)s->steps, fmax(shown_spread, late_spread));
 }

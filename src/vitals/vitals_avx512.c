@@ -20,7 +20,7 @@
  * Prefetching: both passes together fetch the next block, half of it each, so that memory is never idle.
  *
  * Sources: W. Mula, N. Kurz, D. Lemire, "Faster population counts using AVX2 instructions", 2018 (carry-save adders), arXiv:1611.07612;
- * M. Clausecker, D. Lemire, F. Schintke, "Faster positional-population counts", 2024, arXiv:2412.16370. */
+ * M. Clausecker, D. Lemire, F. Schintke, "Faster positional-population counts for AVX2, AVX-512, and ASIMD", 2024, arXiv:2412.16370. */
 #include "vitals/vitals_kernels.h"
 
 #if defined(__x86_64__)
