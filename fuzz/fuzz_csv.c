@@ -24,7 +24,7 @@ static void check(const tn_source *source)
             abort();
     }
     for (size_t i = 1; i < source->class_count; i++)
-        if (source->class_names[i] == NULL)
+        if (source->class_names == NULL || source->class_names[i] == NULL)
             abort();
 }
 

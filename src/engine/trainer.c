@@ -1,6 +1,7 @@
 /* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, checkpoints in trainer_state.c. */
 #include "engine/trainer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -182,6 +183,7 @@ static void prepare_pass(tn_trainer *t, size_t index)
 
 static size_t last_axis(const tn_shape *shape)
 {
+    assert(shape);
     return shape->rank ? shape->dims[shape->rank - 1] : 1;
 }
 
