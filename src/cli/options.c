@@ -76,9 +76,9 @@ static bool read_whole(const char *text, uint64_t least, uint64_t most, uint64_t
 static bool take(tn_options *options, const option_row *row, const char *value, char *message, size_t size)
 {
     uint64_t number = 0;
+    options->given |= (uint32_t)row->option;
     if (!value) /* it takes none */
         return true;
-    options->given |= (uint32_t)row->option;
     switch (row->option) {
     case TN_OPTION_SET:
         options->assignments[options->assignment_count++] = value;
