@@ -24,13 +24,15 @@ static void *listen(void *context)
             continue;
         pthread_mutex_lock(&interrupt->lock);
         tn_session *session = interrupt->session;
+        bool done = interrupt->done;
         if (session)
             tn_session_cancel(session);
         pthread_mutex_unlock(&interrupt->lock);
+        if (done)
+            return NULL;
         if (!first || !session)
             _exit(EXIT_INTERRUPTED);
     }
-    return NULL;
 }
 
 void tn_interrupt_begin(tn_interrupt *interrupt)
@@ -56,8 +58,11 @@ void tn_interrupt_end(tn_interrupt *interrupt)
 {
     sigset_t signals;
     if (interrupt->started) {
-        /* sigwait is where the thread can be cancelled; it holds the lock nowhere there. */
-        pthread_cancel(interrupt->thread);
+        /* A signal of our own wakes the thread. */
+        pthread_mutex_lock(&interrupt->lock);
+        interrupt->done = true;
+        pthread_mutex_unlock(&interrupt->lock);
+        pthread_kill(interrupt->thread, SIGTERM);
         pthread_join(interrupt->thread, NULL);
         the_signals(&signals);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);

@@ -13,6 +13,7 @@ typedef struct tn_interrupt {
     pthread_t thread;
     pthread_mutex_t lock;
     tn_session *session; /* guarded by lock; NULL: the first signal ends the program */
+    bool done;           /* guarded by lock; the next signal ends the thread */
     bool started;
 } tn_interrupt;
 
