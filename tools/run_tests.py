@@ -150,7 +150,6 @@ def run_checkers():
         [python, "tools/check_layers.py", "--self-test"],
         [python, "tools/check_style.py", "--self-test"],
         [python, "tools/run_tests.py", "--self-test"],
-        ["tools/docs.sh", "build/release/tenet", "--check"],
     ]
     for command in commands:
         name = " ".join(word for word in command if word != python)
