@@ -4,16 +4,11 @@
  * op(b) is read where it lies if its rows are contiguous. If b is to be transposed, 64 columns by 256 of k at a time are copied to the stack, 16 by 16 in registers. */
 #include "engine/gemm_direct.h"
 
-#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
+#include "engine/avx512.h"
 
-#include <immintrin.h>
+#ifdef TN_WITH_AVX512
 
-#include "base/simd.h"
-
-#define TN_AVX512        __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
-#define TN_INLINE_AVX512 static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
-
-enum { LANES = 16, ROWS_MAX = 12, REGISTERS_MAX = 4 };
+enum { LANES = TN_LANES, ROWS_MAX = 12, REGISTERS_MAX = 4 };
 
 /* The part of a transposed b that is copied at once: 64 KB, which stay in L2 while all rows of a pass over them. */
 enum { PANEL_COLUMNS = REGISTERS_MAX * LANES, PANEL_K = 256 };
@@ -36,7 +31,7 @@ TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, siz
     __m512 sums[ROWS_MAX * 2];
 #pragma GCC unroll 4
     for (size_t v = 0; v < registers; v++) {
-        __mmask16 mask = v + 1 < registers ? (__mmask16)0xffff : job->last;
+        __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
         __m512 start = bias ? _mm512_maskz_loadu_ps(mask, bias + v * LANES) : _mm512_setzero_ps();
 #pragma GCC unroll 16
         for (size_t r = 0; r < rows; r++)
@@ -134,17 +129,12 @@ TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
         rows[i] = t[i];
 }
 
-static __mmask16 lanes_of(size_t count)
-{
-    return count >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << count) - 1);
-}
-
 /* panel [k, PANEL_COLUMNS] = the transpose of b [columns, k] with rows ldb apart; columns are rounded up to whole registers by zeros. */
 TN_AVX512 static void fill_panel(const float *b, size_t ldb, size_t columns, size_t k, float *panel)
 {
     for (size_t column = 0; column < columns; column += LANES) {
         for (size_t first = 0; first < k; first += LANES) {
-            __mmask16 lanes = lanes_of(k - first);
+            __mmask16 lanes = tn_lane_mask(k - first);
             __m512 rows[LANES];
 #pragma GCC unroll 16
             for (size_t i = 0; i < LANES; i++)
@@ -191,7 +181,7 @@ TN_AVX512 static void product(const tn_gemm_job *job)
         size_t registers = group_registers(job->n, g, groups, &first),
                width = job->n - first < registers * LANES ? job->n - first : registers * LANES;
         const float *bias = job->bias ? job->bias + first : NULL;
-        of_block.last = lanes_of(width - (registers - 1) * LANES);
+        of_block.last = tn_lane_mask(width - (registers - 1) * LANES);
         for (size_t k = 0; k < job->k; k += of_block.k) {
             of_block.k = job->transpose_b && job->k - k > PANEL_K ? PANEL_K : job->k - k;
             of_block.add = job->add || k > 0;

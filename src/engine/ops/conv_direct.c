@@ -12,17 +12,12 @@
 
 #include <string.h>
 
-#include "base/simd.h"
+#include "engine/avx512.h"
 
-#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
-
-#include <immintrin.h>
-
-#define TN_AVX512        __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
-#define TN_INLINE_AVX512 static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq,fma")))
+#ifdef TN_WITH_AVX512
 
 /* A vector load of the last pixel may reach this far past its run. */
-enum { LANES = 16, SLACK = 16 };
+enum { LANES = TN_LANES, SLACK = 16 };
 
 /* Filters that are worked on together, and taps or pixels that go with V registers of them. */
 enum { V_MAX = 4, FORWARD_PIXELS = 12, INPUT_PIXELS = 4, INPUT_REGISTERS = 6, WEIGHT_SUMS = 28 };
@@ -147,7 +142,7 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
 {
     __m512 sums[FORWARD_PIXELS * 2];
     for (size_t v = 0; v < registers; v++) {
-        __mmask16 mask = v + 1 < registers ? 0xffff : job->last;
+        __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
         __m512 start = job->bias ? _mm512_maskz_loadu_ps(mask, job->bias + v * LANES) : _mm512_setzero_ps();
 #pragma GCC unroll 32
         for (size_t p = 0; p < pixels; p++)
@@ -220,7 +215,7 @@ static size_t forward_block(size_t registers)
 static __mmask16 last_lanes(size_t filters)
 {
     size_t rest = filters % LANES;
-    return rest ? (__mmask16)((1u << rest) - 1) : (__mmask16)0xffff;
+    return tn_lane_mask(rest ? rest : LANES);
 }
 
 static size_t block_registers(const tn_conv *conv, size_t first)
@@ -243,7 +238,7 @@ static void forward_image(const tn_conv *conv, const canvas *c, const float *wei
                        .filters = conv->filters,
                        .weights = weights + first,
                        .bias = bias ? bias + first : NULL,
-                       .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : (__mmask16)0xffff};
+                       .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : tn_lane_mask(LANES)};
     for (size_t oy = 0; oy < conv->window.out_h; oy++) {
         for (size_t b = 0; b < blocks; b++) {
             size_t ox = b * width / blocks, end = (b + 1) * width / blocks;
@@ -316,9 +311,10 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
 #define WEIGHT_CASES_14(v) WEIGHT_CASES_9(v) WEIGHT_CASE(10, v) WEIGHT_CASE(11, v) WEIGHT_CASE(12, v) WEIGHT_CASE(13, v) WEIGHT_CASE(14, v)
 #define WEIGHT_CASES_28(v)                                                                                                                 \
     WEIGHT_CASES_14(v)                                                                                                                     \
-    WEIGHT_CASE(15, v) WEIGHT_CASE(16, v) WEIGHT_CASE(17, v) WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v)   \
-        WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v) WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v)                  \
-            WEIGHT_CASE(28, v)
+    WEIGHT_CASE(15, v)                                                                                                                     \
+    WEIGHT_CASE(16, v)                                                                                                                     \
+    WEIGHT_CASE(17, v) WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v)   \
+        WEIGHT_CASE(24, v) WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
 
 TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
 {
@@ -336,7 +332,7 @@ TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t reg
 TN_AVX512 static void add_pixels(const tn_conv *conv, const float *dy, float *sums)
 {
     for (size_t first = 0; first < conv->padded; first += LANES) {
-        __mmask16 mask = first + LANES <= conv->filters ? 0xffff : last_lanes(conv->filters);
+        __mmask16 mask = first + LANES <= conv->filters ? tn_lane_mask(LANES) : last_lanes(conv->filters);
         __m512 even = _mm512_loadu_ps(sums + first), odd = _mm512_setzero_ps();
         size_t p = 0;
         for (; p + 2 <= conv->pixels; p += 2) {
@@ -363,7 +359,7 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const float *x,
                               .step_y = c.step_y,
                               .padded = conv->padded,
                               .filters = conv->filters,
-                              .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : (__mmask16)0xffff};
+                              .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : tn_lane_mask(LANES)};
             for (size_t i = 0; i < conv->window.size_h * blocks; i++) {
                 size_t ky = i / blocks, b = i % blocks, tap = b * c.run / blocks, end = (b + 1) * c.run / blocks;
                 weight_some(&job, end - tap, registers, image + ky * c.row + tap, dy + first,

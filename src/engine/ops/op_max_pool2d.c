@@ -5,16 +5,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/simd.h"
+#include "engine/avx512.h"
 #include "engine/ops/ops.h"
 #include "engine/ops/window.h"
 #include "engine/tiles.h"
-
-#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
-#define WITH_AVX512 1
-#include <immintrin.h>
-#define TN_AVX512 __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq")))
-#endif
 
 typedef struct attributes {
     tn_window window;
@@ -37,7 +31,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
     own->inside = w->pad_top == 0 && w->pad_left == 0 && (w->out_h - 1) * w->stride_h + w->size_h <= w->in_h &&
                   (w->out_w - 1) * w->stride_w + w->size_w <= w->in_w;
     own->apart = own->inside && w->stride_h >= w->size_h && w->stride_w >= w->size_w;
-#ifdef WITH_AVX512
+#ifdef TN_WITH_AVX512
     own->wide = tn_isa_best() == TN_ISA_AVX512;
 #endif
     return TN_OK;
@@ -94,18 +88,10 @@ static void spread_sample(const tn_window *w, const sample *s)
 
 /* ---- AVX-512 ---- */
 
-#ifdef WITH_AVX512
-
-enum { LANES = 16 };
-
-static inline __mmask16 lanes_from(size_t channels, size_t c)
-{
-    return channels - c >= LANES ? (__mmask16)0xffff : (__mmask16)((1u << (channels - c)) - 1);
-}
+#ifdef TN_WITH_AVX512
 
 /* Every window lies inside; size_h and size_w are constants where this is inlined for one size. */
-static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq"))) void
-pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
+TN_INLINE_AVX512 void pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
 {
     const size_t channels = w->channels, row = w->in_w * channels;
     tn_real *y = s->y;
@@ -113,8 +99,8 @@ pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
     for (size_t oy = 0; oy < w->out_h; oy++) {
         const tn_real *at = s->x + oy * w->stride_h * row;
         for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, y += channels, taps += channels) {
-            for (size_t c = 0; c < channels; c += LANES) {
-                __mmask16 lanes = lanes_from(channels, c);
+            for (size_t c = 0; c < channels; c += TN_LANES) {
+                __mmask16 lanes = tn_lane_mask(channels - c);
                 __m512 best = _mm512_maskz_loadu_ps(lanes, at + c);
                 __m512i tap = _mm512_setzero_si512();
                 for (size_t i = 1; i < size_h * size_w; i++) {
@@ -132,8 +118,7 @@ pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
 }
 
 /* The same for windows that do not overlap: each pixel of dx is in one window at most. Those in none are 0. */
-static inline __attribute__((always_inline, target("avx512f,avx512vl,avx512bw,avx512dq"))) void
-spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
+TN_INLINE_AVX512 void spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
 {
     const size_t channels = w->channels, row = w->in_w * channels;
     const tn_real *dy = s->dy;
@@ -143,8 +128,8 @@ spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
     for (size_t oy = 0; oy < w->out_h; oy++) {
         tn_real *at = s->dx + oy * w->stride_h * row;
         for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, dy += channels, taps += channels) {
-            for (size_t c = 0; c < channels; c += LANES) {
-                __mmask16 lanes = lanes_from(channels, c);
+            for (size_t c = 0; c < channels; c += TN_LANES) {
+                __mmask16 lanes = tn_lane_mask(channels - c);
                 __m512 value = _mm512_maskz_loadu_ps(lanes, dy + c);
                 __m512i tap = _mm512_maskz_loadu_epi32(lanes, taps + c);
                 for (size_t i = 0; i < size_h * size_w; i++) {

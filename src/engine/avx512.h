@@ -1,0 +1,32 @@
+/* avx512.h: what the AVX-512 kernels of the engine share. Empty where they cannot be built: another processor, or the engine in double.
+ *
+ * Kernels are built for AVX-512 function by function, whatever the rest is built for, and are called only where tn_isa_best() says so. */
+#ifndef TN_ENGINE_AVX512_H
+#define TN_ENGINE_AVX512_H
+
+#include "base/simd.h"
+#include "engine/real.h"
+
+#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
+
+#define TN_WITH_AVX512 1
+
+#include <immintrin.h>
+#include <stddef.h>
+
+#define TN_TARGET_AVX512 target("avx512f,avx512vl,avx512bw,avx512dq,fma")
+#define TN_AVX512        __attribute__((TN_TARGET_AVX512))
+#define TN_INLINE_AVX512 static inline __attribute__((always_inline, TN_TARGET_AVX512))
+
+enum { TN_LANES = 16 }; /* floats of a register */
+
+/* The first `count` lanes; all from 16 on. */
+static inline __mmask16 tn_lane_mask(size_t count)
+{
+    unsigned mask = count >= TN_LANES ? 0xffffU : (1U << count) - 1U;
+    return (__mmask16)mask;
+}
+
+#endif
+
+#endif
