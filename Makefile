@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint format fuzz docs mutate clean
+.PHONY: help build demo test bench lint format fuzz docs mutate zoo clean
 
 # make test T=name runs the tests whose names match; make fuzz SECONDS=n gives each fuzzer n seconds.
 T ?=
@@ -37,11 +37,17 @@ test: ## Run all tests: release, sanitizers, failing allocations, fuzz corpora, 
 	@tools/setup.sh test
 	@python3 tools/run_tests.py --filter "$(T)" --jobs $(JOBS)
 
-bench: ## Measure against NumPy and PyTorch: docs/bench.md
+# Debian's PyTorch belongs to Debian's Python, which need not be the first one on the PATH.
+bench: ## Measure vitals and training steps beside NumPy and PyTorch
 	@tools/setup.sh bench
 	@cmake --preset release -DTENET_TESTS=ON > /dev/null
-	@cmake --build $(RELEASE) -j $(JOBS)
-	@tools/run_bench.sh $(RELEASE)
+	@cmake --build $(RELEASE) -j $(JOBS) --target bench_vitals bench_step
+	@/usr/bin/python3 bench/vitals.py $(RELEASE)/bench_vitals; vitals=$$?; /usr/bin/python3 bench/steps.py --program $(RELEASE)/bench_step && exit $$vitals
+
+zoo: ## Debug healthy and broken networks of many kinds, and tell how often the report is right
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 bench/zoo.py --program $(RELEASE)/tenet
 
 lint: ## gcc and clang without warnings, clang-tidy, cppcheck, layers, style, format
 	@tools/setup.sh lint
@@ -62,7 +68,9 @@ docs: build ## Write docs/hypes.md and docs/causes.md from the program's tables
 
 mutate: ## Break the engine on purpose, one place at a time; a test must fail for each
 	@tools/setup.sh test
-	@python3 tools/mutate.py
+	@cmake --preset release -DTENET_TESTS=ON > /dev/null
+	@cmake --build $(RELEASE) -j $(JOBS) --target tests_engine tests_engine_double
+	@python3 tools/mutate.py --self-test && python3 tools/mutate.py
 
 clean: ## Remove everything that was built
 	rm -rf build
