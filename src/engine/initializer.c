@@ -1,6 +1,7 @@
 /* initializer.c: draws initial weights. See initializer.h for the formulas.
  *
- * Everything is computed in double and rounded once, by loops that no instruction set reorders, so a seed gives the same weights on every machine. */
+ * Everything is computed in double and rounded once, by loops that no instruction set reorders, so a seed gives the same weights on every
+ * machine. */
 #include "engine/initializer.h"
 
 #include <assert.h>
@@ -95,9 +96,9 @@ static void project_away(double *restrict vector, const double *restrict basis, 
     }
 }
 
-/* Gram-Schmidt on normal vectors, each orthogonalised twice ("twice is enough", Kahan), which leaves errors of rounding only. The result is uniform among
- * orthogonal matrices, since the triangular factor has a positive diagonal (Mezzadri 2007). The shorter side gives the number of vectors: the rows are
- * orthonormal where rows <= columns, else the columns. */
+/* Gram-Schmidt on normal vectors, each orthogonalised twice ("twice is enough", Kahan), which leaves errors of rounding only. The result
+ * is uniform among orthogonal matrices, since the triangular factor has a positive diagonal (Mezzadri 2007). The shorter side gives the
+ * number of vectors: the rows are orthonormal where rows <= columns, else the columns. */
 static tn_status fill_orthogonal(tn_rng *rng, double scale, size_t rows, size_t columns, tn_real *values, tn_error *error)
 {
     const size_t count = rows < columns ? rows : columns, length = rows < columns ? columns : rows;

@@ -1,7 +1,7 @@
 /* schedule.c: the learning rate of each step. See schedule.h.
  *
- * Warm-up and decay multiply: rate(step) = learning_rate * min(1, (step + 1) / warmup) * decay(step). The steps of a cosine are those after the warm-up;
- * the epochs of "step" count from the start of training. */
+ * Warm-up and decay multiply: rate(step) = learning_rate * min(1, (step + 1) / warmup) * decay(step). The steps of a cosine are those
+ * after the warm-up; the epochs of "step" count from the start of training. */
 #include "engine/schedule.h"
 
 #include <math.h>

@@ -1,9 +1,10 @@
 /* vector_math.h: exp, log, tanh, erf and their kin for the loops of ops and losses.
  *
- * The float build has branch-free forms here that the compiler vectorises; a call of expf would cost ten times as much. The double build takes the
- * math library's, so gradient checks test our formulas and golden values test these approximations. Contract of the float forms, each
- * tested: NaN gives NaN; overflow gives Inf and underflow 0, as the math library does, since tenet diagnoses exactly that; the largest errors against
- * double, in units of the last place, are in the comment of each function (every seventh float was tried; test_activations tries fewer).
+ * The float build has branch-free forms here that the compiler vectorises; a call of expf would cost ten times as much. The double build
+ * takes the math library's, so gradient checks test our formulas and golden values test these approximations. Contract of the float forms,
+ * each tested: NaN gives NaN; overflow gives Inf and underflow 0, as the math library does, since tenet diagnoses exactly that; the
+ * largest errors against double, in units of the last place, are in the comment of each function (every seventh float was tried;
+ * test_activations tries fewer).
  *
  * Coefficients: weighted minimax fits by tools/fit_polynomials.py. Argument reduction after Cody and Waite 1980. */
 #ifndef TN_ENGINE_VECTOR_MATH_H
@@ -76,7 +77,8 @@ TN_INLINE float tn_float_of_bits(uint32_t bits)
     return x;
 }
 
-/* x = n ln 2 + r with |r| <= ln(2) / 2. Returns exp(r) - 1 and writes n. x within [-104, 89], or NaN: then the result is NaN and n arbitrary. */
+/* x = n ln 2 + r with |r| <= ln(2) / 2. Returns exp(r) - 1 and writes n. x within [-104, 89], or NaN: then the result is NaN and n
+ * arbitrary. */
 TN_INLINE float tn_exp_reduced(float x, int32_t *n)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer, which then stands in the low bits */
@@ -135,7 +137,8 @@ TN_INLINE float tn_log(float x)
     p = p * f + -2.5000823e-1f;
     p = p * f + 3.333333e-1f;
     const float low = (f * s * p + e * -2.12194440e-4f) - 0.5f * s;
-    /* What has no mantissa gave some finite number so far; its true value is added as bits, since chosen floats would become branches in the loops around. */
+    /* What has no mantissa gave some finite number so far; its true value is added as bits, since chosen floats would become branches in
+     * the loops around. */
     uint32_t special = x == (float)INFINITY ? 0x7f800000u : 0u;
     special = x == 0.0f ? 0xff800000u : special;
     special = x >= 0.0f ? special : 0x7fc00000u;

@@ -1,6 +1,7 @@
 /* support_golden.h: reads the golden values that tools/make_golden.py wrote, and compares with them.
  *
- * A file is read whole; a case is a set of named tensors, numbers and texts. Anything that does not fit ends the test with file and line. */
+ * A file is read whole; a case is a set of named tensors, numbers and texts. Anything that does not fit ends the test with file and
+ * line. */
 #ifndef TN_TEST_SUPPORT_GOLDEN_H
 #define TN_TEST_SUPPORT_GOLDEN_H
 
@@ -36,7 +37,8 @@ const tn_golden_entry *tn_golden_find(const tn_golden_case *from, const char *na
 const tn_golden_entry *tn_golden_get(const tn_golden_case *from, const char *name);  /* ends the test where there is none */
 double tn_golden_number(const tn_golden_case *from, const char *name, double otherwise);
 
-/* The first of found [count] that is not within tolerance * (1 + |expected|) of the tensor `name`; count where there is none. NaN equals NaN only, Inf the same Inf. */
+/* The first of found [count] that is not within tolerance * (1 + |expected|) of the tensor `name`; count where there is none. NaN equals
+ * NaN only, Inf the same Inf. */
 size_t tn_golden_differs(const tn_golden_entry *expected, const float *found, double tolerance);
 
 /* Ends the test where they differ. */

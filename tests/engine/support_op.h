@@ -1,7 +1,9 @@
-/* support_op.h: runs one op by itself for tests, in float or double: a case names the op, its attributes and shapes; a run owns every buffer.
+/* support_op.h: runs one op by itself for tests, in float or double: a case names the op, its attributes and shapes; a run owns every
+ * buffer.
  *
- * Buffers have exactly the planned sizes, so that the address sanitizer sees a step beyond. What an op has to write is filled with NaN before each pass, and
- * so is scratch, so that a value left unwritten, or read though it was not, comes to light. support_op_double.c compiles the same source in double. */
+ * Buffers have exactly the planned sizes, so that the address sanitizer sees a step beyond. What an op has to write is filled with NaN
+ * before each pass, and so is scratch, so that a value left unwritten, or read though it was not, comes to light. support_op_double.c
+ * compiles the same source in double. */
 #ifndef TN_TEST_SUPPORT_OP_H
 #define TN_TEST_SUPPORT_OP_H
 
@@ -39,7 +41,8 @@ typedef struct tn_op_run {
     tn_real *state_at_start[TN_OP_PARAMETERS_MAX]; /* of parameters that are state */
 } tn_op_run;
 
-/* Configures the op, allocates, and fills inputs, parameters and d_output with random numbers made of seed. The pool is borrowed, and may be NULL.
+/* Configures the op, allocates, and fills inputs, parameters and d_output with random numbers made of seed. The pool is borrowed, and may
+ * be NULL.
  * Ends the test where the op refuses the case. */
 void tn_op_run_init(tn_op_run *run, const tn_op_case *of, tn_pool *pool, uint64_t seed);
 void tn_op_run_deinit(tn_op_run *run);

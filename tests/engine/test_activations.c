@@ -1,5 +1,5 @@
-/* test_activations.c: the float kernels of exp, log, tanh, erf and their kin against the math library in double: largest errors, limits, NaN; and the activations built
- * on them where their meaning shows: NaN is never swallowed, overflow is Inf. */
+/* test_activations.c: the float kernels of exp, log, tanh, erf and their kin against the math library in double: largest errors, limits,
+ * NaN; and the activations built on them where their meaning shows: NaN is never swallowed, overflow is Inf. */
 #include <float.h>
 #include <math.h>
 #include <setjmp.h>
@@ -149,7 +149,8 @@ static void limits(void **state)
     assert_true(tn_logistic(-INFINITY) == 0 && tn_logistic(INFINITY) == 1 && tn_logistic(-1000.0F) == 0);
 }
 
-/* NaN anywhere in the input must be NaN in the output and, where the derivative there is asked for, must not become a number out of nothing but the gradient itself. */
+/* NaN anywhere in the input must be NaN in the output and, where the derivative there is asked for, must not become a number out of
+ * nothing but the gradient itself. */
 static void nan_comes_through(void **state)
 {
     (void)state;

@@ -21,7 +21,8 @@ static void run_with(tn_op_run *run, const tn_op_case *of, uint64_t seed)
     tn_op_run_backward(run);
 }
 
-/* A value is 0 or x / (1 - rate), its gradient likewise; the share that is dropped is within five standard deviations of the rate, and neighbours are independent. */
+/* A value is 0 or x / (1 - rate), its gradient likewise; the share that is dropped is within five standard deviations of the rate, and
+ * neighbours are independent. */
 static void drops_at_the_rate(void **state)
 {
     (void)state;

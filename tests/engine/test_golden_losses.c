@@ -1,4 +1,5 @@
-/* test_golden_losses.c: every loss and its gradient in float against golden values made by PyTorch. The reader's own faults are planted in test_golden_ops. */
+/* test_golden_losses.c: every loss and its gradient in float against golden values made by PyTorch. The reader's own faults are planted in
+ * test_golden_ops. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* test_golden_ops.c: forward and backward of every op in float against golden values made by PyTorch; with planted faults.
  *
- * Tolerance: 4e-6 (1 + |expected|), some thirty units of float's last place: the golden values are exact to nine digits, the engine sums in float or double. */
+ * Tolerance: 4e-6 (1 + |expected|), some thirty units of float's last place: the golden values are exact to nine digits, the engine sums
+ * in float or double. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

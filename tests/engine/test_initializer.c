@@ -1,4 +1,5 @@
-/* test_initializer.c: initial weights: their mean, variance and limits, that orthogonal is orthogonal, and that a seed gives the same numbers always. */
+/* test_initializer.c: initial weights: their mean, variance and limits, that orthogonal is orthogonal, and that a seed gives the same
+ * numbers always. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,8 @@ static moments moments_of(const tn_real *values, size_t count)
     return m;
 }
 
-/* What must hold for 30,000 values: the mean within five standard errors of 0, the variance within 5 percent (six standard errors of a normal's), the shape. */
+/* What must hold for 30,000 values: the mean within five standard errors of 0, the variance within 5 percent (six standard errors of a
+ * normal's), the shape. */
 static bool fits(const tn_real *values, double variance, bool uniform)
 {
     const moments m = moments_of(values, COUNT);
@@ -163,7 +165,8 @@ static void orthogonal_has_no_preferred_direction(void **state)
     assert_true(fabs(squares / DRAWS - 1.0 / 3) < 0.03);
 }
 
-/* Same seed and stream, same bits; another seed or stream, other numbers; and some of the numbers are pinned, so that old seeds stay valid. */
+/* Same seed and stream, same bits; another seed or stream, other numbers; and some of the numbers are pinned, so that old seeds stay
+ * valid. */
 static void repeats_by_seed(void **state)
 {
     (void)state;

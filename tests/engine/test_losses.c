@@ -1,4 +1,5 @@
-/* test_losses.c: losses in float: values by hand, what NaN, Inf and clip do, reductions, the table. Gradients and golden values are checked elsewhere. */
+/* test_losses.c: losses in float: values by hand, what NaN, Inf and clip do, reductions, the table. Gradients and golden values are
+ * checked elsewhere. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -81,7 +82,8 @@ static void unclipped_is_as_unstable_as_written(void **state)
     assert_true(isfinite(one("binary_cross_entropy", 1e-9, 1, one_, NULL, no, d))); /* 1 - 1e-9 is 1 in float; 1 - p is clipped by itself */
 }
 
-/* NaN in one output makes the loss of that sample NaN, and a gradient too, for every loss, clipped or not; the other samples stay as they were. */
+/* NaN in one output makes the loss of that sample NaN, and a gradient too, for every loss, clipped or not; the other samples stay as they
+ * were. */
 static void nan_comes_through(void **state)
 {
     (void)state;

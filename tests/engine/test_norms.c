@@ -1,4 +1,5 @@
-/* test_norms.c: softmax, batch_norm and layer_norm in float: what must hold whatever the values are, statistics by hand, threads, and hard inputs. */
+/* test_norms.c: softmax, batch_norm and layer_norm in float: what must hold whatever the values are, statistics by hand, threads, and hard
+ * inputs. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +76,8 @@ static void batch_norm_in_evaluation(void **state)
     tn_op_run_deinit(&run);
 }
 
-/* Output has mean 0 and variance 1 for each feature, also where the input stands far from 0 (a single pass over squares in float would lose all digits). */
+/* Output has mean 0 and variance 1 for each feature, also where the input stands far from 0 (a single pass over squares in float would
+ * lose all digits). */
 static void batch_norm_normalises(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* test_optimizers.c: optimizers in float: the table, the slots, settings from hypes, slices, and what NaN, Inf and zero gradients do. The formulas are checked in
- * double/test_optimizer_formulas, golden values in test_golden_optimizers. */
+/* test_optimizers.c: optimizers in float: the table, the slots, settings from hypes, slices, and what NaN, Inf and zero gradients do. The
+ * formulas are checked in double/test_optimizer_formulas, golden values in test_golden_optimizers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* loss_mae.c: mean absolute error. For a sample: mean over outputs of |x - y|; gradient sign(x - y) / width, 0 where they are equal, NaN where either is. */
+/* loss_mae.c: mean absolute error. For a sample: mean over outputs of |x - y|; gradient sign(x - y) / width, 0 where they are equal, NaN
+ * where either is. */
 #include "engine/losses/losses.h"
 
 TN_SIMD_CLONES
@@ -17,7 +18,7 @@ static void span(const tn_loss_options *options, size_t count, tn_real factor, c
 static void compute(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels,
                     tn_real *sample_losses, tn_real *d_output)
 {
-    tn_loss_elementwise(options, batch, width, output, labels, sample_losses, d_output, span);
+    tn_loss_elementwise(options, batch, width, 1.0 / (double)width, output, labels, sample_losses, d_output, span);
 }
 
 const tn_loss tn_loss_mae = {.name = "mae", .compute = compute};

@@ -21,7 +21,7 @@ static void span(const tn_loss_options *options, size_t count, tn_real factor, c
 static void compute(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels,
                     tn_real *sample_losses, tn_real *d_output)
 {
-    tn_loss_elementwise(options, batch, width, output, labels, sample_losses, d_output, span);
+    tn_loss_elementwise(options, batch, width, 1.0 / (double)width, output, labels, sample_losses, d_output, span);
 }
 
 const tn_loss tn_loss_sigmoid_cross_entropy = {

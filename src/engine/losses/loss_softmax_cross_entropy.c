@@ -3,11 +3,11 @@
  * Gradient p sum(y) - y. Class numbers mean one-hot y. A row that holds NaN or +Inf gives NaN. */
 #include "engine/losses/losses.h"
 
-/* sums [rows] of exp(x - m) and exponentials [rows, width] of rows that fit in a block. */
+/* exponentials [rows, width] = exp(x - m), their sums [rows] and maxima m [rows], of rows that fit in a block. */
 TN_SIMD_CLONES
-static void exponentials_of_rows(size_t rows, size_t width, const tn_real *x, tn_real *exponentials, tn_real *sums)
+static void exponentials_of_rows(size_t rows, size_t width, const tn_real *x, tn_real *exponentials, tn_real *sums, tn_real *maxima)
 {
-    tn_rows_shifted_exp(rows, width, x, exponentials);
+    tn_rows_shifted_exp(rows, width, x, exponentials, maxima);
     for (size_t r = 0; r < rows; r++) {
         sums[r] = (tn_real)tn_row_sum(exponentials + r * width, width);
     }
@@ -15,9 +15,10 @@ static void exponentials_of_rows(size_t rows, size_t width, const tn_real *x, tn
 
 /* The same sum for one long row, block by block; exponentials may be NULL. */
 TN_SIMD_CLONES
-static tn_real exponentials_of_long_row(size_t width, const tn_real *x, tn_real *exponentials)
+static tn_real exponentials_of_long_row(size_t width, const tn_real *x, tn_real *exponentials, tn_real *maximum)
 {
     const tn_real largest = tn_row_max(x, width);
+    *maximum = largest;
     tn_real block[TN_LOSS_BLOCK];
     double sum = 0;
     for (size_t start = 0; start < width; start += TN_LOSS_BLOCK) {
@@ -63,15 +64,15 @@ static void compute(const tn_loss_options *options, size_t batch, size_t width, 
 {
     const tn_real weight = (tn_real)tn_loss_weight(options, batch);
     const size_t rows_per_block = width <= TN_LOSS_BLOCK ? TN_LOSS_BLOCK / width : 1;
-    tn_real block[TN_LOSS_BLOCK], sums[TN_LOSS_BLOCK];
+    tn_real block[TN_LOSS_BLOCK], sums[TN_LOSS_BLOCK], maxima[TN_LOSS_BLOCK];
     for (size_t first = 0; first < batch; first += rows_per_block) {
         const size_t rest = batch - first, rows = rest < rows_per_block ? rest : rows_per_block;
         const tn_real *x = output + first * width;
         tn_real *d = d_output != NULL ? d_output + first * width : NULL;
         if (width <= TN_LOSS_BLOCK) {
-            exponentials_of_rows(rows, width, x, d != NULL ? d : block, sums);
+            exponentials_of_rows(rows, width, x, d != NULL ? d : block, sums, maxima);
         } else {
-            sums[0] = exponentials_of_long_row(width, x, d);
+            sums[0] = exponentials_of_long_row(width, x, d, maxima);
         }
         for (size_t r = 0; r < rows && d != NULL; r++) {
             const int32_t *label = labels->classes != NULL ? labels->classes + first + r : NULL;
@@ -81,7 +82,7 @@ static void compute(const tn_loss_options *options, size_t batch, size_t width, 
         logarithms(rows, sums);
         for (size_t r = 0; r < rows; r++) {
             const tn_real *row = x + r * width;
-            const double shift = (double)tn_row_max(row, width), log_sum = (double)sums[r];
+            const double shift = (double)maxima[r], log_sum = (double)sums[r];
             if (labels->classes != NULL) {
                 sample_losses[first + r] = (tn_real)(log_sum + (shift - (double)row[labels->classes[first + r]]));
                 continue;

@@ -1,5 +1,5 @@
-/* loss_table.c: one row for each loss, the walk of those that work element by element, and what concerns all of them. A new loss is a file beside this one, a line in
- * losses.h and a row here; the schema of hypes names it. */
+/* loss_table.c: one row for each loss, the walk of those that work element by element, and what concerns all of them. A new loss is a file
+ * beside this one, a line in losses.h and a row here; the schema of hypes names it. */
 #include <math.h>
 #include <string.h>
 
@@ -51,23 +51,43 @@ double tn_loss_expected_initial(const tn_loss *loss, size_t classes)
     return (double)NAN;
 }
 
-void tn_loss_elementwise(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels,
-                         tn_real *sample_losses, tn_real *d_output, tn_loss_span_fn *span)
+/* one_hot [count] = the elements start .. start + count - 1 of the rows [B, width] that the classes mean. */
+static void fill_one_hot(const int32_t *classes, size_t width, size_t start, size_t count, tn_real *one_hot)
 {
-    const tn_real factor = (tn_real)(tn_loss_weight(options, batch) / (double)width);
-    tn_real errors[TN_LOSS_BLOCK], unwanted[TN_LOSS_BLOCK];
+    for (size_t i = 0; i < count; i++) {
+        one_hot[i] = 0;
+    }
+    for (size_t sample = start / width; sample * width < start + count; sample++) {
+        const size_t hot = sample * width + (size_t)classes[sample];
+        if (hot >= start && hot < start + count) {
+            one_hot[hot - start] = 1;
+        }
+    }
+}
+
+void tn_loss_elementwise(const tn_loss_options *options, size_t batch, size_t width, double share, const tn_real *output,
+                         const tn_labels *labels, tn_real *sample_losses, tn_real *d_output, tn_loss_span_fn *span)
+{
+    const tn_real factor = (tn_real)(tn_loss_weight(options, batch) * share);
+    tn_real errors[TN_LOSS_BLOCK], unwanted[TN_LOSS_BLOCK], one_hot[TN_LOSS_BLOCK];
     double sum = 0; /* of the sample that is being walked through */
     size_t sample = 0, column = 0;
     for (size_t start = 0; start < batch * width; start += TN_LOSS_BLOCK) {
         const size_t rest = batch * width - start, count = rest < TN_LOSS_BLOCK ? rest : TN_LOSS_BLOCK;
-        span(options, count, factor, output + start, labels->targets + start, errors, d_output != NULL ? d_output + start : unwanted);
+        const tn_real *target = one_hot;
+        if (labels->classes != NULL) {
+            fill_one_hot(labels->classes, width, start, count, one_hot);
+        } else {
+            target = labels->targets + start;
+        }
+        span(options, count, factor, output + start, target, errors, d_output != NULL ? d_output + start : unwanted);
         for (size_t i = 0; i < count;) {
             const size_t left = width - column, now = left < count - i ? left : count - i;
             sum += tn_row_sum(errors + i, now);
             i += now;
             column += now;
             if (column == width) {
-                sample_losses[sample++] = (tn_real)(sum / (double)width);
+                sample_losses[sample++] = (tn_real)(sum * share);
                 sum = 0;
                 column = 0;
             }

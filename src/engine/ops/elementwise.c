@@ -3,7 +3,8 @@
 
 #include <stdint.h>
 
-/* A tile of 16,384 floats in, as many out, is 128 KiB: it stays in L2. Two threads pay from about four tiles on: waking one costs a microsecond or two. */
+/* A tile of 16,384 floats in, as many out, is 128 KiB: it stays in L2. Two threads pay from about four tiles on: waking one costs a
+ * microsecond or two. */
 enum { TILE = 16384, SPLIT_FROM = 4 * TILE };
 
 /* Row sums: a tile is worth about as much work. */

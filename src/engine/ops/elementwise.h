@@ -1,7 +1,7 @@
 /* elementwise.h: what the ops share that work element by element, and the fixed tiles of those that sum over rows.
  *
- * A span function computes `count` elements. Pointers may be equal (an op that runs in place) but overlap in no other way, so loops carry TN_INDEPENDENT
- * in place of restrict. Large tensors are split among the pool's threads; no element depends on the split. */
+ * A span function computes `count` elements. Pointers may be equal (an op that runs in place) but overlap in no other way, so loops carry
+ * TN_INDEPENDENT in place of restrict. Large tensors are split among the pool's threads; no element depends on the split. */
 #ifndef TN_ENGINE_ELEMENTWISE_H
 #define TN_ENGINE_ELEMENTWISE_H
 
@@ -27,10 +27,12 @@ void tn_activation_backward(const tn_node *node, const tn_pass *pass, tn_backwar
 /* The last axis and what lies before it, for ops that normalise: a sample of shape [..., width] is `rows_per_sample` rows of `width`. */
 size_t tn_last_axis(const tn_shape *shape);
 
-/* Sums over rows are made in at most this many tiles of consecutive rows, added in the order of the tiles, so that they are the same at any thread count. */
+/* Sums over rows are made in at most this many tiles of consecutive rows, added in the order of the tiles, so that they are the same at
+ * any thread count. */
 enum { TN_ROW_TILES = 16 };
 
-/* The number of tiles for `rows` rows of `width`: 1 for small tensors, never more than TN_ROW_TILES, never more than rows. Depends on nothing else. */
+/* The number of tiles for `rows` rows of `width`: 1 for small tensors, never more than TN_ROW_TILES, never more than rows. Depends on
+ * nothing else. */
 size_t tn_row_tiles(size_t rows, size_t width);
 
 #endif

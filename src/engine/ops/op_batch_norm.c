@@ -1,15 +1,18 @@
-/* op_batch_norm.c: each feature of the last axis is brought to mean 0 and variance 1 over the batch (and, for images, over all positions), then scaled and shifted.
+/* op_batch_norm.c: each feature of the last axis is brought to mean 0 and variance 1 over the batch (and, for images, over all positions),
+ * then scaled and shifted.
  *
  * With M rows of C features (M = B times the positions of a sample), for each feature:
  *   n = (x - mean) * rstd,  rstd = 1 / sqrt(variance + epsilon),  y = n * gain + bias
- * Training takes mean and variance (divided by M) of the batch and moves the running ones: running = momentum * running + (1 - momentum) * batch, the
- * variance that enters there divided by M - 1 (by 1 where M = 1). Evaluation takes the running ones. momentum is that of Keras: the share of the old value; PyTorch's is 1 - momentum.
+ * Training takes mean and variance (divided by M) of the batch and moves the running ones: running = momentum * running + (1 - momentum) *
+ * batch, the variance that enters there divided by M - 1 (by 1 where M = 1). Evaluation takes the running ones. momentum is that of Keras:
+ * the share of the old value; PyTorch's is 1 - momentum.
  * Backward in training, with d = gradient of y:
  *   dgain = sum(d * n),  dbias = sum(d),  dx = gain * rstd * (d - dbias / M - n * dgain / M)
  * In evaluation the statistics are constants: dx = gain * rstd * d. Ioffe and Szegedy 2015, arXiv:1502.03167.
  *
  * parameters: gain [C], bias [C], running_mean [C], running_variance [C]; the last two are state. saved: mean [C], rstd [C].
- * C may be small (6 in LeNet), too small for a vector. So k rows are taken as one of W = k * C values, and what is known for a feature is repeated k times. */
+ * C may be small (6 in LeNet), too small for a vector. So k rows are taken as one of W = k * C values, and what is known for a feature is
+ * repeated k times. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 

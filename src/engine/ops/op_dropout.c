@@ -1,8 +1,11 @@
-/* op_dropout.c: while training, each value is 0 with probability `rate` and else divided by 1 - rate; in evaluation nothing changes (inverted dropout).
+/* op_dropout.c: while training, each value is 0 with probability `rate` and else divided by 1 - rate; in evaluation nothing changes
+ * (inverted dropout).
  *
- * saved [B, input]: the factor of each value, 0 or 1 / (1 - rate). A dropped NaN stays NaN (x times 0), as in PyTorch: dropout must not hide it.
+ * saved [B, input]: the factor of each value, 0 or 1 / (1 - rate). A dropped NaN stays NaN (x times 0), as in PyTorch: dropout must not
+ * hide it.
  * Which values fall depends on two numbers drawn from the node's rng and on the position, by a hash, so tiles can run on any thread.
- * Srivastava 2014. The hash is lowbias32 of Wellons (https://nullprogram.com/blog/2018/07/31/), public domain, applied twice with a key before each. */
+ * Srivastava 2014. The hash is lowbias32 of Wellons (https://nullprogram.com/blog/2018/07/31/), public domain, applied twice with a key
+ * before each. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 

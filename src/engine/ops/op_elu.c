@@ -1,4 +1,5 @@
-/* op_elu.c: y = x where x > 0, alpha (exp(x) - 1) below. There dy/dx = y + alpha, so backward needs y only. alpha >= 0 (the schema says so).
+/* op_elu.c: y = x where x > 0, alpha (exp(x) - 1) below. There dy/dx = y + alpha, so backward needs y only. alpha >= 0 (the schema says
+ * so).
  * Clevert 2016, arXiv:1511.07289. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"

@@ -1,4 +1,5 @@
-/* op_exp.c: y = exp(x), dy/dx = y. It overflows to Inf above 88.7 in float, on purpose: a user's net that does this must be seen to do it. */
+/* op_exp.c: y = exp(x), dy/dx = y. It overflows to Inf above 88.7 in float, on purpose: a user's net that does this must be seen to do
+ * it. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 

@@ -1,5 +1,5 @@
-/* op_hard_sigmoid.c: y = 0.2 x + 0.5, held within [0, 1]: the form of Keras 2 (PyTorch and Keras 3 divide x by 6). The derivative where it is held,
- * the ends included, is 0. NaN stays NaN. */
+/* op_hard_sigmoid.c: y = 0.2 x + 0.5, held within [0, 1]: the form of Keras 2 (PyTorch and Keras 3 divide x by 6). The derivative where it
+ * is held, the ends included, is 0. NaN stays NaN. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 

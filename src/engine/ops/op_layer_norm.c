@@ -1,7 +1,7 @@
 /* op_layer_norm.c: each row of the last axis is brought to mean 0 and variance 1, then scaled and shifted feature by feature.
  *
- * For each row x [C]: n = (x - mean) * rstd, rstd = 1 / sqrt(variance + epsilon), y = n * gain + bias; the variance is divided by C. Training and
- * evaluation are the same. Backward, with d = gradient of y and g = d * gain:
+ * For each row x [C]: n = (x - mean) * rstd, rstd = 1 / sqrt(variance + epsilon), y = n * gain + bias; the variance is divided by C.
+ * Training and evaluation are the same. Backward, with d = gradient of y and g = d * gain:
  *   dx = rstd * (g - avg_C(g) - n * avg_C(g * n)),  dgain = sum over rows of d * n,  dbias = sum over rows of d
  * Ba et al. 2016, arXiv:1607.06450.
  *
@@ -59,35 +59,31 @@ static void backward_rows(const job *work, size_t first, size_t last, double *re
     for (size_t r = first; r < last; r++) {
         const tn_real *restrict x = work->x + r * width, *restrict d = work->d + r * width;
         const tn_real mean = work->saved[2 * r], rstd = work->saved[2 * r + 1];
-        double sum = 0, dot = 0; /* of g, and of g * n */
-        for (size_t c = 0; c < width; c++) {
-            const tn_real n = (x[c] - mean) * rstd;
-            d_gain[c] += (double)d[c] * (double)n;
-            d_bias[c] += (double)d[c];
+        double sums[TN_ROW_LANES] = {0}, dots[TN_ROW_LANES] = {0}; /* of g, and of g * n */
+        size_t i = 0;
+        for (; i + TN_ROW_LANES <= width; i += TN_ROW_LANES) {
+            for (size_t j = 0; j < TN_ROW_LANES; j++) {
+                const double n = (double)((x[i + j] - mean) * rstd), slope = (double)d[i + j], g = (double)(d[i + j] * gain[i + j]);
+                d_gain[i + j] += slope * n;
+                d_bias[i + j] += slope;
+                sums[j] += g;
+                dots[j] += g * n;
+            }
+        }
+        for (size_t j = 0; i < width; i++, j++) {
+            const double n = (double)((x[i] - mean) * rstd), slope = (double)d[i], g = (double)(d[i] * gain[i]);
+            d_gain[i] += slope * n;
+            d_bias[i] += slope;
+            sums[j] += g;
+            dots[j] += g * n;
         }
         if (work->result == NULL) {
             continue;
         }
-        double sums[TN_LANES] = {0}, dots[TN_LANES] = {0};
-        size_t i = 0;
-        for (; i + TN_LANES <= width; i += TN_LANES) {
-            for (size_t j = 0; j < TN_LANES; j++) {
-                const double g = (double)(d[i + j] * gain[i + j]);
-                sums[j] += g;
-                dots[j] += g * (double)((x[i + j] - mean) * rstd);
-            }
-        }
-        for (size_t j = 0; i < width; i++, j++) {
-            const double g = (double)(d[i] * gain[i]);
-            sums[j] += g;
-            dots[j] += g * (double)((x[i] - mean) * rstd);
-        }
-        sum = tn_lanes_fold(sums) / (double)width;
-        dot = tn_lanes_fold(dots) / (double)width;
-        const tn_real average = (tn_real)sum, slope = (tn_real)dot;
+        const tn_real average = (tn_real)(tn_row_fold(sums) / (double)width), along = (tn_real)(tn_row_fold(dots) / (double)width);
         tn_real *restrict dx = work->result + r * width;
         for (size_t c = 0; c < width; c++) {
-            dx[c] = rstd * (d[c] * gain[c] - average - (x[c] - mean) * rstd * slope);
+            dx[c] = rstd * (d[c] * gain[c] - average - (x[c] - mean) * rstd * along);
         }
     }
 }

@@ -1,5 +1,5 @@
-/* op_leaky_relu.c: y = x where x >= 0, alpha * x below. The derivative at 0 is alpha, as in PyTorch. alpha >= 0 (the schema says so), so the
- * sign of y is that of x and backward needs y only. Maas 2013. */
+/* op_leaky_relu.c: y = x where x >= 0, alpha * x below. The derivative at 0 is alpha, as in PyTorch. alpha >= 0 (the schema says so), so
+ * the sign of y is that of x and backward needs y only. Maas 2013. */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 

@@ -1,10 +1,12 @@
-/* op_softmax.c: y = exp(x) / sum(exp(x)) over the last axis, in the stable form: the row's maximum is subtracted first, so that exp cannot overflow.
+/* op_softmax.c: y = exp(x) / sum(exp(x)) over the last axis, in the stable form: the row's maximum is subtracted first, so that exp cannot
+ * overflow.
  * A row that holds NaN or +Inf comes out as NaN. Backward needs y only: dx = y (d - sum(d y)). */
 #include "engine/ops/elementwise.h"
 #include "engine/ops/ops.h"
 #include "engine/row_math.h"
 
-/* Rows are worked on in blocks of about this many values, which stay in L1 between the passes over them; a block is also what a thread takes at once. */
+/* Rows are worked on in blocks of about this many values, which stay in L1 between the passes over them; a block is also what a thread
+ * takes at once. */
 enum { BLOCK = 2048, SPLIT_FROM = 16384 };
 
 typedef struct job {
@@ -16,7 +18,7 @@ typedef struct job {
 TN_SIMD_CLONES
 static void forward_rows(size_t rows, size_t width, const tn_real *x, tn_real *y)
 {
-    tn_rows_shifted_exp(rows, width, x, y);
+    tn_rows_shifted_exp(rows, width, x, y, NULL);
     for (size_t r = 0; r < rows; r++) {
         tn_real *row = y + r * width;
         const tn_real factor = (tn_real)(1.0 / tn_row_sum(row, width));

@@ -1,6 +1,7 @@
 /* optimizer_adam.c: adaptive moments.
  *   m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  w -= lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
- * slots: m, v. epsilon outside the root and after the correction, as in the paper's algorithm 1 and PyTorch. Kingma and Ba 2014, arXiv:1412.6980. */
+ * slots: m, v. epsilon outside the root and after the correction, as in the paper's algorithm 1 and PyTorch. Kingma and Ba 2014,
+ * arXiv:1412.6980. */
 #include "engine/optimizers/optimizers.h"
 
 typedef struct constants {

@@ -1,4 +1,5 @@
-/* optimizer_options.c: hypes.solver as the optimizers take it. Every key is there: the schema fills in defaults, those that depend on the optimizer too. */
+/* optimizer_options.c: hypes.solver as the optimizers take it. Every key is there: the schema fills in defaults, those that depend on the
+ * optimizer too. */
 #include "engine/optimizer.h"
 
 tn_optimizer_options tn_optimizer_options_read(const tn_hypes *hypes)

@@ -1,4 +1,5 @@
-/* optimizer_sgd.c: stochastic gradient descent. Without momentum w -= lr g. With momentum m, as PyTorch writes it (Keras folds lr into v, which differs where lr changes):
+/* optimizer_sgd.c: stochastic gradient descent. Without momentum w -= lr g. With momentum m, as PyTorch writes it (Keras folds lr into v,
+ * which differs where lr changes):
  *   v = m v + g;  w -= lr v, or with Nesterov w -= lr (g + m v)
  * slots: v, where there is momentum. Sutskever 2013. */
 #include "engine/optimizers/optimizers.h"

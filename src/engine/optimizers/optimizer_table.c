@@ -1,4 +1,5 @@
-/* optimizer_table.c: one row for each optimizer. A new one is a file beside this one, a line in optimizers.h and a row here; the schema of hypes lists its settings. */
+/* optimizer_table.c: one row for each optimizer. A new one is a file beside this one, a line in optimizers.h and a row here; the schema of
+ * hypes lists its settings. */
 #include <string.h>
 
 #include "engine/optimizers/optimizers.h"

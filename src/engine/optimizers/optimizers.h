@@ -1,7 +1,8 @@
-/* optimizers.h: every optimizer of the table in optimizer_table.c, each defined in the file of its name, and what they share. An optimizer is used through
- * tn_optimizer_find.
+/* optimizers.h: every optimizer of the table in optimizer_table.c, each defined in the file of its name, and what they share. An optimizer
+ * is used through tn_optimizer_find.
  *
- * In the formulas g is the gradient after scaling and weight decay: g = gradient * gradient_scale + weight_decay * w; w the weight, lr the rate, t the step from 1.
+ * In the formulas g is the gradient after scaling and weight decay: g = gradient * gradient_scale + weight_decay * w; w the weight, lr the
+ * rate, t the step from 1.
  * One fused pass reads and writes every array once. Scalars are computed in double and rounded once. */
 #ifndef TN_ENGINE_OPTIMIZERS_H
 #define TN_ENGINE_OPTIMIZERS_H

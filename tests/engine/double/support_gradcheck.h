@@ -1,8 +1,10 @@
-/* support_gradcheck.h: compares the gradient that a backward computes with central differences of its forward: each element, with its sign, in double.
+/* support_gradcheck.h: compares the gradient that a backward computes with central differences of its forward: each element, with its
+ * sign, in double.
  *
- * The scalar is sum(output * weights) with random weights. For element x the difference is (f(x + h) - f(x - h)) / 2h with h = 1e-5 max(1, |x|); its own error is about
- * h^2 |f'''| / 6 + 1e-16 |f| / h, at most 1e-9 for what is tested here. An element is accepted where |analytic - numeric| <= TN_GRADIENT_TOLERANCE (1 + |numeric|);
- * NaN on either side is refused, since the comparison is written so. A fault of one percent in a gradient of 0.001 is seen.
+ * The scalar is sum(output * weights) with random weights. For element x the difference is (f(x + h) - f(x - h)) / 2h with h = 1e-5 max(1,
+ * |x|); its own error is about h^2 |f'''| / 6 + 1e-16 |f| / h, at most 1e-9 for what is tested here. An element is accepted where
+ * |analytic - numeric| <= TN_GRADIENT_TOLERANCE (1 + |numeric|); NaN on either side is refused, since the comparison is written so. A
+ * fault of one percent in a gradient of 0.001 is seen.
  *
  * The check is itself checked: tn_gradcheck_op_faults plants faults in the analytic gradient, and each must be refused. */
 #ifndef TN_TEST_SUPPORT_GRADCHECK_H
@@ -42,13 +44,13 @@ void tn_gradcheck_compare(tn_gradcheck *check, const char *label, const char *te
 /* Step of the central difference at x. */
 double tn_gradcheck_step(double x);
 
-/* The whole check of one op case, with a fault planted in the gradient of tensor `target` (inputs first, then trainable parameters). Returns false where that
- * fault cannot be planted, since the gradient is zero. */
+/* The whole check of one op case, with a fault planted in the gradient of tensor `target` (inputs first, then trainable parameters).
+ * Returns false where that fault cannot be planted, since the gradient is zero. */
 bool tn_gradcheck_op(const tn_op_case *of, tn_fault fault, size_t target, tn_gradcheck *check);
 size_t tn_gradcheck_op_targets(const tn_op_case *of);
 
-/* Asserts for one case: gradients agree; every fault in every tensor is refused; backward reads what its flags allow and runs in place where they say so;
- * d_inputs and d_parameters that nobody needs may be NULL; a second backward gives the same bits. */
+/* Asserts for one case: gradients agree; every fault in every tensor is refused; backward reads what its flags allow and runs in place
+ * where they say so; d_inputs and d_parameters that nobody needs may be NULL; a second backward gives the same bits. */
 void tn_gradcheck_assert_op(const tn_op_case *of);
 
 /* A loss by its output. */

@@ -1,4 +1,5 @@
-/* test_gradient_layers.c: gradients of dense, convolution, pools, flatten's neighbours and add, per element, signed, in double; with planted faults. */
+/* test_gradient_layers.c: gradients of dense, convolution, pools, flatten's neighbours and add, per element, signed, in double; with
+ * planted faults. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,8 @@
-/* test_optimizer_formulas.c: every optimizer against a plain second writing of its published formula, one weight at a time, over several steps, in double; with planted faults.
+/* test_optimizer_formulas.c: every optimizer against a plain second writing of its published formula, one weight at a time, over several
+ * steps, in double; with planted faults.
  *
- * The formulas are those of the papers, in their own order of operations; the optimizers fuse and reorder them. Accepted is a difference of 1e-12 of the weight's size. */
+ * The formulas are those of the papers, in their own order of operations; the optimizers fuse and reorder them. Accepted is a difference
+ * of 1e-12 of the weight's size. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -183,7 +185,8 @@ static void agree_with_formulas(void **state)
     }
 }
 
-/* Each setting that an optimizer uses, changed by a hundredth, must be seen by the comparison. So must a flipped gradient, a step counted twice, and NaN. */
+/* Each setting that an optimizer uses, changed by a hundredth, must be seen by the comparison. So must a flipped gradient, a step counted
+ * twice, and NaN. */
 static void faults_are_caught(void **state)
 {
     (void)state;
