@@ -15,7 +15,10 @@
 #endif
 
 /* By levels of features and not by names of processors: "arch=haswell" is chosen on that very model alone, and every other one would run the baseline. */
+/* Clang before 17 gives the chooser of a static function external linkage, so that two files with a function of one name do not link: there only the baseline is built. */
 #if !defined(__x86_64__) || !defined(__linux__) || defined(TN_SANITIZED)
+#define TN_SIMD_CLONES
+#elif defined(__clang__) && __clang_major__ < 17
 #define TN_SIMD_CLONES
 #elif defined(__clang__)
 #define TN_SIMD_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
