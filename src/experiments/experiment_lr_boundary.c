@@ -17,7 +17,7 @@ typedef struct rate_rung {
     double rate;
     tn_trial_end end;
     bool diverged, valid;
-    double last_loss;
+    double late_loss; /* median of the last steps */
 } rate_rung;
 
 typedef struct rate_ladder {
@@ -34,6 +34,24 @@ typedef struct rate_ladder {
 static bool broke(const rate_rung *rung)
 {
     return rung->end == TN_TRIAL_NONFINITE || rung->diverged;
+}
+
+enum { LATE_STEPS = 20 };
+
+static double late_loss(const tn_trial_result *result)
+{
+    size_t steps = (size_t)result->steps, taken = steps < LATE_STEPS ? steps : LATE_STEPS;
+    return tn_median(result->losses + steps - taken, taken);
+}
+
+/* The clean rate that brought the loss down most in so few steps. */
+static double steepest(const rate_ladder *ladder)
+{
+    const rate_rung *best = NULL;
+    for (size_t i = 0; i < ladder->count; i++)
+        if (ladder->rungs[i].valid && !broke(&ladder->rungs[i]) && (!best || ladder->rungs[i].late_loss < best->late_loss))
+            best = &ladder->rungs[i];
+    return best ? best->rate : NAN;
 }
 
 /* Tries the next `wanted` rates, each `factor` times the one before, side by side. */
@@ -59,7 +77,7 @@ static tn_status try_rates(rate_ladder *ladder, double first, double factor, siz
                 .end = result->end,
                 .diverged = result->end == TN_TRIAL_COMPLETED && tn_trial_diverged(result, ladder->initial_loss),
                 .valid = tn_trial_is_valid(&requests[i], result),
-                .last_loss = result->steps > 0 ? result->losses[result->steps - 1] : NAN,
+                .late_loss = late_loss(result),
             };
             tn_outcome_add_trial(ladder->investigation, ladder->outcome, &requests[i], result);
         }
@@ -103,12 +121,13 @@ static void record(rate_ladder *ladder, double clean, double boundary, const cha
         tn_json_set(investigation, entry, "rate", tn_json_number(ladder->rungs[i].rate));
         tn_json_set(investigation, entry, "end", json_string(tn_trial_end_name(ladder->rungs[i].end)));
         tn_json_set(investigation, entry, "diverged", json_boolean(ladder->rungs[i].diverged));
-        tn_json_set(investigation, entry, "loss", tn_json_number(ladder->rungs[i].last_loss));
+        tn_json_set(investigation, entry, "loss", tn_json_number(ladder->rungs[i].late_loss));
         tn_json_append(investigation, rungs, entry);
     }
     tn_json_set(investigation, result, "learning_rate", tn_json_number(ladder->rungs[0].rate));
     tn_json_set(investigation, result, "ladder", rungs);
     tn_json_set(investigation, result, "clean_rate", tn_json_number(clean));
+    tn_json_set(investigation, result, "steepest_rate", tn_json_number(steepest(ladder)));
     tn_json_set(investigation, result, "boundary", tn_json_number(boundary));
     tn_json_set(investigation, result, "boundary_kind", kind ? json_string(kind) : json_string("no boundary"));
     if (!isnan(boundary)) {
@@ -119,6 +138,7 @@ static void record(rate_ladder *ladder, double clean, double boundary, const cha
     }
     investigation->rates.clean = clean;
     investigation->rates.boundary = boundary;
+    investigation->rates.steepest = steepest(ladder);
     investigation->rates.given_broke = broke(&ladder->rungs[0]);
 }
 

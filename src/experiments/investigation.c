@@ -15,7 +15,7 @@ tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *sub
         .options = options,
         .start_ns = tn_clock_ns(),
         .activity = "starting",
-        .rates = {.clean = NAN, .boundary = NAN},
+        .rates = {.clean = NAN, .boundary = NAN, .steepest = NAN},
     };
     if (options->budget_seconds > 0)
         investigation->deadline_ns = investigation->start_ns + (uint64_t)(options->budget_seconds * 1e9);

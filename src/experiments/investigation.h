@@ -35,6 +35,7 @@ typedef struct tn_outcome {
 typedef struct tn_known_rates {
     double clean;     /* highest rate known to run 100 steps clean */
     double boundary;  /* lowest rate tried that broke */
+    double steepest;  /* the clean rate whose loss was lowest after 100 steps */
     bool given_broke; /* the user's rate did */
 } tn_known_rates;
 

@@ -59,6 +59,6 @@ void tn_fix_propose_activation(const tn_fix_case *about, tn_fix_list *list)
 
     patch = json_object();
     replace_hidden(about->hypes, patch, is_relu, "elu");
-    tn_fix_add_patch(list, TN_CAUSE_wrong_activation, patch, "elu in place of relu, whose units can die")->prior =
+    tn_fix_add_patch(list, TN_CAUSE_wrong_activation, patch, "elu in place of relu")->prior =
         tn_look_fired(about->look, "dead_units") ? 0.6 : 0.2;
 }

@@ -1,7 +1,9 @@
 /* fix_learning_rate.c: other learning rates. Where the ladder found that the given rate breaks, the rates around the first clean one; else both directions, as far as the ladder
  * ran clean. */
 #include <math.h>
+#include <stdlib.h>
 
+#include "base/text.h"
 #include "experiments/fixes/fix.h"
 
 static void propose(tn_fix_list *list, tn_cause_id cause, double rate, double prior)
@@ -11,11 +13,11 @@ static void propose(tn_fix_list *list, tn_cause_id cause, double rate, double pr
     fix->prior = prior;
 }
 
-/* Three significant digits: a rate that a person would write. */
+/* Two significant digits: a rate that a person would write. Through text, so that it also prints so. */
 static double rounded(double rate)
 {
-    double unit = pow(10, floor(log10(rate)) - 2);
-    return round(rate / unit) * unit;
+    char text[32];
+    return strtod(tn_number_format(text, rate, 2), NULL);
 }
 
 void tn_fix_propose_learning_rate(const tn_fix_case *about, tn_fix_list *list)
@@ -31,6 +33,12 @@ void tn_fix_propose_learning_rate(const tn_fix_case *about, tn_fix_list *list)
         propose(list, TN_CAUSE_lr_too_high, rounded(rates->clean / 10), 0.8);
         propose(list, TN_CAUSE_lr_too_high, rounded(rates->clean / 100), 0.5);
         return;
+    }
+    /* Far below every usual rate the factors do not reach; the ladder knows where the loss fell. */
+    if (rates->steepest > given * higher[3]) {
+        propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest / 10), 0.5);
+        propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest / 3), 0.5);
+        propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest), 0.5);
     }
     bool unstable = about->look->nonfinite || about->look->diverged || tn_look_fired(about->look, "diverging");
     for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
