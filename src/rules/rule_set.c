@@ -18,17 +18,18 @@ tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error)
         return tn_fail_memory(error, sizeof *created);
     created->signals = tn_memory_create(count, sizeof *created->signals);
     created->states = tn_memory_create(count, sizeof *created->states);
-    size_t failed = !created->signals || !created->states ? count * sizeof *created->signals : 0;
-    for (size_t i = 0; i < count && !failed; i++) {
+    if (!created->signals || !created->states) {
+        tn_rule_set_destroy(created);
+        return tn_fail_memory(error, count * sizeof *created->signals);
+    }
+    for (size_t i = 0; i < count; i++) {
         const tn_rule *rule = tn_rule_at(i);
         created->signals[i].rule = rule->name;
         created->states[i] = tn_memory_create(1, rule->state_size);
-        if (!created->states[i])
-            failed = rule->state_size;
-    }
-    if (failed) {
-        tn_rule_set_destroy(created);
-        return tn_fail_memory(error, failed);
+        if (!created->states[i]) {
+            tn_rule_set_destroy(created);
+            return tn_fail_memory(error, rule->state_size);
+        }
     }
     *set = created;
     return TN_OK;

@@ -17,18 +17,18 @@ typedef enum tn_rule_state { TN_RULE_TOO_FEW_STEPS, TN_RULE_QUIET, TN_RULE_FIRED
 
 /* What a rule saw. */
 typedef struct tn_signal {
-    const char *rule;     /* "nonfinite" */
+    const char *rule; /* "nonfinite" */
     tn_rule_state state;
-    uint64_t step;        /* where it fired first */
-    char tensor[96];      /* "dense_2.weight"; empty where it is about the run */
+    uint64_t step;   /* where it fired first */
+    char tensor[96]; /* "dense_2.weight"; empty where it is about the run */
     double value, threshold;
-    char text[256];       /* one sentence for people */
+    char text[256]; /* one sentence for people */
 } tn_signal;
 
 typedef struct tn_rule {
-    const char *name, *title;                              /* the name is that of a symptom in the catalogue */
-    size_t state_size;                                     /* bytes, zeroed for each run */
-    bool (*on_step)(void *state, tn_signal *signal, const tn_step *step);   /* false: nothing more is to be learned, end the trial */
+    const char *name, *title;                                             /* the name is that of a symptom in the catalogue */
+    size_t state_size;                                                    /* bytes, zeroed for each run */
+    bool (*on_step)(void *state, tn_signal *signal, const tn_step *step); /* false: nothing more is to be learned, end the trial */
     void (*on_vitals)(void *state, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
     void (*on_end)(void *state, tn_signal *signal, uint64_t steps);
 } tn_rule;

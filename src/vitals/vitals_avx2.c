@@ -103,12 +103,14 @@ TN_TARGET_AVX2 static uint64_t count_zeros(const block *b)
     return zeros;
 }
 
-/* The first pass: everything but the histogram. */
-TN_TARGET_AVX2 static void first_pass(block *b, tn_vitals *vitals)
+/* The first pass over the block at `bytes`: everything but the histogram. */
+TN_TARGET_AVX2 static void first_pass(block *b, const unsigned char *bytes, size_t count, tn_vitals *vitals)
 {
     float first;
-    memcpy(&first, b->bytes, sizeof first);
-    memcpy(&b->first, b->bytes, sizeof b->first);
+    memcpy(&first, bytes, sizeof first);
+    memcpy(&b->first, bytes, sizeof b->first);
+    b->bytes = bytes;
+    b->count = count;
     lanes l = {.min = _mm256_set1_ps(first), .max = _mm256_set1_ps(first), .shift = _mm256_set1_pd((double)first)};
     l.top = _mm256_setzero_si256();
     l.bottom = _mm256_set1_epi8(-1);
@@ -282,10 +284,10 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
+    const unsigned char *bytes = (const unsigned char *)values;
     size_t by_tables = 0, in_tables = 0;
-    for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
-        b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
-        first_pass(&b, vitals);
+    for (; count > 0; bytes += 4 * b.count, count -= b.count) {
+        first_pass(&b, bytes, count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK, vitals);
         vitals->count += b.count;
         bool windowed = b.count >= SMALL && by_tables == 0 && add_histogram(&b, vitals);
         if (!windowed && b.count < TABLES_FROM) {
