@@ -16,7 +16,18 @@
 
 #define TN_TARGET_AVX512 target("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #define TN_AVX512        __attribute__((TN_TARGET_AVX512))
-#define TN_INLINE_AVX512 static inline __attribute__((always_inline, TN_TARGET_AVX512))
+
+/* A kernel is written once for any size of its block, and inlined with constants for each size, so that all sums are registers. Under a sanitizer those many instrumented copies take
+ * minutes to compile: there it stays one function, called with the size as it is (TN_ONE_SIZE_FITS_ALL). */
+#ifdef TN_SANITIZED
+#define TN_ONE_SIZE_FITS_ALL 1
+#define TN_UNROLL
+#define TN_INLINE_AVX512 static __attribute__((TN_TARGET_AVX512))
+#else
+#define TN_ONE_SIZE_FITS_ALL 0
+#define TN_UNROLL            _Pragma("GCC unroll 32")
+#define TN_INLINE_AVX512     static inline __attribute__((always_inline, TN_TARGET_AVX512))
+#endif
 
 enum { TN_LANES = 16 }; /* floats of a register */
 

@@ -29,40 +29,40 @@ TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, siz
                             const float *bias, float *c)
 {
     __m512 sums[ROWS_MAX * 2];
-#pragma GCC unroll 4
+    TN_UNROLL
     for (size_t v = 0; v < registers; v++) {
         __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
         __m512 start = bias ? _mm512_maskz_loadu_ps(mask, bias + v * LANES) : _mm512_setzero_ps();
-#pragma GCC unroll 16
+        TN_UNROLL
         for (size_t r = 0; r < rows; r++)
             sums[r * registers + v] = job->add ? _mm512_add_ps(start, _mm512_maskz_loadu_ps(mask, c + r * job->ldc + v * LANES)) : start;
     }
     const size_t row_step = job->row_step;
     const float *at[ROWS_MAX / 3];
-#pragma GCC unroll 4
+    TN_UNROLL
     for (size_t g = 0; g < (rows + 2) / 3; g++)
         at[g] = columns ? a + 3 * g : a + 3 * g * row_step;
     for (size_t k = 0; k < job->k; k++) {
         __m512 values[REGISTERS_MAX];
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++)
             values[v] = v + 1 < registers ? _mm512_loadu_ps(b + v * LANES) : _mm512_maskz_loadu_ps(job->last, b + v * LANES);
-#pragma GCC unroll 16
+        TN_UNROLL
         for (size_t r = 0; r < rows; r++) {
             __m512 factor = _mm512_set1_ps(columns ? a[r] : at[r / 3][r % 3 * row_step]);
-#pragma GCC unroll 4
+            TN_UNROLL
             for (size_t v = 0; v < registers; v++)
                 sums[r * registers + v] = _mm512_fmadd_ps(factor, values[v], sums[r * registers + v]);
         }
         a += job->k_step;
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t g = 0; g < (rows + 2) / 3; g++)
             at[g]++;
         b += job->ldb;
     }
-#pragma GCC unroll 16
+    TN_UNROLL
     for (size_t r = 0; r < rows; r++) {
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++) {
             if (v + 1 < registers)
                 _mm512_storeu_ps(c + r * job->ldc + v * LANES, sums[r * registers + v]);
@@ -87,6 +87,9 @@ TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, siz
 TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
                                  const float *bias, float *c)
 {
+#if TN_ONE_SIZE_FITS_ALL
+    block(job, columns, rows, registers, a, b, bias, c);
+#else
     switch (registers * 16 + rows) {
         CASES_12(1)
         CASES_12(2)
@@ -95,19 +98,20 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
     default:
         break;
     }
+#endif
 }
 
 /* rows [16] become the columns of the same 16 by 16 matrix. */
 TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
 {
     __m512 t[LANES];
-#pragma GCC unroll 8
+    TN_UNROLL
     for (int i = 0; i < LANES; i += 2) {
         t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
         t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
     }
     /* rows[4 g + c]: of rows 4 g .. 4 g + 3 column c of each quarter */
-#pragma GCC unroll 4
+    TN_UNROLL
     for (int g = 0; g < LANES; g += 4) {
         __m512d a = _mm512_castps_pd(t[g]), b = _mm512_castps_pd(t[g + 1]), c = _mm512_castps_pd(t[g + 2]), d = _mm512_castps_pd(t[g + 3]);
         rows[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
@@ -115,7 +119,7 @@ TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
         rows[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
         rows[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
     }
-#pragma GCC unroll 4
+    TN_UNROLL
     for (int c = 0; c < 4; c++) {
         __m512 low = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0x88), high = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0x88);
         __m512 low_odd = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0xdd), high_odd = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0xdd);
@@ -124,7 +128,7 @@ TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
         t[c + 8] = _mm512_shuffle_f32x4(low, high, 0xdd);
         t[c + 12] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
     }
-#pragma GCC unroll 16
+    TN_UNROLL
     for (int i = 0; i < LANES; i++)
         rows[i] = t[i];
 }
@@ -136,12 +140,12 @@ TN_AVX512 static void fill_panel(const float *b, size_t ldb, size_t columns, siz
         for (size_t first = 0; first < k; first += LANES) {
             __mmask16 lanes = tn_lane_mask(k - first);
             __m512 rows[LANES];
-#pragma GCC unroll 16
+            TN_UNROLL
             for (size_t i = 0; i < LANES; i++)
                 rows[i] = column + i < columns ? _mm512_maskz_loadu_ps(lanes, b + (column + i) * ldb + first) : _mm512_setzero_ps();
             transpose_registers(rows);
             size_t count = k - first < LANES ? k - first : LANES;
-#pragma GCC unroll 16
+            TN_UNROLL
             for (size_t i = 0; i < LANES; i++) {
                 if (i < count)
                     _mm512_storeu_ps(panel + (first + i) * PANEL_COLUMNS + column, rows[i]);

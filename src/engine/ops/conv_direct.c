@@ -144,7 +144,7 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
     for (size_t v = 0; v < registers; v++) {
         __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
         __m512 start = job->bias ? _mm512_maskz_loadu_ps(mask, job->bias + v * LANES) : _mm512_setzero_ps();
-#pragma GCC unroll 32
+        TN_UNROLL
         for (size_t p = 0; p < pixels; p++)
             sums[p * registers + v] = start;
     }
@@ -152,30 +152,30 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
     const size_t step = job->step;
     for (size_t ky = 0; ky < job->rows; ky++) {
         const float *at[FORWARD_PIXELS / 3];
-#pragma GCC unroll 8
+        TN_UNROLL
         for (size_t g = 0; g < (pixels + 2) / 3; g++)
             at[g] = x + ky * job->row + g * 3 * step;
         for (size_t j = 0; j < job->run; j++) {
             __m512 w[V_MAX];
-#pragma GCC unroll 4
+            TN_UNROLL
             for (size_t v = 0; v < registers; v++)
                 w[v] = _mm512_loadu_ps(weights + v * LANES);
-#pragma GCC unroll 32
+            TN_UNROLL
             for (size_t p = 0; p < pixels; p++) {
                 __m512 value = _mm512_set1_ps(at[p / 3][(p % 3) * step]);
-#pragma GCC unroll 4
+                TN_UNROLL
                 for (size_t v = 0; v < registers; v++)
                     sums[p * registers + v] = _mm512_fmadd_ps(value, w[v], sums[p * registers + v]);
             }
-#pragma GCC unroll 8
+            TN_UNROLL
             for (size_t g = 0; g < (pixels + 2) / 3; g++)
                 at[g]++;
             weights += job->padded;
         }
     }
-#pragma GCC unroll 32
+    TN_UNROLL
     for (size_t p = 0; p < pixels; p++) {
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++) {
             if (v + 1 < registers)
                 _mm512_storeu_ps(y + p * job->filters + v * LANES, sums[p * registers + v]);
@@ -196,6 +196,9 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
 
 TN_AVX512 static void forward_some(const forward_job *job, size_t pixels, size_t registers, const float *x, float *y)
 {
+#if TN_ONE_SIZE_FITS_ALL
+    forward_pixels(job, pixels, registers, x, y);
+#else
     switch (registers * 16 + pixels) {
         FORWARD_CASES_12(1)
         FORWARD_CASES_12(2)
@@ -204,6 +207,7 @@ TN_AVX512 static void forward_some(const forward_job *job, size_t pixels, size_t
     default:
         break;
     }
+#endif
 }
 
 /* Pixels that go with so many registers of filters: at most 24 sums. */
@@ -271,9 +275,9 @@ typedef struct weight_job {
 TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
 {
     __m512 sum[WEIGHT_SUMS + 2];
-#pragma GCC unroll 32
+    TN_UNROLL
     for (size_t j = 0; j < taps; j++) {
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++)
             sum[j * registers + v] = _mm512_loadu_ps(sums + j * job->padded + v * LANES);
     }
@@ -281,21 +285,21 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
         const float *at = x + oy * job->step_y;
         for (size_t ox = 0; ox < job->out_w; ox++, at += job->step_x, dy += job->filters) {
             __m512 d[V_MAX];
-#pragma GCC unroll 4
+            TN_UNROLL
             for (size_t v = 0; v < registers; v++)
                 d[v] = v + 1 < registers ? _mm512_loadu_ps(dy + v * LANES) : _mm512_maskz_loadu_ps(job->last, dy + v * LANES);
-#pragma GCC unroll 32
+            TN_UNROLL
             for (size_t j = 0; j < taps; j++) {
                 __m512 value = _mm512_set1_ps(at[j]);
-#pragma GCC unroll 4
+                TN_UNROLL
                 for (size_t v = 0; v < registers; v++)
                     sum[j * registers + v] = _mm512_fmadd_ps(value, d[v], sum[j * registers + v]);
             }
         }
     }
-#pragma GCC unroll 32
+    TN_UNROLL
     for (size_t j = 0; j < taps; j++) {
-#pragma GCC unroll 4
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++)
             _mm512_storeu_ps(sums + j * job->padded + v * LANES, sum[j * registers + v]);
     }
@@ -313,11 +317,15 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
     WEIGHT_CASES_14(v)                                                                                                                     \
     WEIGHT_CASE(15, v)                                                                                                                     \
     WEIGHT_CASE(16, v)                                                                                                                     \
-    WEIGHT_CASE(17, v) WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v)   \
-        WEIGHT_CASE(24, v) WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
+    WEIGHT_CASE(17, v)                                                                                                                     \
+    WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v)   \
+        WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
 
 TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
 {
+#if TN_ONE_SIZE_FITS_ALL
+    weight_taps(job, taps, registers, x, dy, sums);
+#else
     switch (registers * 32 + taps) {
         WEIGHT_CASES_28(1)
         WEIGHT_CASES_14(2)
@@ -326,6 +334,7 @@ TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t reg
     default:
         break;
     }
+#endif
 }
 
 /* sums [padded] += the rows of dy [pixels, filters], for the bias. */
@@ -383,30 +392,30 @@ TN_INLINE_AVX512 void input_pixels(const input_job *job, size_t pixels, size_t r
                                    const float *dy, float *dx)
 {
     __m512 sums[INPUT_PIXELS * INPUT_REGISTERS];
-#pragma GCC unroll 32
+    TN_UNROLL
     for (size_t i = 0; i < pixels * registers; i++)
         sums[i] = _mm512_setzero_ps();
     for (size_t f = 0; f < job->filters; f++) {
         const float *row = weights + f * job->padded;
         __m512 value[INPUT_PIXELS];
-#pragma GCC unroll 8
+        TN_UNROLL
         for (size_t p = 0; p < pixels; p++)
             value[p] = _mm512_set1_ps(dy[p * job->filters + f]);
-#pragma GCC unroll 8
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++) {
             __m512 w = _mm512_loadu_ps(row + v * LANES);
-#pragma GCC unroll 8
+            TN_UNROLL
             for (size_t p = 0; p < pixels; p++)
                 sums[p * registers + v] = _mm512_fmadd_ps(value[p], w, sums[p * registers + v]);
         }
     }
     float *at[INPUT_REGISTERS];
-#pragma GCC unroll 8
+    TN_UNROLL
     for (size_t v = 0; v < registers; v++)
         at[v] = dx + (first + v) / job->per_run * job->row + (first + v) % job->per_run * LANES;
-#pragma GCC unroll 8
+    TN_UNROLL
     for (size_t p = 0; p < pixels; p++) {
-#pragma GCC unroll 8
+        TN_UNROLL
         for (size_t v = 0; v < registers; v++) {
             float *to = at[v] + p * job->step;
             _mm512_storeu_ps(to, _mm512_add_ps(_mm512_loadu_ps(to), sums[p * registers + v]));
@@ -423,6 +432,9 @@ TN_INLINE_AVX512 void input_pixels(const input_job *job, size_t pixels, size_t r
 TN_AVX512 static void input_some(const input_job *job, size_t pixels, size_t registers, size_t first, const float *weights, const float *dy,
                                  float *dx)
 {
+#if TN_ONE_SIZE_FITS_ALL
+    input_pixels(job, pixels, registers, first, weights, dy, dx);
+#else
     switch (registers * 8 + pixels) {
         INPUT_CASES(1)
         INPUT_CASES(2)
@@ -433,6 +445,7 @@ TN_AVX512 static void input_some(const input_job *job, size_t pixels, size_t reg
     default:
         break;
     }
+#endif
 }
 
 static void input_image(const tn_conv *conv, const canvas *c, const float *weights, const float *dy, float *dx)
