@@ -70,6 +70,9 @@ static void test_negative_losses(void **state)
         watch_loss(&w, -5 - 0.01 * i);
     assert_quiet(&w);
     for (int i = 0; i < 100; i++)
+        watch_loss(&w, -2); /* worse, but by less than its magnitude */
+    assert_quiet(&w);
+    for (int i = 0; i < 100; i++)
         watch_loss(&w, 3);
     assert_fired(&w);
     watch_stop(&w);

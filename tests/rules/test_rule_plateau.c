@@ -39,6 +39,19 @@ static void test_crawls_without_noise(void **state)
     watch_stop(&w);
 }
 
+/* The same below 0. */
+static void test_crawls_below_0(void **state)
+{
+    (void)state;
+    watch w;
+    watch_start(&w, "plateau", 1);
+    for (int i = 0; i < 2500; i++)
+        watch_loss(&w, -1 - 4e-7 * i);
+    watch_end(&w);
+    assert_fired(&w);
+    watch_stop(&w);
+}
+
 /* How healthy losses fall: value(step) times or plus noise. */
 typedef enum fall {
     FALL_SLOW,
@@ -122,13 +135,18 @@ static void test_survives_nan(void **state)
         watch_loss(&w, NAN);
     assert_too_few(&w); /* rule_nonfinite tells */
     watch_stop(&w);
+    watch_start(&w, "plateau", 1);
+    for (int i = 0; i < 2500; i++)
+        watch_loss(&w, i < 1500 ? 2.3 : NAN);
+    assert_too_few(&w);
+    watch_stop(&w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stands_still), cmocka_unit_test(test_crawls_without_noise), cmocka_unit_test(test_quiet_where_it_falls),
-        cmocka_unit_test(test_taken_back),   cmocka_unit_test(test_survives_nan),
+        cmocka_unit_test(test_stands_still),         cmocka_unit_test(test_crawls_without_noise), cmocka_unit_test(test_crawls_below_0),
+        cmocka_unit_test(test_quiet_where_it_falls), cmocka_unit_test(test_taken_back),           cmocka_unit_test(test_survives_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,11 @@ static void observe(watch *w, size_t layers, const double *scales)
         tn_tensor_name bias = {names[i], "bias", "dense", 2 * i, TN_ROLE_GRADIENT, 20, 20};
         tn_tensor_name weights = {names[i], "weight", "dense", 2 * i, TN_ROLE_WEIGHT, COUNT, 20};
         watch_values(w, &weight, 10 * i, values, COUNT);
-        watch_values(w, &weights, 10 * i + 2, values, COUNT);
+        /* The weights themselves are not gradients. */
+        float ones[COUNT];
+        for (size_t k = 0; k < COUNT; k++)
+            ones[k] = 1;
+        watch_values(w, &weights, 10 * i + 2, ones, COUNT);
         /* A bias gradient of zero must not be taken for the first or last weight's. */
         float zero[20] = {0};
         watch_values(w, &bias, 10 * i + 1, zero, 20);
@@ -85,6 +89,24 @@ static void test_odd_steps(void **state)
     watch_stop(&w);
 }
 
+/* A gradient with a NaN among its values says nothing about the others. */
+static void test_half_broken_gradient(void **state)
+{
+    (void)state;
+    watch w;
+    watch_start(&w, "vanishing", 1);
+    tn_tensor_name first = {"dense_0", "weight", "dense", 0, TN_ROLE_GRADIENT, 4, 2},
+                   last = {"dense_2", "weight", "dense", 2, TN_ROLE_GRADIENT, 4, 2};
+    for (int i = 0; i < 5; i++) {
+        watch_values(&w, &last, 1, (const float[]){1, 1, 1, 1}, 4);
+        watch_values(&w, &first, 0, (const float[]){NAN, 0, 0, 1e-9f}, 4);
+        watch_loss(&w, 1);
+    }
+    watch_end(&w);
+    assert_too_few(&w);
+    watch_stop(&w);
+}
+
 /* dense with one input: the weight has as many values as units, and is a weight all the same. */
 static void test_narrow_weight(void **state)
 {
@@ -106,9 +128,8 @@ static void test_narrow_weight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fades),
-        cmocka_unit_test(test_healthy),
-        cmocka_unit_test(test_odd_steps),
+        cmocka_unit_test(test_fades),         cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_odd_steps),     cmocka_unit_test(test_half_broken_gradient),
         cmocka_unit_test(test_narrow_weight),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
