@@ -10,6 +10,7 @@ network. It counts as found where the first finding is an error whose fix repair
 import argparse
 import concurrent.futures
 import copy
+import gzip
 import json
 import os
 import subprocess
@@ -70,6 +71,18 @@ def fashion(samples=None, scale=1 / 255):
     if samples:
         data["samples"] = samples
     return data
+
+
+def shuffled_labels(folder):
+    """Fashion-MNIST's labels in another order than its images, as a file."""
+    path = os.path.join(folder, "shuffled-labels-idx1-ubyte")
+    with gzip.open(f"{FASHION}/train-labels-idx1-ubyte.gz") as file:
+        content = bytearray(file.read())
+    labels = numpy.frombuffer(bytes(content[8:]), dtype=numpy.uint8)
+    content[8:] = numpy.random.default_rng(11).permutation(labels).tobytes()
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
 
 
 def dense(*widths, activation="relu", extra=None):
@@ -144,7 +157,7 @@ def set_path(hypes, path, value):
         place[last] = value
 
 
-def faulty(twins):
+def faulty(twins, shuffled):
     """One patch of a healthy network each: name, twin, patch, causes that name it rightly."""
     zeros, ones = {"scheme": "zeros"}, {"scheme": "constant", "value": 0.5}
     plants = []
@@ -152,7 +165,7 @@ def faulty(twins):
     def plant(cause, twin, patch, *also):
         plants.append((f"{cause}/{twin}/{len(plants)}", twin, patch, {cause, *also}))
 
-    for twin, rate in (("fashion-mlp", 1000), ("fashion-lenet", 1), ("fashion-mlp-adam", 1), ("blobs-mlp", 30), ("friedman-scaled", 10),
+    for twin, rate in (("fashion-mlp", 1000), ("fashion-lenet", 1000), ("fashion-mlp-adam", 1), ("blobs-mlp", 30), ("friedman-scaled", 10),
                        ("linear-regression", 10), ("circles-bce", 3)):
         plant("lr_too_high", twin, {"solver.learning_rate": rate})
     for twin, rate in (("fashion-mlp", 1e-6), ("fashion-lenet", 1e-6), ("blobs-mlp", 1e-5), ("friedman-mlp", 1e-7), ("sine-mlp", 1e-6),
@@ -178,7 +191,9 @@ def faulty(twins):
     plant("too_few_steps", "fashion-mlp", {"solver.epochs": None, "solver.steps": 5}, "lr_too_low")
     plant("too_few_steps", "spirals-mlp", {"solver.epochs": 1}, "lr_too_low")
     plant("too_few_steps", "friedman-mlp", {"solver.epochs": 1}, "lr_too_low")
-    for twin in ("fashion-mlp", "fashion-lenet", "blobs-mlp", "circles-bce", "friedman-mlp", "sine-mlp"):
+    for twin in ("fashion-mlp", "fashion-lenet"):
+        plant("misaligned_labels", twin, {"data.train.labels": shuffled})
+    for twin in ("fashion-mlp-tanh", "blobs-mlp", "circles-bce", "friedman-mlp", "sine-mlp"):
         plant("misaligned_labels", twin, {"data.shuffle_labels": True})
     return plants
 
@@ -239,7 +254,7 @@ def main():
     os.makedirs(folder, exist_ok=True)
     twins = healthy(make_tables(folder))
     cases = [{"name": name, "allowed": None, "hypes": entry[2]} for name, entry in twins.items()]
-    cases += [{"name": name, "allowed": allowed, "hypes": apply_plant(twins[twin][2], patch)} for name, twin, patch, allowed in faulty(twins)]
+    cases += [{"name": name, "allowed": allowed, "hypes": apply_plant(twins[twin][2], patch)} for name, twin, patch, allowed in faulty(twins, shuffled_labels(folder))]
     cases = [{**case, "seed": seed} for case in cases if options.only in case["name"] or (options.only == "healthy" and case["allowed"] is None)
              for seed in range(1, options.seeds + 1)]
 

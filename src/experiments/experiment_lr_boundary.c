@@ -75,7 +75,7 @@ static tn_status try_rates(rate_ladder *ladder, double first, double factor, siz
             ladder->rungs[ladder->count++] = (rate_rung){
                 .rate = requests[i].knobs.learning_rate,
                 .end = result->end,
-                .diverged = result->end == TN_TRIAL_COMPLETED && tn_trial_diverged(result, ladder->initial_loss),
+                .diverged = result->end != TN_TRIAL_NONFINITE && tn_trial_diverged(result, ladder->initial_loss),
                 .valid = tn_trial_is_valid(&requests[i], result),
                 .late_loss = late_loss(result),
             };

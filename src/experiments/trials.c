@@ -23,10 +23,16 @@ tn_trial_request tn_trial_as_given(const char *experiment, uint64_t steps)
     };
 }
 
-/* The observer that every trial gets: counts steps, tells the progress, and ends the trial when the budget is spent. */
+/* A trial whose loss stays this many times above that of the training set before the first step, for so many steps, will not come back: the rest of it is saved. */
+static const double HOPELESS_FACTOR = 20;
+enum { HOPELESS_STEPS = 100 };
+
+/* The observer that every trial gets: counts steps, tells the progress, and ends the trial when the budget is spent or the loss is lost. */
 typedef struct watch {
     tn_investigation *investigation;
-    bool speaks; /* runs on the caller's thread */
+    bool speaks;         /* runs on the caller's thread */
+    double initial_loss; /* 0: not scored, so not known */
+    unsigned hopeless;   /* steps in a row */
 } watch;
 
 static void tell_progress(tn_investigation *investigation)
@@ -62,7 +68,16 @@ static bool watch_step(void *context, const tn_step *step)
         atomic_store(&investigation->spent, true);
     if (self->speaks && step->step % PROGRESS_EVERY == 0)
         tell_progress(investigation);
-    return !atomic_load(&investigation->spent);
+    bool is_far_above = self->initial_loss > 0 && !(step->loss <= HOPELESS_FACTOR * self->initial_loss);
+    self->hopeless = is_far_above ? self->hopeless + 1 : 0;
+    return !atomic_load(&investigation->spent) && self->hopeless < HOPELESS_STEPS;
+}
+
+static void watch_score(void *context, const tn_score_point *point)
+{
+    watch *self = context;
+    if (point->step == 0 && isfinite(point->train_loss))
+        self->initial_loss = point->train_loss;
 }
 
 typedef struct batch {
@@ -87,7 +102,7 @@ static void run_one(void *context, size_t tile, size_t worker)
     if (atomic_load(&investigation->spent))
         return;
     watch self = {.investigation = investigation, .speaks = worker == 0};
-    tn_observer observers[OBSERVERS_MAX] = {{.context = &self, .on_step = watch_step}};
+    tn_observer observers[OBSERVERS_MAX] = {{.context = &self, .on_step = watch_step, .on_score = watch_score}};
     size_t count = 1;
     for (size_t i = 0; i < request.observer_count && count < OBSERVERS_MAX; i++)
         observers[count++] = request.observers[i];
