@@ -141,11 +141,16 @@ json_t *tn_patch_merge(const json_t *first, const json_t *second)
     json_t *merged = first ? json_deep_copy(first) : json_object();
     const char *path;
     json_t *value;
+    /* First all that goes, then all that comes: `second` itself may set a path and what lies below it. */
+    json_object_foreach((json_t *)second, path, value)
+    {
+        if (merged)
+            drop_below(merged, path);
+    }
     json_object_foreach((json_t *)second, path, value)
     {
         if (!merged)
             break;
-        drop_below(merged, path);
         if (json_object_set_new(merged, path, json_deep_copy(value)) != 0) {
             json_decref(merged);
             merged = NULL;

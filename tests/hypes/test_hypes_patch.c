@@ -298,6 +298,7 @@ static void patches_are_merged(void **state)
     merge("{\"solver.epochs\": 1}", "{\"solver.epochs\": 2}", "{\"solver.epochs\":2}");
     merge("{\"loss\": \"huber\"}", "{\"loss.delta\": 2}", "{\"loss\":\"huber\",\"loss.delta\":2}");
     merge("{\"loss.delta\": 2, \"loss.clip\": 0}", "{\"loss\": \"huber\"}", "{\"loss\":\"huber\"}");
+    merge("{}", "{\"loss.delta\": 2, \"loss\": \"huber\"}", "{\"loss.delta\":2,\"loss\":\"huber\"}");
     merge("{\"net.0.units\": 3}", "{\"net.2.units\": 4}", "{\"net.0.units\":3,\"net.2.units\":4}");
     merge("{\"net.1\": {\"$remove\": true}}", "{\"solver.seed\": 2}", "{\"net.1\":{\"$remove\":true},\"solver.seed\":2}");
     merge("{\"net.1\": {\"$remove\": true}}", "{\"net.1.op\": \"relu\"}", NULL);
