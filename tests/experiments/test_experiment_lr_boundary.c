@@ -1,4 +1,4 @@
-/* The ladder of learning rates on subjects whose boundary is known. */
+/* test_experiment_lr_boundary.c: The ladder of learning rates on subjects whose boundary is known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-/* What the proposers of candidate fixes propose for a hypes file, and what they leave alone. */
+/* test_fixes.c: What the proposers of candidate fixes propose for a hypes file, and what they leave alone. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
