@@ -44,8 +44,10 @@ static tn_status show_samples(const made_up *subject, const tn_trial_request *re
         sample->label = tn_memory_create(1, sizeof(float));
         sample->output_before = tn_memory_create(4, sizeof(float));
         sample->output_after = tn_memory_create(4, sizeof(float));
-        sample->inputs[0] = (float)(place + 0.1 * tn_rng_normal(&rng));
-        sample->inputs[1] = (float)(place * place + 0.1 * tn_rng_normal(&rng));
+        if (!subject->same_inputs) {
+            sample->inputs[0] = (float)(place + 0.1 * tn_rng_normal(&rng));
+            sample->inputs[1] = (float)(place * place + 0.1 * tn_rng_normal(&rng));
+        }
         sample->label[0] = (float)label;
     }
     return TN_OK;

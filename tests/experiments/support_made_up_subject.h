@@ -15,6 +15,7 @@ struct made_up {
     double diverge_rate; /* rates from here on triple the loss */
     bool always_nan;
     bool cannot_overfit; /* training score of small subsets stays 0 */
+    bool same_inputs;    /* every shown input is the same */
     bool random_labels;  /* shown labels have nothing to do with the inputs */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);

@@ -1,4 +1,4 @@
-/* test_debug.c: The whole debug on made-up subjects: what it must convict, what it must leave in peace, and when it must not be sure. */
+/* test_experiment_race.c: the whole debug on made-up subjects: what it must convict, what it must leave in peace, and when it must not be sure. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
