@@ -127,7 +127,8 @@ static void measure(const net *n, size_t threads, double milliseconds)
         tn_pool_create(threads, &pool, &error) || tn_trainer_create(hypes, &data, pool, &trainer, &error))
         fail(error.message);
     double best, median = time_steps(trainer, milliseconds, &best);
-    printf("{\"net\": \"%s\", \"batch\": %zu, \"threads\": %zu, \"microseconds\": %.2f, \"best\": %.2f}\n", n->name, n->batch, threads, median, best);
+    printf("{\"net\": \"%s\", \"batch\": %zu, \"threads\": %zu, \"microseconds\": %.2f, \"best\": %.2f}\n", n->name, n->batch, threads,
+           median, best);
     tn_trainer_destroy(trainer);
     tn_pool_destroy(pool);
     tn_data_close(&data);

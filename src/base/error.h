@@ -12,7 +12,7 @@
 
 #if defined(__GNUC__)
 #define TN_PRINTF(format_index, first_argument) __attribute__((format(printf, format_index, first_argument)))
-#define TN_MUST_USE __attribute__((warn_unused_result))
+#define TN_MUST_USE                             __attribute__((warn_unused_result))
 #else
 #define TN_PRINTF(format_index, first_argument)
 #define TN_MUST_USE

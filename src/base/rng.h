@@ -27,10 +27,10 @@ typedef struct tn_rng {
 } tn_rng;
 
 void tn_rng_init(tn_rng *rng, uint64_t seed, uint64_t stream);
-uint64_t tn_rng_bits(tn_rng *rng);                   /* 64 random bits */
-double tn_rng_uniform(tn_rng *rng);                  /* [0, 1), 53 bits */
-double tn_rng_normal(tn_rng *rng);                   /* mean 0, variance 1; Marsaglia's polar method */
-uint64_t tn_rng_below(tn_rng *rng, uint64_t bound);  /* [0, bound), unbiased; bound > 0 */
+uint64_t tn_rng_bits(tn_rng *rng);                                   /* 64 random bits */
+double tn_rng_uniform(tn_rng *rng);                                  /* [0, 1), 53 bits */
+double tn_rng_normal(tn_rng *rng);                                   /* mean 0, variance 1; Marsaglia's polar method */
+uint64_t tn_rng_below(tn_rng *rng, uint64_t bound);                  /* [0, bound), unbiased; bound > 0 */
 void tn_rng_permutation(tn_rng *rng, uint32_t *order, size_t count); /* order [count] becomes a random permutation of 0..count-1 */
 
 #endif

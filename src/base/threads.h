@@ -18,7 +18,7 @@ typedef void tn_tile_fn(void *context, size_t tile, size_t worker);
 
 /* threads >= 1; a pool of 1 starts no thread and runs everything in the caller. */
 tn_status tn_pool_create(size_t threads, tn_pool **pool, tn_error *error);
-void tn_pool_destroy(tn_pool *pool); /* NULL is allowed */
+void tn_pool_destroy(tn_pool *pool);         /* NULL is allowed */
 size_t tn_pool_threads(const tn_pool *pool); /* NULL counts as 1 */
 
 /* Runs fn for every tile 0 .. tiles - 1 and returns when all are done. pool may be NULL: then the caller runs them all. Allocates nothing. */

@@ -54,8 +54,8 @@ void tn_data_close(tn_data *data);
 size_t tn_dataset_samples(const tn_dataset *set);
 const tn_shape *tn_dataset_shape(const tn_dataset *set);
 tn_label_kind tn_dataset_label_kind(const tn_dataset *set);
-size_t tn_dataset_classes(const tn_dataset *set); /* 0 for targets */
-size_t tn_dataset_targets(const tn_dataset *set); /* width of a target row; 1 for classes */
+size_t tn_dataset_classes(const tn_dataset *set);            /* 0 for targets */
+size_t tn_dataset_targets(const tn_dataset *set);            /* width of a target row; 1 for classes */
 size_t tn_dataset_row(const tn_dataset *set, size_t sample); /* the row of the user's file, from 0 */
 
 /* inputs [count, size of shape] = the scaled inputs of samples[0..count-1]. samples may be NULL: 0, 1, ... count - 1. Thread-safe, allocates nothing. */

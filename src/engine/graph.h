@@ -23,7 +23,7 @@ typedef struct tn_vertex {
 } tn_vertex;
 
 typedef struct tn_graph {
-    tn_shape input;      /* of one sample */
+    tn_shape input; /* of one sample */
     size_t input_consumers;
     size_t count;        /* at least 1 */
     tn_vertex *vertices; /* [count] */

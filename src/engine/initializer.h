@@ -13,8 +13,18 @@
 #include "engine/real.h"
 
 typedef enum tn_scheme {
-    TN_SCHEME_HE_NORMAL, TN_SCHEME_HE_UNIFORM, TN_SCHEME_GLOROT_NORMAL, TN_SCHEME_GLOROT_UNIFORM, TN_SCHEME_LECUN_NORMAL, TN_SCHEME_LECUN_UNIFORM,
-    TN_SCHEME_NORMAL, TN_SCHEME_UNIFORM, TN_SCHEME_CONSTANT, TN_SCHEME_ZEROS, TN_SCHEME_ONES, TN_SCHEME_ORTHOGONAL
+    TN_SCHEME_HE_NORMAL,
+    TN_SCHEME_HE_UNIFORM,
+    TN_SCHEME_GLOROT_NORMAL,
+    TN_SCHEME_GLOROT_UNIFORM,
+    TN_SCHEME_LECUN_NORMAL,
+    TN_SCHEME_LECUN_UNIFORM,
+    TN_SCHEME_NORMAL,
+    TN_SCHEME_UNIFORM,
+    TN_SCHEME_CONSTANT,
+    TN_SCHEME_ZEROS,
+    TN_SCHEME_ONES,
+    TN_SCHEME_ORTHOGONAL
 } tn_scheme;
 
 typedef struct tn_initializer {
@@ -28,7 +38,7 @@ tn_initializer tn_initializer_read(const json_t *init);
 
 /* values [count] in row-major order of a matrix [count / fan_out_axis_size ...]; `rows` and `columns` are the matrix that orthogonal works on (rows * columns = count).
  * May allocate (orthogonal does). Same numbers for the same rng state on every instruction set. */
-tn_status tn_initializer_fill(const tn_initializer *initializer, tn_rng *rng, size_t fan_in, size_t fan_out, size_t rows, size_t columns, tn_real *values,
-                              tn_error *error);
+tn_status tn_initializer_fill(const tn_initializer *initializer, tn_rng *rng, size_t fan_in, size_t fan_out, size_t rows, size_t columns,
+                              tn_real *values, tn_error *error);
 
 #endif

@@ -18,20 +18,20 @@ typedef struct tn_labels {
 } tn_labels;
 
 typedef struct tn_loss_options {
-    double clip;   /* probabilities are kept within [clip, 1 - clip]; 0: not clipped, as unstable as the user wrote it */
-    double delta;  /* where huber turns from square to line */
-    bool sum;      /* reduction "sum" over the batch in place of "mean"; over the outputs of a sample mse, mae and huber always average */
+    double clip;  /* probabilities are kept within [clip, 1 - clip]; 0: not clipped, as unstable as the user wrote it */
+    double delta; /* where huber turns from square to line */
+    bool sum;     /* reduction "sum" over the batch in place of "mean"; over the outputs of a sample mse, mae and huber always average */
 } tn_loss_options;
 
 typedef struct tn_loss {
-    const char *name;    /* as in the hypes */
-    bool from_logits;    /* takes logits: a softmax or sigmoid before it is doubled */
-    bool takes_classes;  /* wants labels.classes where labels are classes; else they are made one-hot, or a number where the width is 1 */
+    const char *name;   /* as in the hypes */
+    bool from_logits;   /* takes logits: a softmax or sigmoid before it is doubled */
+    bool takes_classes; /* wants labels.classes where labels are classes; else they are made one-hot, or a number where the width is 1 */
     bool is_classification;
     /* sample_losses [B] and, where d_output is not NULL, d_output [B, width] = the gradient of the reduced loss (mean or sum of sample_losses) by output [B, width].
      * The gradient is the true derivative of what forward computes, clip included (0 where clipped). */
-    void (*compute)(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels, tn_real *sample_losses,
-                    tn_real *d_output);
+    void (*compute)(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels,
+                    tn_real *sample_losses, tn_real *d_output);
 } tn_loss;
 
 const tn_loss *tn_loss_find(const char *name);

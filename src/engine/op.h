@@ -21,28 +21,28 @@ enum { TN_OP_INPUTS_MAX = 8, TN_OP_PARAMETERS_MAX = 4, TN_OP_ATTRIBUTES_BYTES = 
 
 /* A tensor of the op that lives across steps. */
 typedef struct tn_parameter {
-    char name[24];        /* "weight", "bias", "gain", "running_mean" */
-    tn_shape shape;       /* weight of dense: [inputs, units]; of conv2d: [kernel_h, kernel_w, channels, filters] */
+    char name[24];          /* "weight", "bias", "gain", "running_mean" */
+    tn_shape shape;         /* weight of dense: [inputs, units]; of conv2d: [kernel_h, kernel_w, channels, filters] */
     size_t fan_in, fan_out; /* for initialisers, as Keras counts them */
-    size_t unit_axis;     /* the axis of shape that numbers the units */
+    size_t unit_axis;       /* the axis of shape that numbers the units */
     tn_initializer initializer;
-    bool trainable;       /* false for a frozen node's parameters and for state such as running means */
-    bool is_state;        /* kept across steps but never touched by an optimizer, nor by weight decay */
+    bool trainable; /* false for a frozen node's parameters and for state such as running means */
+    bool is_state;  /* kept across steps but never touched by an optimizer, nor by weight decay */
 } tn_parameter;
 
 typedef struct tn_node {
     const struct tn_op *op;
-    char name[48];               /* unique: the user's "name", else op and index, as in "dense_2" */
-    size_t index;                /* in hypes.net */
+    char name[48]; /* unique: the user's "name", else op and index, as in "dense_2" */
+    size_t index;  /* in hypes.net */
     size_t input_count;
     tn_shape inputs[TN_OP_INPUTS_MAX];
     tn_shape output;
     size_t parameter_count;
     tn_parameter parameters[TN_OP_PARAMETERS_MAX];
-    size_t saved_per_sample;     /* reals that forward keeps for backward, for each sample of the batch */
-    size_t saved_per_batch;      /* and once a batch */
-    size_t scratch_per_worker;   /* reals of scratch for each pool thread; contents do not outlive a call */
-    size_t scratch_shared;       /* reals of scratch that all workers share in one call */
+    size_t saved_per_sample;   /* reals that forward keeps for backward, for each sample of the batch */
+    size_t saved_per_batch;    /* and once a batch */
+    size_t scratch_per_worker; /* reals of scratch for each pool thread; contents do not outlive a call */
+    size_t scratch_shared;     /* reals of scratch that all workers share in one call */
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
@@ -56,30 +56,34 @@ typedef struct tn_gradient_sink {
 
 /* One forward or backward call. Pointers that do not apply are NULL. Buffers are 64-byte aligned. */
 typedef struct tn_pass {
-    size_t batch;                                     /* B >= 1; at most the batch the graph was planned for */
-    bool training;                                    /* dropout drops, batch_norm uses the batch */
-    tn_pool *pool;                                    /* may be NULL */
-    tn_rng *rng;                                      /* of this node, for dropout */
-    const tn_real *inputs[TN_OP_INPUTS_MAX];          /* [B, inputs[i]] */
-    tn_real *output;                                  /* [B, output] */
-    const tn_real *d_output;                          /* [B, output], backward only */
-    tn_real *d_inputs[TN_OP_INPUTS_MAX];              /* [B, inputs[i]], backward only; NULL where nobody needs it */
-    tn_real *parameters[TN_OP_PARAMETERS_MAX];        /* backward and optimizers write only state */
-    tn_real *d_parameters[TN_OP_PARAMETERS_MAX];      /* NULL for frozen parameters and state */
-    const tn_gradient_sink *sink;                     /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
-    tn_real *saved;                                   /* [B * saved_per_sample + saved_per_batch] */
-    tn_real *scratch;                                 /* [threads * scratch_per_worker + scratch_shared]: worker w's at w * scratch_per_worker, the shared last */
+    size_t batch;                                /* B >= 1; at most the batch the graph was planned for */
+    bool training;                               /* dropout drops, batch_norm uses the batch */
+    tn_pool *pool;                               /* may be NULL */
+    tn_rng *rng;                                 /* of this node, for dropout */
+    const tn_real *inputs[TN_OP_INPUTS_MAX];     /* [B, inputs[i]] */
+    tn_real *output;                             /* [B, output] */
+    const tn_real *d_output;                     /* [B, output], backward only */
+    tn_real *d_inputs[TN_OP_INPUTS_MAX];         /* [B, inputs[i]], backward only; NULL where nobody needs it */
+    tn_real *parameters[TN_OP_PARAMETERS_MAX];   /* backward and optimizers write only state */
+    tn_real *d_parameters[TN_OP_PARAMETERS_MAX]; /* NULL for frozen parameters and state */
+    const tn_gradient_sink
+        *sink;        /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
+    tn_real *saved;   /* [B * saved_per_sample + saved_per_batch] */
+    tn_real *scratch; /* [threads * scratch_per_worker + scratch_shared]: worker w's at w * scratch_per_worker, the shared last */
 } tn_pass;
 
 typedef enum tn_op_flags {
-    TN_OP_BACKWARD_FROM_OUTPUT = 1, /* backward reads output, never inputs: the graph may run it in place, output = inputs[0] and d_inputs[0] = d_output */
-    TN_OP_ALIAS = 2,                /* output is the input's memory under another shape (flatten): forward and backward are not called */
-    TN_OP_ACTIVATION = 4,           /* element by element, no parameters, same shape */
-    TN_OP_RANDOM = 8,               /* draws from rng when training */
-    TN_OP_IGNORES_OUTPUT = 16,      /* backward never reads output: the next op may overwrite it in place. Without this flag output is kept for backward */
-    TN_OP_IGNORES_INPUTS = 32,      /* backward never reads inputs, whose memory is then reused earlier. Without this flag and the first they are kept */
-    TN_OP_FEEDS_SINK = 64,          /* backward uses pass->sink where it is set */
-    TN_OP_MANY_INPUTS = 128         /* takes a list of nodes; the graph refuses a list for any other op */
+    TN_OP_BACKWARD_FROM_OUTPUT =
+        1,           /* backward reads output, never inputs: the graph may run it in place, output = inputs[0] and d_inputs[0] = d_output */
+    TN_OP_ALIAS = 2, /* output is the input's memory under another shape (flatten): forward and backward are not called */
+    TN_OP_ACTIVATION = 4, /* element by element, no parameters, same shape */
+    TN_OP_RANDOM = 8,     /* draws from rng when training */
+    TN_OP_IGNORES_OUTPUT =
+        16, /* backward never reads output: the next op may overwrite it in place. Without this flag output is kept for backward */
+    TN_OP_IGNORES_INPUTS =
+        32, /* backward never reads inputs, whose memory is then reused earlier. Without this flag and the first they are kept */
+    TN_OP_FEEDS_SINK = 64,  /* backward uses pass->sink where it is set */
+    TN_OP_MANY_INPUTS = 128 /* takes a list of nodes; the graph refuses a list for any other op */
 } tn_op_flags;
 
 typedef struct tn_op {

@@ -30,7 +30,7 @@ typedef struct tn_update {
 
 typedef struct tn_optimizer {
     const char *name;
-    size_t slots;            /* state arrays of the weights' size, all zero before the first step */
+    size_t slots;                                              /* state arrays of the weights' size, all zero before the first step */
     size_t (*slots_used)(const tn_optimizer_options *options); /* NULL: all (sgd without momentum uses none) */
     /* weights [count] and slots[i] [count] change in place; gradients [count] do not. */
     void (*update)(const tn_optimizer_options *options, const tn_update *update, size_t count, tn_real *weights, const tn_real *gradients,

@@ -20,17 +20,18 @@
 /* Offsets into the block, in reals, multiples of a cache line. */
 typedef struct tn_plan_vertex {
     size_t output;
-    size_t d_output;                    /* gradient by the output; TN_PLAN_NONE where not needed */
+    size_t d_output; /* gradient by the output; TN_PLAN_NONE where not needed */
     size_t saved;
-    size_t d_inputs[TN_OP_INPUTS_MAX];  /* where backward writes: the source's d_output for the first writer, scratch for the others; TN_PLAN_NONE */
+    size_t d_inputs
+        [TN_OP_INPUTS_MAX]; /* where backward writes: the source's d_output for the first writer, scratch for the others; TN_PLAN_NONE */
     bool accumulates[TN_OP_INPUTS_MAX]; /* d_inputs[i] is scratch that has to be added to the source's d_output */
 } tn_plan_vertex;
 
 typedef struct tn_plan {
-    size_t batch;           /* samples planned for */
-    size_t input;           /* offset of the batch's inputs */
-    size_t scratch;         /* offset */
-    size_t reals;           /* of the block */
+    size_t batch;             /* samples planned for */
+    size_t input;             /* offset of the batch's inputs */
+    size_t scratch;           /* offset */
+    size_t reals;             /* of the block */
     tn_plan_vertex *vertices; /* [graph->count] */
 } tn_plan;
 

@@ -15,8 +15,8 @@ typedef struct tn_schedule {
     tn_decay decay;
     double learning_rate;
     double factor, floor;
-    uint64_t after, every;    /* epochs */
-    uint64_t warmup;          /* steps */
+    uint64_t after, every; /* epochs */
+    uint64_t warmup;       /* steps */
     uint64_t steps_per_epoch, steps_total;
 } tn_schedule;
 

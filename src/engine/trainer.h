@@ -18,12 +18,12 @@
 typedef struct tn_trainer tn_trainer;
 
 typedef struct tn_step_result {
-    uint64_t step;         /* from 1 */
-    double loss;           /* of the batch, before the update; may be non-finite */
+    uint64_t step; /* from 1 */
+    double loss;   /* of the batch, before the update; may be non-finite */
     double learning_rate;
-    double gradient_norm;  /* global L2 norm before clipping; NAN where it was not asked for nor needed for clipping */
-    uint64_t samples;      /* samples processed since the start */
-    uint64_t epoch;        /* from 0 */
+    double gradient_norm; /* global L2 norm before clipping; NAN where it was not asked for nor needed for clipping */
+    uint64_t samples;     /* samples processed since the start */
+    uint64_t epoch;       /* from 0 */
 } tn_step_result;
 
 /* Compiles hypes.net for data->train and initialises it from hypes.solver.seed. Borrows data and pool (may be NULL) until destroyed.
@@ -31,13 +31,13 @@ typedef struct tn_step_result {
 tn_status tn_trainer_create(const tn_hypes *hypes, const tn_data *data, tn_pool *pool, tn_trainer **trainer, tn_error *error);
 void tn_trainer_destroy(tn_trainer *trainer);
 
-uint64_t tn_trainer_parameters(const tn_trainer *trainer);      /* trainable values */
-uint64_t tn_trainer_steps_total(const tn_trainer *trainer);     /* steps that hypes.solver asks for (epochs or steps) */
+uint64_t tn_trainer_parameters(const tn_trainer *trainer);  /* trainable values */
+uint64_t tn_trainer_steps_total(const tn_trainer *trainer); /* steps that hypes.solver asks for (epochs or steps) */
 uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);
-double tn_trainer_work(const tn_trainer *trainer);               /* multiply-adds of one sample's forward pass */
-size_t tn_trainer_output_size(const tn_trainer *trainer);       /* values that the network puts out for a sample */
-double tn_trainer_expected_loss(const tn_trainer *trainer);     /* of a network that knows nothing: ln C; NAN where none is implied */
-size_t tn_trainer_tensor_count(const tn_trainer *trainer);      /* a tap sees indices below this */
+double tn_trainer_work(const tn_trainer *trainer);          /* multiply-adds of one sample's forward pass */
+size_t tn_trainer_output_size(const tn_trainer *trainer);   /* values that the network puts out for a sample */
+double tn_trainer_expected_loss(const tn_trainer *trainer); /* of a network that knows nothing: ln C; NAN where none is implied */
+size_t tn_trainer_tensor_count(const tn_trainer *trainer);  /* a tap sees indices below this */
 
 /* The name of tensor `index`; borrowed, lives as long as the trainer. */
 const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index);

@@ -45,19 +45,19 @@ struct tn_trainer {
     tn_trainer_parameter_view *parameters;
     tn_trainer_vertex_view *vertices; /* [graph.count] */
     size_t values_size, trainable_size;
-    uint64_t trainable_values;        /* without what lies between */
+    uint64_t trainable_values; /* without what lies between */
     size_t slot_count;
-    tn_real *values;                  /* [values_size] */
-    tn_real *gradients;               /* [trainable_size] */
+    tn_real *values;                        /* [values_size] */
+    tn_real *gradients;                     /* [trainable_size] */
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX]; /* [trainable_size] each */
 
-    tn_real *memory;      /* [plan.reals] */
-    tn_pass *passes;      /* [graph.count], filled but for what changes from step to step */
-    tn_rng *rngs;         /* [graph.count] */
+    tn_real *memory; /* [plan.reals] */
+    tn_pass *passes; /* [graph.count], filled but for what changes from step to step */
+    tn_rng *rngs;    /* [graph.count] */
     size_t output_size;
-    int32_t *classes;     /* [plan.batch] */
-    tn_real *targets;     /* [plan.batch, output_size]; NULL where the loss takes classes */
-    float *staging;       /* the double build only: [plan.batch, the larger of input and targets] */
+    int32_t *classes;       /* [plan.batch] */
+    tn_real *targets;       /* [plan.batch, output_size]; NULL where the loss takes classes */
+    float *staging;         /* the double build only: [plan.batch, the larger of input and targets] */
     tn_real *sample_losses; /* [plan.batch] */
     uint32_t *numbers;      /* [plan.batch] of the samples of one batch of a prediction */
     double *partial_norms;  /* one for each piece of the gradients */
@@ -66,12 +66,12 @@ struct tn_trainer {
     tn_tensor_name *tensors;
     size_t input_tensor;
 
-    size_t batch;          /* samples of a full step */
+    size_t batch; /* samples of a full step */
     uint64_t steps_per_epoch, steps_total;
-    uint32_t *order;       /* [training samples] of this epoch */
+    uint32_t *order;               /* [training samples] of this epoch */
     tn_rng batches, epoch_batches; /* now, and as it was before the order of this epoch was drawn */
     uint64_t step, samples, epoch;
-    size_t position;       /* samples of the epoch that are used up */
+    size_t position; /* samples of the epoch that are used up */
 };
 
 /* The order of the epoch that begins now. Saves the generator first, so that the order can be drawn again. */

@@ -71,16 +71,11 @@ static void reads_plain_and_header(void **state)
 {
     (void)state;
     static const double inputs[] = {1, 2, 4, 5}, labels[] = {3, 6};
-    static const char *const texts[] = {"1,2,3\n4,5,6\n",
-                                        "1,2,3\n4,5,6",
-                                        "1,2,3\r\n4,5,6\r\n",
-                                        "\357\273\2771,2,3\n4,5,6\n",
-                                        "a,b,c\n1,2,3\n4,5,6\n",
-                                        "\"1\",2,3\n4,\"5\",6\n",
-                                        " 1 , 2 ,\t3 \n4,5,6\n\n",
-                                        "\n1,2,3\n  \n4,5,6\n\n\n",
-                                        "1,2,3\r4,5,6\r",
-                                        "\"a \"\"b\"\"\",\"x,\ny\",c\r\n1,2,3\r\n4,5,6"};
+    static const char *const texts[] = {"1,2,3\n4,5,6\n",          "1,2,3\n4,5,6",
+                                        "1,2,3\r\n4,5,6\r\n",      "\357\273\2771,2,3\n4,5,6\n",
+                                        "a,b,c\n1,2,3\n4,5,6\n",   "\"1\",2,3\n4,\"5\",6\n",
+                                        " 1 , 2 ,\t3 \n4,5,6\n\n", "\n1,2,3\n  \n4,5,6\n\n\n",
+                                        "1,2,3\r4,5,6\r",          "\"a \"\"b\"\"\",\"x,\ny\",c\r\n1,2,3\r\n4,5,6"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         tn_source source;
         must_parse(texts[i], last, &source);

@@ -14,26 +14,27 @@
 /* The shapes of one convolution; x [H, W, C] and y [H', W', F] of a sample are in the window's numbers. */
 typedef struct tn_conv {
     tn_window window;
-    size_t filters;   /* F */
-    size_t padded;    /* F rounded up to 16: the row length of sums */
-    size_t patch;     /* K = kh kw C */
-    size_t pixels;    /* H' W' */
+    size_t filters;        /* F */
+    size_t padded;         /* F rounded up to 16: the row length of sums */
+    size_t patch;          /* K = kh kw C */
+    size_t pixels;         /* H' W' */
     size_t x_size, y_size; /* reals of a sample */
 } tn_conv;
 
 typedef struct tn_conv_way {
     const char *name;
-    bool (*fits)(const tn_conv *conv); /* false where this build or processor cannot, or another way is faster */
+    bool (*fits)(const tn_conv *conv);           /* false where this build or processor cannot, or another way is faster */
     size_t (*worker_reals)(const tn_conv *conv); /* scratch of each worker */
     size_t (*shared_reals)(const tn_conv *conv); /* of the prepared weights */
     /* Brings weight [K, F] into the form that forward or input_gradient want, in shared memory. Once a pass, before the tiles. */
     void (*prepare_forward)(const tn_conv *conv, const tn_real *weight, tn_real *shared);
     void (*prepare_input)(const tn_conv *conv, const tn_real *weight, tn_real *shared);
     /* y [samples, H', W', F] = convolution of x [samples, H, W, C] + bias [F] (NULL: none). */
-    void (*forward)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, const tn_real *bias, size_t samples, const tn_real *x, tn_real *y,
-                    tn_real *scratch);
+    void (*forward)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, const tn_real *bias, size_t samples,
+                    const tn_real *x, tn_real *y, tn_real *scratch);
     /* dx [samples, H, W, C] */
-    void (*input_gradient)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy, tn_real *dx, tn_real *scratch);
+    void (*input_gradient)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy,
+                           tn_real *dx, tn_real *scratch);
     /* sums [K + 1, padded]: the weights' gradient summed over the samples, and in the last row the bias'. Columns from F on are undefined. */
     void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
 } tn_conv_way;

@@ -318,8 +318,9 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
     WEIGHT_CASE(15, v)                                                                                                                     \
     WEIGHT_CASE(16, v)                                                                                                                     \
     WEIGHT_CASE(17, v)                                                                                                                     \
-    WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v)   \
-        WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
+    WEIGHT_CASE(18, v)                                                                                                                     \
+    WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v) WEIGHT_CASE(25, v)   \
+        WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
 
 TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
 {

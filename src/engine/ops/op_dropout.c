@@ -117,7 +117,8 @@ static void backward(const tn_node *node, const tn_pass *pass)
 
 const tn_op tn_op_dropout = {
     .name = "dropout",
-    .flags = TN_OP_RANDOM | TN_OP_BACKWARD_FROM_OUTPUT | TN_OP_IGNORES_OUTPUT | TN_OP_IGNORES_INPUTS, /* backward reads saved factors only */
+    .flags =
+        TN_OP_RANDOM | TN_OP_BACKWARD_FROM_OUTPUT | TN_OP_IGNORES_OUTPUT | TN_OP_IGNORES_INPUTS, /* backward reads saved factors only */
     .configure = configure,
     .forward = forward,
     .backward = backward,
