@@ -313,14 +313,12 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
     WEIGHT_CASE(1, v) WEIGHT_CASE(2, v) WEIGHT_CASE(3, v) WEIGHT_CASE(4, v) WEIGHT_CASE(5, v) WEIGHT_CASE(6, v) WEIGHT_CASE(7, v)
 #define WEIGHT_CASES_9(v)  WEIGHT_CASES_7(v) WEIGHT_CASE(8, v) WEIGHT_CASE(9, v)
 #define WEIGHT_CASES_14(v) WEIGHT_CASES_9(v) WEIGHT_CASE(10, v) WEIGHT_CASE(11, v) WEIGHT_CASE(12, v) WEIGHT_CASE(13, v) WEIGHT_CASE(14, v)
-#define WEIGHT_CASES_28(v)                                                                                                                 \
-    WEIGHT_CASES_14(v)                                                                                                                     \
-    WEIGHT_CASE(15, v)                                                                                                                     \
-    WEIGHT_CASE(16, v)                                                                                                                     \
-    WEIGHT_CASE(17, v)                                                                                                                     \
-    WEIGHT_CASE(18, v)                                                                                                                     \
-    WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v) WEIGHT_CASE(25, v)   \
-        WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
+/* clang-format off */
+#define WEIGHT_CASES_28(v) \
+    WEIGHT_CASES_14(v) \
+    WEIGHT_CASE(15, v) WEIGHT_CASE(16, v) WEIGHT_CASE(17, v) WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) \
+    WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v) WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
+/* clang-format on */
 
 TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
 {
