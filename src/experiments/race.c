@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -84,6 +85,7 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
             candidate->steps = results[i].steps;
             candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(&results[i]);
             candidate->base_standing = base_standing_after(look, results[i].samples);
+            candidate->rounds++;
             candidate->finished = candidate->valid && steps == look->steps;
             json_t *entry = tn_trial_json(investigation, &requests[i], &results[i]);
             tn_json_set(investigation, entry, "fix", json_string(candidate->fix->text));
@@ -97,6 +99,48 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
     return status;
 }
 
+/* Standings within this count as equal when a rate is chosen among several. Unit: score. */
+static const double EQUAL = 0.05;
+
+/* Of the rates of one cause that went as far and do as well as the best of them, the middle one. Proposals stand in the order of their rates. */
+static const tn_candidate *middle_rate(const tn_candidate *candidates, size_t count, const tn_candidate *best)
+{
+    if (!(best->fix->knobs.set & TN_KNOB_LEARNING_RATE) || best->fix->other_cause != best->fix->cause)
+        return best;
+    const tn_candidate *equal[TN_FIXES_MAX];
+    size_t equals = 0;
+    for (size_t i = 0; i < count; i++) {
+        const tn_candidate *candidate = &candidates[i];
+        if (candidate->fix->cause != best->fix->cause || candidate->rounds < best->rounds || candidate->standing < best->standing - EQUAL)
+            continue;
+        size_t place = equals++;
+        for (; place > 0 && equal[place - 1]->fix > candidate->fix; place--)
+            equal[place] = equal[place - 1];
+        equal[place] = candidate;
+    }
+    return equal[equals / 2];
+}
+
+/* For the last and longest round: of each cause only the one that stands for it. Candidates come sorted; what stays is put first. */
+static size_t keep_one_of_each_cause(tn_candidate *candidates, size_t count)
+{
+    tn_candidate sorted[TN_FIXES_MAX];
+    memcpy(sorted, candidates, count * sizeof *sorted);
+    bool goes_on[TN_FIXES_MAX] = {false};
+    for (size_t i = 0; i < count; i++) {
+        size_t earlier = 0;
+        while (earlier < i &&
+               (sorted[earlier].fix->cause != sorted[i].fix->cause || sorted[earlier].fix->other_cause != sorted[i].fix->other_cause))
+            earlier++;
+        if (earlier == i)
+            goes_on[middle_rate(sorted, count, &sorted[i]) - sorted] = true;
+    }
+    size_t kept = 0, left = count;
+    for (size_t i = 0; i < count; i++)
+        candidates[goes_on[i] ? kept++ : --left] = sorted[i];
+    return kept;
+}
+
 /* Whether a candidate may yet repair. One that will close half of what a working subject lacks leads it early on; of a broken subject all hope is kept. */
 static bool is_hopeful(const tn_race *race, const tn_candidate *candidate)
 {
@@ -104,7 +148,7 @@ static bool is_hopeful(const tn_race *race, const tn_candidate *candidate)
 }
 
 /* Puts those that go on first and returns how many: of the hopeful ones the best third, and whoever already repairs. */
-static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count)
+static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, bool last_is_next)
 {
     qsort(candidates, count, sizeof *candidates, by_key);
     size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
@@ -116,7 +160,7 @@ static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count)
         candidates[i] = candidates[kept];
         candidates[kept++] = hopeful;
     }
-    return kept;
+    return last_is_next ? keep_one_of_each_cause(candidates, kept) : kept;
 }
 
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
@@ -138,7 +182,7 @@ tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, cons
             return status;
         if (steps == look->steps)
             break;
-        alive = keep(race, race->candidates, alive);
+        alive = keep(race, race->candidates, alive, round + 2 == ROUND_COUNT);
     }
     for (size_t i = 0; i < race->count; i++)
         if (race->candidates[i].finished)
@@ -166,28 +210,6 @@ static bool has_cause(const tn_candidate *const *ranked, size_t count, tn_cause_
     return false;
 }
 
-/* Standings within this count as equal when a rate is chosen among several. Unit: score. */
-static const double EQUAL = 0.05;
-
-/* Of the rates of one cause that do as well as the best of them, the middle one. Proposals stand in the order of their rates. */
-static const tn_candidate *middle_rate(const tn_race *race, const tn_candidate *best)
-{
-    if (!(best->fix->knobs.set & TN_KNOB_LEARNING_RATE) || best->fix->other_cause != best->fix->cause)
-        return best;
-    const tn_candidate *equal[TN_FIXES_MAX];
-    size_t count = 0;
-    for (size_t i = 0; i < race->count; i++) {
-        const tn_candidate *candidate = &race->candidates[i];
-        if (candidate->fix->cause != best->fix->cause || !candidate->finished || candidate->standing < best->standing - EQUAL)
-            continue;
-        size_t place = count++;
-        for (; place > 0 && equal[place - 1]->fix > candidate->fix; place--)
-            equal[place] = equal[place - 1];
-        equal[place] = candidate;
-    }
-    return equal[count / 2];
-}
-
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
 {
     size_t count = 0;
@@ -202,6 +224,6 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
         if (!has_cause(ranked, distinct, ranked[i]->fix->cause))
             ranked[distinct++] = ranked[i];
     for (size_t i = 0; i < distinct; i++)
-        ranked[i] = middle_rate(race, ranked[i]);
+        ranked[i] = middle_rate(race->candidates, race->count, ranked[i]);
     return distinct;
 }

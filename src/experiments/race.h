@@ -16,6 +16,7 @@ typedef struct tn_candidate {
     uint64_t steps;       /* of that trial */
     double standing;      /* of that trial */
     double base_standing; /* of the subject as given, after as many samples */
+    size_t rounds;        /* that it ran */
     bool finished;        /* ran all the way */
     bool valid;           /* was not refused */
 } tn_candidate;
