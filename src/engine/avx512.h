@@ -38,6 +38,9 @@ static inline __mmask16 tn_lane_mask(size_t count)
     return (__mmask16)mask;
 }
 
+/* to [columns, to_step] = the transpose of from [rows, columns], whose rows are from_step apart. Rows of `to` are written up to `rows` rounded up to whole registers, with zeros. */
+void tn_transpose_avx512(size_t rows, size_t columns, const float *from, size_t from_step, float *to, size_t to_step);
+
 #endif
 
 #endif

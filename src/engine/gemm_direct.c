@@ -101,59 +101,6 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
 #endif
 }
 
-/* rows [16] become the columns of the same 16 by 16 matrix. */
-TN_INLINE_AVX512 void transpose_registers(__m512 rows[LANES])
-{
-    __m512 t[LANES];
-    TN_UNROLL
-    for (int i = 0; i < LANES; i += 2) {
-        t[i] = _mm512_unpacklo_ps(rows[i], rows[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(rows[i], rows[i + 1]);
-    }
-    /* rows[4 g + c]: of rows 4 g .. 4 g + 3 column c of each quarter */
-    TN_UNROLL
-    for (int g = 0; g < LANES; g += 4) {
-        __m512d a = _mm512_castps_pd(t[g]), b = _mm512_castps_pd(t[g + 1]), c = _mm512_castps_pd(t[g + 2]), d = _mm512_castps_pd(t[g + 3]);
-        rows[g] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, c));
-        rows[g + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, c));
-        rows[g + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(b, d));
-        rows[g + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(b, d));
-    }
-    TN_UNROLL
-    for (int c = 0; c < 4; c++) {
-        __m512 low = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0x88), high = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0x88);
-        __m512 low_odd = _mm512_shuffle_f32x4(rows[c], rows[c + 4], 0xdd), high_odd = _mm512_shuffle_f32x4(rows[c + 8], rows[c + 12], 0xdd);
-        t[c] = _mm512_shuffle_f32x4(low, high, 0x88);
-        t[c + 4] = _mm512_shuffle_f32x4(low_odd, high_odd, 0x88);
-        t[c + 8] = _mm512_shuffle_f32x4(low, high, 0xdd);
-        t[c + 12] = _mm512_shuffle_f32x4(low_odd, high_odd, 0xdd);
-    }
-    TN_UNROLL
-    for (int i = 0; i < LANES; i++)
-        rows[i] = t[i];
-}
-
-/* panel [k, PANEL_COLUMNS] = the transpose of b [columns, k] with rows ldb apart; columns are rounded up to whole registers by zeros. */
-TN_AVX512 static void fill_panel(const float *b, size_t ldb, size_t columns, size_t k, float *panel)
-{
-    for (size_t column = 0; column < columns; column += LANES) {
-        for (size_t first = 0; first < k; first += LANES) {
-            __mmask16 lanes = tn_lane_mask(k - first);
-            __m512 rows[LANES];
-            TN_UNROLL
-            for (size_t i = 0; i < LANES; i++)
-                rows[i] = column + i < columns ? _mm512_maskz_loadu_ps(lanes, b + (column + i) * ldb + first) : _mm512_setzero_ps();
-            transpose_registers(rows);
-            size_t count = k - first < LANES ? k - first : LANES;
-            TN_UNROLL
-            for (size_t i = 0; i < LANES; i++) {
-                if (i < count)
-                    _mm512_storeu_ps(panel + (first + i) * PANEL_COLUMNS + column, rows[i]);
-            }
-        }
-    }
-}
-
 /* All rows of c at columns first .. first + registers * 16 - 1. b: op(b) at its first row and that column. Rows go in blocks of nearly equal size. */
 TN_AVX512 static void all_rows(const tn_gemm_job *job, const block_job *of_block, size_t registers, const float *a, const float *b,
                                const float *bias, float *c)
@@ -190,7 +137,7 @@ TN_AVX512 static void product(const tn_gemm_job *job)
             of_block.k = job->transpose_b && job->k - k > PANEL_K ? PANEL_K : job->k - k;
             of_block.add = job->add || k > 0;
             if (job->transpose_b)
-                fill_panel(job->b + first * job->ldb + k, job->ldb, width, of_block.k, panel);
+                tn_transpose_avx512(width, of_block.k, job->b + first * job->ldb + k, job->ldb, panel, PANEL_COLUMNS);
             all_rows(job, &of_block, registers, job->a + k * of_block.k_step, job->transpose_b ? panel : job->b + first,
                      k > 0 ? NULL : bias, job->c + first);
         }

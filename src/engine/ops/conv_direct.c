@@ -46,10 +46,42 @@ static bool fits(const tn_conv *conv)
     return tn_isa_best() == TN_ISA_AVX512;
 }
 
-static size_t worker_reals(const tn_conv *conv)
+/* Whether the gradient of the input is better computed as a convolution of dy with the turned kernel: with channels that fill registers it keeps its sums in them, which is a fifth
+ * faster, unless padding makes it much larger. */
+static bool turns(const tn_conv *conv)
+{
+    const tn_window *w = &conv->window;
+    return w->stride_h == 1 && w->stride_w == 1 && w->channels % LANES == 0 && w->in_h * w->in_w <= conv->pixels + conv->pixels / 8;
+}
+
+/* That convolution: from [H', W', F] to [H, W, C]. */
+static tn_conv turned(const tn_conv *conv)
+{
+    tn_window w = conv->window;
+    w.in_h = conv->window.out_h;
+    w.in_w = conv->window.out_w;
+    w.out_h = conv->window.in_h;
+    w.out_w = conv->window.in_w;
+    w.channels = conv->filters;
+    w.pad_top = w.size_h - 1 - w.pad_top;
+    w.pad_left = w.size_w - 1 - w.pad_left;
+    return tn_conv_of(&w, conv->window.channels);
+}
+
+static size_t canvas_reals(const tn_conv *conv)
 {
     canvas c = canvas_of(conv);
     return c.h * c.row + SLACK;
+}
+
+static size_t worker_reals(const tn_conv *conv)
+{
+    size_t forward = canvas_reals(conv), input = 0;
+    if (turns(conv)) {
+        tn_conv other = turned(conv);
+        input = canvas_reals(&other);
+    }
+    return forward > input ? forward : input;
 }
 
 static size_t run_registers(const tn_conv *conv)
@@ -72,18 +104,24 @@ static void prepare_forward(const tn_conv *conv, const float *weight, float *sha
     }
 }
 
-/* weight [kh, run, F] to [F, kh, run rounded up to registers], zeros after the run. */
+/* weight [kh, kw, C, F] to [kh, kw, F, C], turned by 180 degrees. */
+static void turn_weights(const tn_conv *conv, const float *weight, float *shared)
+{
+    size_t taps = conv->window.size_h * conv->window.size_w, channels = conv->window.channels, f = conv->filters;
+    for (size_t tap = 0; tap < taps; tap++)
+        tn_transpose_avx512(channels, f, weight + (taps - 1 - tap) * channels * f, f, shared + tap * f * channels, channels);
+}
+
+/* weight [kh, run, F] to [F, kh, run rounded up to registers], zeros after the run; or turned. */
 static void prepare_input(const tn_conv *conv, const float *weight, float *shared)
 {
     size_t run = conv->window.size_w * conv->window.channels, padded = run_registers(conv) * LANES, f = conv->filters;
-    for (size_t k = 0; k < f; k++) {
-        for (size_t ky = 0; ky < conv->window.size_h; ky++) {
-            float *to = shared + (k * conv->window.size_h + ky) * padded;
-            for (size_t j = 0; j < run; j++)
-                to[j] = weight[(ky * run + j) * f + k];
-            memset(to + run, 0, (padded - run) * sizeof *to);
-        }
+    if (turns(conv)) {
+        turn_weights(conv, weight, shared);
+        return;
     }
+    for (size_t ky = 0; ky < conv->window.size_h; ky++)
+        tn_transpose_avx512(run, f, weight + ky * run * f, f, shared + ky * padded, conv->window.size_h * padded);
 }
 
 /* Copies what the canvas shows of image x, or what the image shows of the canvas, row by row. */
@@ -267,16 +305,18 @@ static void forward(const tn_conv *conv, const float *weight, const float *share
 
 typedef struct weight_job {
     size_t out_h, out_w, step_x, step_y; /* pixels, and from one to the next on the canvas */
+    size_t row;                          /* of the canvas, from one kernel row to the next */
     size_t padded, filters;              /* row lengths of sums and of dy */
     __mmask16 last;
 } weight_job;
 
-/* sums [taps, padded] += over all pixels of x[tap] dy. x is the canvas at the first tap. */
-TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
+/* sums [rows * taps, padded] += over all pixels of x[tap] dy, for `taps` of each of `rows` kernel rows (all of a row's where rows > 1). x is the canvas at the first tap. */
+TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t rows, size_t taps, size_t registers, const float *x, const float *dy,
+                                  float *sums)
 {
-    __m512 sum[WEIGHT_SUMS + 2];
+    __m512 sum[WEIGHT_SUMS];
     TN_UNROLL
-    for (size_t j = 0; j < taps; j++) {
+    for (size_t j = 0; j < rows * taps; j++) {
         TN_UNROLL
         for (size_t v = 0; v < registers; v++)
             sum[j * registers + v] = _mm512_loadu_ps(sums + j * job->padded + v * LANES);
@@ -289,8 +329,8 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
             for (size_t v = 0; v < registers; v++)
                 d[v] = v + 1 < registers ? _mm512_loadu_ps(dy + v * LANES) : _mm512_maskz_loadu_ps(job->last, dy + v * LANES);
             TN_UNROLL
-            for (size_t j = 0; j < taps; j++) {
-                __m512 value = _mm512_set1_ps(at[j]);
+            for (size_t j = 0; j < rows * taps; j++) {
+                __m512 value = _mm512_set1_ps(at[j / taps * job->row + j % taps]);
                 TN_UNROLL
                 for (size_t v = 0; v < registers; v++)
                     sum[j * registers + v] = _mm512_fmadd_ps(value, d[v], sum[j * registers + v]);
@@ -298,42 +338,59 @@ TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t taps, size_t reg
         }
     }
     TN_UNROLL
-    for (size_t j = 0; j < taps; j++) {
+    for (size_t j = 0; j < rows * taps; j++) {
         TN_UNROLL
         for (size_t v = 0; v < registers; v++)
             _mm512_storeu_ps(sums + j * job->padded + v * LANES, sum[j * registers + v]);
     }
 }
 
-#define WEIGHT_CASE(j, v)                                                                                                                  \
-    case (v)*32 + (j):                                                                                                                     \
-        weight_taps(job, j, v, x, dy, sums);                                                                                               \
+#define WEIGHT_CASE(r, j, v)                                                                                                               \
+    case ((r)*8 + (v)) * 32 + (j):                                                                                                         \
+        weight_taps(job, r, j, v, x, dy, sums);                                                                                            \
         break;
-#define WEIGHT_CASES_7(v)                                                                                                                  \
-    WEIGHT_CASE(1, v) WEIGHT_CASE(2, v) WEIGHT_CASE(3, v) WEIGHT_CASE(4, v) WEIGHT_CASE(5, v) WEIGHT_CASE(6, v) WEIGHT_CASE(7, v)
-#define WEIGHT_CASES_9(v)  WEIGHT_CASES_7(v) WEIGHT_CASE(8, v) WEIGHT_CASE(9, v)
-#define WEIGHT_CASES_14(v) WEIGHT_CASES_9(v) WEIGHT_CASE(10, v) WEIGHT_CASE(11, v) WEIGHT_CASE(12, v) WEIGHT_CASE(13, v) WEIGHT_CASE(14, v)
-/* clang-format off */
-#define WEIGHT_CASES_28(v) \
-    WEIGHT_CASES_14(v) \
-    WEIGHT_CASE(15, v) WEIGHT_CASE(16, v) WEIGHT_CASE(17, v) WEIGHT_CASE(18, v) WEIGHT_CASE(19, v) WEIGHT_CASE(20, v) WEIGHT_CASE(21, v) \
-    WEIGHT_CASE(22, v) WEIGHT_CASE(23, v) WEIGHT_CASE(24, v) WEIGHT_CASE(25, v) WEIGHT_CASE(26, v) WEIGHT_CASE(27, v) WEIGHT_CASE(28, v)
-/* clang-format on */
+#define WEIGHT_CASES_2(r, v) WEIGHT_CASE(r, 1, v) WEIGHT_CASE(r, 2, v)
+#define WEIGHT_CASES_4(r, v) WEIGHT_CASES_2(r, v) WEIGHT_CASE(r, 3, v) WEIGHT_CASE(r, 4, v)
+#define WEIGHT_CASES_5(r, v) WEIGHT_CASES_4(r, v) WEIGHT_CASE(r, 5, v)
+#define WEIGHT_CASES_7(r, v) WEIGHT_CASES_5(r, v) WEIGHT_CASE(r, 6, v) WEIGHT_CASE(r, 7, v)
+#define WEIGHT_CASES_9(r, v) WEIGHT_CASES_7(r, v) WEIGHT_CASE(r, 8, v) WEIGHT_CASE(r, 9, v)
+#define WEIGHT_CASES_14(r, v)                                                                                                              \
+    WEIGHT_CASES_9(r, v) WEIGHT_CASE(r, 10, v) WEIGHT_CASE(r, 11, v) WEIGHT_CASE(r, 12, v) WEIGHT_CASE(r, 13, v) WEIGHT_CASE(r, 14, v)
+#define WEIGHT_CASES_21(r, v)                                                                                                              \
+    WEIGHT_CASES_14(r, v)                                                                                                                  \
+    WEIGHT_CASE(r, 15, v)                                                                                                                  \
+    WEIGHT_CASE(r, 16, v) WEIGHT_CASE(r, 17, v) WEIGHT_CASE(r, 18, v) WEIGHT_CASE(r, 19, v) WEIGHT_CASE(r, 20, v) WEIGHT_CASE(r, 21, v)
+#define WEIGHT_CASES_28(r, v)                                                                                                              \
+    WEIGHT_CASES_21(r, v)                                                                                                                  \
+    WEIGHT_CASE(r, 22, v)                                                                                                                  \
+    WEIGHT_CASE(r, 23, v) WEIGHT_CASE(r, 24, v) WEIGHT_CASE(r, 25, v) WEIGHT_CASE(r, 26, v) WEIGHT_CASE(r, 27, v) WEIGHT_CASE(r, 28, v)
 
-TN_AVX512 static void weight_some(const weight_job *job, size_t taps, size_t registers, const float *x, const float *dy, float *sums)
+TN_AVX512 static void weight_some(const weight_job *job, size_t rows, size_t taps, size_t registers, const float *x, const float *dy,
+                                  float *sums)
 {
 #if TN_ONE_SIZE_FITS_ALL
-    weight_taps(job, taps, registers, x, dy, sums);
+    weight_taps(job, rows, taps, registers, x, dy, sums);
 #else
-    switch (registers * 32 + taps) {
-        WEIGHT_CASES_28(1)
-        WEIGHT_CASES_14(2)
-        WEIGHT_CASES_9(3)
-        WEIGHT_CASES_7(4)
+    switch ((rows * 8 + registers) * 32 + taps) {
+        WEIGHT_CASES_28(1, 1)
+        WEIGHT_CASES_14(1, 2)
+        WEIGHT_CASES_9(1, 3)
+        WEIGHT_CASES_7(1, 4)
+        WEIGHT_CASES_9(3, 1)
+        WEIGHT_CASES_4(3, 2)
+        WEIGHT_CASES_5(5, 1)
+        WEIGHT_CASES_2(5, 2)
     default:
         break;
     }
 #endif
+}
+
+/* Short runs (few channels) leave most sums idle, and each addition would wait for the one before it: then all rows of a 3x3 or 5x5 kernel go together. */
+static size_t weight_rows(const tn_conv *conv, size_t run, size_t registers)
+{
+    size_t rows = conv->window.size_h;
+    return (rows == 3 || rows == 5) && registers <= 2 && rows * run * registers <= WEIGHT_SUMS ? rows : 1;
 }
 
 /* sums [padded] += the rows of dy [pixels, filters], for the bias. */
@@ -360,17 +417,19 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const float *x,
     for (size_t s = 0; s < samples; s++, dy += conv->y_size) {
         const float *image = canvas_for(conv, &c, x + s * conv->x_size, scratch);
         for (size_t first = 0; first < conv->padded; first += V_MAX * LANES) {
-            size_t registers = block_registers(conv, first), most = WEIGHT_SUMS / registers, blocks = (c.run + most - 1) / most;
+            size_t registers = block_registers(conv, first), rows = weight_rows(conv, c.run, registers);
+            size_t most = WEIGHT_SUMS / registers / rows, blocks = (c.run + most - 1) / most;
             weight_job job = {.out_h = conv->window.out_h,
                               .out_w = conv->window.out_w,
                               .step_x = c.step_x,
                               .step_y = c.step_y,
+                              .row = c.row,
                               .padded = conv->padded,
                               .filters = conv->filters,
                               .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : tn_lane_mask(LANES)};
-            for (size_t i = 0; i < conv->window.size_h * blocks; i++) {
-                size_t ky = i / blocks, b = i % blocks, tap = b * c.run / blocks, end = (b + 1) * c.run / blocks;
-                weight_some(&job, end - tap, registers, image + ky * c.row + tap, dy + first,
+            for (size_t i = 0; i < conv->window.size_h / rows * blocks; i++) {
+                size_t ky = i / blocks * rows, b = i % blocks, tap = b * c.run / blocks, end = (b + 1) * c.run / blocks;
+                weight_some(&job, rows, end - tap, registers, image + ky * c.row + tap, dy + first,
                             sums + (ky * c.run + tap) * conv->padded + first);
             }
         }
@@ -467,6 +526,11 @@ static void input_gradient(const tn_conv *conv, const float *weight, const float
                            float *scratch)
 {
     (void)weight;
+    if (turns(conv)) {
+        tn_conv other = turned(conv);
+        forward(&other, NULL, shared, NULL, samples, dy, dx, scratch);
+        return;
+    }
     canvas c = canvas_of(conv);
     for (size_t s = 0; s < samples; s++) {
         input_image(conv, &c, shared, dy + s * conv->y_size, scratch);
