@@ -255,6 +255,33 @@ void tn_gradcheck_assert_op(const tn_op_case *of)
     assert_flags(of);
 }
 
+void tn_gradcheck_assert_sampled(const tn_op_case *of, size_t stride)
+{
+    tn_op_run run;
+    target targets[TN_OP_INPUTS_MAX + TN_OP_PARAMETERS_MAX] = {{0}};
+    tn_op_run_init(&run, of, NULL, SEED);
+    const size_t count = list_targets(&run, targets);
+    tn_op_run_forward(&run);
+    tn_op_run_backward(&run);
+    for (size_t t = 0; t < count; t++) {
+        tn_gradcheck check = {0};
+        for (size_t i = 0; i < targets[t].count; i += stride) {
+            moved at = {&run, targets[t].values + i};
+            tn_gradcheck_compare(&check, of->label, targets[t].name, 1, targets[t].gradient + i, numeric_of_op, &at);
+        }
+        if (check.refused > 0) {
+            fail_msg("%zu of %zu elements refused; the first: %s", check.refused, check.compared, check.message);
+        }
+        assert_true(check.compared > 0);
+        moved first = {&run, targets[t].values};
+        targets[t].gradient[0] += 1e-3;
+        tn_gradcheck_compare(&check, of->label, targets[t].name, 1, targets[t].gradient, numeric_of_op, &first);
+        assert_int_equal(check.refused, 1);
+        targets[t].gradient[0] -= 1e-3;
+    }
+    tn_op_run_deinit(&run);
+}
+
 /* Losses */
 
 typedef struct loss_run {

@@ -53,6 +53,10 @@ size_t tn_gradcheck_op_targets(const tn_op_case *of);
  * where they say so; d_inputs and d_parameters that nobody needs may be NULL; a second backward gives the same bits. */
 void tn_gradcheck_assert_op(const tn_op_case *of);
 
+/* The same comparison for a large case, where all elements would take minutes: every `stride`-th element of each tensor. Large cases are cut
+ * into tiles and blocks, which small ones are not. One element of each tensor is then set wrong, which must be seen. */
+void tn_gradcheck_assert_sampled(const tn_op_case *of, size_t stride);
+
 /* A loss by its output. */
 typedef struct tn_loss_case {
     const char *label, *loss;

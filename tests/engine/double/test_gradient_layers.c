@@ -42,6 +42,16 @@ static const tn_op_case cases[] = {
     {.label = "add two",              .op = "add", .batch = 3, .input_count = 2, .inputs = {TN_SHAPE1(7), TN_SHAPE1(7)}},
     {.label = "add three",            .op = "add", .batch = 2, .input_count = 3, .inputs = {TN_SHAPE2(3, 5), TN_SHAPE2(3, 5), TN_SHAPE2(3, 5)}},
 };
+
+/* Cut into tiles of samples, blocks of rows and of weights. */
+static const tn_op_case large[] = {
+    {.label = "dense in blocks",      .op = "dense", .attributes = "{\"units\": 67, \"bias\": true}", .batch = 9, .inputs = {TN_SHAPE1(1100)}},
+    {.label = "dense in tiles",       .op = "dense", .attributes = "{\"units\": 131, \"bias\": true}", .batch = 67, .inputs = {TN_SHAPE1(257)}},
+    {.label = "conv in blocks",       .op = "conv2d", .attributes = CONV("7", "[3, 3]", "[1, 1]", "\"same\"", "true"), .batch = 3, .inputs = {TN_SHAPE3(61, 53, 5)}},
+    {.label = "conv in tiles",        .op = "conv2d", .attributes = CONV("6", "[5, 5]", "[1, 1]", "\"valid\"", "true"), .batch = 37, .inputs = {TN_SHAPE3(28, 28, 1)}},
+    {.label = "max pool in tiles",    .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 31, .inputs = {TN_SHAPE3(24, 24, 6)}, .distinct = true},
+    {.label = "avg pool in tiles",    .op = "avg_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 31, .inputs = {TN_SHAPE3(24, 24, 6)}},
+};
 /* clang-format on */
 
 static void check(void **state)
@@ -49,6 +59,14 @@ static void check(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tn_gradcheck_assert_op(&cases[i]);
+    }
+}
+
+static void check_large(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+        tn_gradcheck_assert_sampled(&large[i], 4999);
     }
 }
 
@@ -61,6 +79,6 @@ static void flatten_is_an_alias(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(check), cmocka_unit_test(flatten_is_an_alias)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(check), cmocka_unit_test(check_large), cmocka_unit_test(flatten_is_an_alias)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
