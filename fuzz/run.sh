@@ -2,7 +2,7 @@
 # run.sh: give each fuzzer of build/fuzz some seconds, and keep what it learned.
 #
 # Usage: fuzz/run.sh SECONDS [NAME...]
-# New inputs are merged into fuzz/corpus/NAME, and only those that reach code that no smaller one reaches. An input that crashes is left in
+# New inputs join fuzz/corpus/NAME, but only those that reach code that nothing there reaches. An input that crashes is left in
 # build/fuzz/crashes/NAME, and the script ends with status 1 after all fuzzers have run.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -49,17 +49,10 @@ for name in "${names[@]}"; do
         echo "fuzz_$name: FAILED; the input is in $crashes, the log is build/fuzz/$name.log"
         continue
     fi
-    # The smallest set of inputs, old and new, that reaches what all of them reach.
-    merged=build/fuzz/merged/$name
-    rm -rf "$merged" && mkdir -p "$merged"
-    if "$program" -merge=1 -verbosity=0 ${max_len:+-max_len="$max_len"} "$merged" "$corpus" "$work" > "build/fuzz/$name.merge.log" 2>&1; then
-        before=$(find "$corpus" -type f | wc -l)
-        # Inputs written by hand have names of words; libFuzzer names its own by their hash. Only the latter come and go.
-        find "$corpus" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
-        by_hand=$(find "$corpus" -type f -exec sha1sum {} + | cut -d' ' -f1)
-        for input in $(find "$merged" -type f -size -64k); do
-            grep -q "$(basename "$input")" <<< "$by_hand" || cp "$input" "$corpus"/
-        done
+    # Of what was learned, the smallest set that reaches what the corpus does not reach yet. Old inputs stay, so that a run changes little.
+    before=$(find "$corpus" -type f | wc -l)
+    find "$work" -type f -size +64k -delete
+    if "$program" -merge=1 -verbosity=0 ${max_len:+-max_len="$max_len"} "$corpus" "$work" > "build/fuzz/$name.merge.log" 2>&1; then
         echo "fuzz_$name: no finding; corpus $before -> $(find "$corpus" -type f | wc -l) inputs"
     else
         echo "fuzz_$name: no finding; the corpus could not be merged (build/fuzz/$name.merge.log)"

@@ -33,9 +33,9 @@ def sources(*folders, suffixes=(".c", ".h")):
     return found
 
 
-def lint_build(preset, jobs):
+def lint_build(preset, jobs, *settings):
     """All programs by one compiler; warnings are errors."""
-    ok, output = run(["cmake", "--preset", preset, "-DTENET_TESTS=ON"])
+    ok, output = run(["cmake", "--preset", preset, "-DTENET_TESTS=ON", *settings])
     if ok:
         ok, output = run(["cmake", "--build", f"build/{preset}", "-j", str(jobs)])
     return ok, "\n".join(output.splitlines()[-60:])
@@ -46,7 +46,7 @@ def lint_gcc(jobs):
 
 
 def lint_clang(jobs):
-    return lint_build("clang", jobs)
+    return lint_build("clang", jobs, "-DCMAKE_C_FLAGS=-Wvla")
 
 
 # They define the functions that tools/analyzer_facts.h speaks about.
