@@ -3,8 +3,9 @@
 
     bench/steps.py [--program build/release/bench_step] [--rounds 9] [--milliseconds 300]
 
-Each round runs every net once in tenet and once in PyTorch, so that a busy machine hits both. A step of tenet is the whole of it: a batch is gathered from a shuffled set. PyTorch
-gets its batches ready-made, a sum that favours it. Prints a Markdown table: the median of the rounds, and the ratio of the medians. Exits with 1 where a target of the project is missed.
+Each round runs every net once in tenet and once in PyTorch, so that a busy machine hits both. A step of tenet is the whole of it: a batch
+is gathered from a shuffled set. PyTorch gets its batches ready-made, which favours it. Prints a Markdown table: the median of the rounds,
+and the ratio of the medians. Exits with 1 where a target of the project is missed.
 
 Needs Debian's python3-torch.
 """
@@ -93,8 +94,8 @@ def report(times):
     missed = []
     median = {key: statistics.median(m for m, _ in values) for key, values in times.items()}
     least = {key: min(b for _, b in values) for key, values in times.items()}
-    print(f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability() if hasattr(torch.backends, 'cpu') else 'AVX2'}; microseconds a step, median of "
-          f"{len(next(iter(times.values())))} rounds (least of all)\n")
+    rounds = len(next(iter(times.values())))
+    print(f"PyTorch {torch.__version__}; microseconds a step, median of {rounds} rounds (least of all)\n")
     print("| net | threads | PyTorch | tenet | ratio | to reach |")
     print("| --- | --- | --- | --- | --- | --- |")
     for name, target in TARGETS.items():

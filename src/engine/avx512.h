@@ -17,8 +17,9 @@
 #define TN_TARGET_AVX512 target("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #define TN_AVX512        __attribute__((TN_TARGET_AVX512))
 
-/* A kernel is written once for any size of its block, and inlined with constants for each size, so that all sums are registers. Under a sanitizer those many instrumented copies take
- * minutes to compile: there it stays one function, called with the size as it is (TN_ONE_SIZE_FITS_ALL). */
+/* A kernel is written once for any size of its block, and inlined with constants for each size, so that all sums are registers. Under a
+ * sanitizer those many instrumented copies take minutes to compile: there it stays one function, called with the size as it is
+ * (TN_ONE_SIZE_FITS_ALL). */
 #ifdef TN_SANITIZED
 #define TN_ONE_SIZE_FITS_ALL 1
 #define TN_UNROLL
@@ -38,7 +39,8 @@ static inline __mmask16 tn_lane_mask(size_t count)
     return (__mmask16)mask;
 }
 
-/* to [columns, to_step] = the transpose of from [rows, columns], whose rows are from_step apart. Rows of `to` are written up to `rows` rounded up to whole registers, with zeros. */
+/* to [columns, to_step] = the transpose of from [rows, columns], whose rows are from_step apart. Rows of `to` are written up to `rows`
+ * rounded up to whole registers, with zeros. */
 void tn_transpose_avx512(size_t rows, size_t columns, const float *from, size_t from_step, float *to, size_t to_step);
 
 #endif

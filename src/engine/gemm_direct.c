@@ -1,7 +1,9 @@
 /* gemm_direct.c: see gemm_direct.h.
  *
- * A block of c, R rows by V registers of 16 columns (R V at most 24), stays in registers over the whole of k: each step loads V registers of a row of op(b) and broadcasts R values of a.
- * op(b) is read where it lies if its rows are contiguous. If b is to be transposed, 64 columns by 256 of k at a time are copied to the stack, 16 by 16 in registers. */
+ * A block of c, R rows by V registers of 16 columns (R V at most 24), stays in registers over the whole of k: each step loads V registers
+ * of a row of op(b) and broadcasts R values of a.
+ * op(b) is read where it lies if its rows are contiguous. If b is to be transposed, 64 columns by 256 of k at a time are copied to the
+ * stack, 16 by 16 in registers. */
 #include "engine/gemm_direct.h"
 
 #include "engine/avx512.h"
@@ -13,7 +15,8 @@ enum { LANES = TN_LANES, ROWS_MAX = 12, REGISTERS_MAX = 4 };
 /* The part of a transposed b that is copied at once: 64 KB, which stay in L2 while all rows of a pass over them. */
 enum { PANEL_COLUMNS = REGISTERS_MAX * LANES, PANEL_K = 256 };
 
-/* Up to this size of op(b) the direct way is never slower (measured on Zen 5: 256 GFLOP/s against 252 for 64 x 512 x 784, 213 against 233 for 32 x 1024 x 1024). */
+/* Up to this size of op(b) the direct way is never slower (measured on Zen 5: 256 GFLOP/s against 252 for 64 x 512 x 784, 213 against 233
+ * for 32 x 1024 x 1024). */
 #define B_REALS_MAX ((size_t)1 << 19)
 
 /* What a block needs: pointers to its first row and column, and steps in reals. */
@@ -24,7 +27,8 @@ typedef struct block_job {
     bool add;
 } block_job;
 
-/* For the row pointers: rows three apart have a pointer, those between are reached by the address of the instruction. `columns`: a is transposed, its rows are neighbours. */
+/* For the row pointers: rows three apart have a pointer, those between are reached by the address of the instruction. `columns`: a is
+ * transposed, its rows are neighbours. */
 TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
                             const float *bias, float *c)
 {
@@ -101,7 +105,8 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
 #endif
 }
 
-/* All rows of c at columns first .. first + registers * 16 - 1. b: op(b) at its first row and that column. Rows go in blocks of nearly equal size. */
+/* All rows of c at columns first .. first + registers * 16 - 1. b: op(b) at its first row and that column. Rows go in blocks of nearly
+ * equal size. */
 TN_AVX512 static void all_rows(const tn_gemm_job *job, const block_job *of_block, size_t registers, const float *a, const float *b,
                                const float *bias, float *c)
 {

@@ -8,7 +8,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* A sample, or a parameter, of more values than this is a mistake in the hypes, and sizes below it cannot overflow when multiplied by a batch. */
+/* A sample, or a parameter, of more values than this is a mistake in the hypes, and sizes below it cannot overflow when multiplied by a
+ * batch. */
 #define VALUES_MAX ((size_t)1 << 40)
 
 /* The size of a shape, or 0 where it is empty or beyond VALUES_MAX. */
@@ -124,7 +125,8 @@ static tn_status connect_vertex(tn_graph *graph, const tn_hypes *hypes, size_t i
     return TN_OK;
 }
 
-/* "weight" takes the node's "init", else that of the net; "bias" beside a weight likewise. The scale of the net's init counts for every weight, on top of the node's own.
+/* "weight" takes the node's "init", else that of the net; "bias" beside a weight likewise. The scale of the net's init counts for every
+ * weight, on top of the node's own.
  * Other parameters (the gain of a norm) start as their op says. */
 static void choose_initializers(const tn_hypes *hypes, tn_node *node, const json_t *json)
 {

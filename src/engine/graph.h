@@ -1,7 +1,8 @@
 /* graph.h: hypes.net as a list of configured nodes in the order of computing.
  *
- * The list of the hypes is that order already: a node takes the one before it, or nodes before it that it names. The last node is the network's output. Not for memory (plan.h)
- * or values (trainer.h): a graph is shapes and edges only, and never changes after its creation. */
+ * The list of the hypes is that order already: a node takes the one before it, or nodes before it that it names. The last node is the
+ * network's output. Not for memory (plan.h) or values (trainer.h): a graph is shapes and edges only, and never changes after its creation.
+ * */
 #ifndef TN_ENGINE_GRAPH_H
 #define TN_ENGINE_GRAPH_H
 
@@ -29,7 +30,8 @@ typedef struct tn_graph {
     tn_vertex *vertices; /* [count] */
 } tn_graph;
 
-/* Compiles hypes.net for samples of shape `input`. An error is TN_ERROR_HYPES with the line of the node. The caller deinits *graph, also after an error. */
+/* Compiles hypes.net for samples of shape `input`. An error is TN_ERROR_HYPES with the line of the node. The caller deinits *graph, also
+ * after an error. */
 tn_status tn_graph_init(tn_graph *graph, const tn_hypes *hypes, const tn_shape *input, tn_error *error);
 void tn_graph_deinit(tn_graph *graph);
 

@@ -1,6 +1,7 @@
 /* op.h: what every op of a network provides, and what the graph gives it.
  *
- * One op, one file in ops/, one row in ops/op_table.c, one test. All tensors are dense and row-major with the batch first; images are [B, H, W, C].
+ * One op, one file in ops/, one row in ops/op_table.c, one test. All tensors are dense and row-major with the batch first; images are [B,
+ * H, W, C].
  * An op has no state of its own: attributes are set once by configure and read-only afterwards; everything else comes with the pass. */
 #ifndef TN_ENGINE_OP_H
 #define TN_ENGINE_OP_H
@@ -46,8 +47,9 @@ typedef struct tn_node {
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
-/* Where a backward may hand a finished slice of a parameter's gradient while it is still in cache, in place of writing d_parameters. The optimizer then
- * changes the weights of that slice at once, so an op does so only after its last reading of them. Thread-safe for slices that do not overlap. */
+/* Where a backward may hand a finished slice of a parameter's gradient while it is still in cache, in place of writing d_parameters. The
+ * optimizer then changes the weights of that slice at once, so an op does so only after its last reading of them. Thread-safe for slices
+ * that do not overlap. */
 typedef struct tn_gradient_sink {
     /* gradients [count] belong to the values offset .. offset + count - 1 of node->parameters[parameter]. */
     void (*take)(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients);
@@ -89,8 +91,9 @@ typedef enum tn_op_flags {
 typedef struct tn_op {
     const char *name; /* as in the hypes */
     unsigned flags;
-    /* Reads its attributes from the complete JSON `hypes_node`, checks node->inputs, and sets output, parameters and sizes. A shape that does not fit
-     * is TN_ERROR_HYPES with a message that shows the shape found and the one expected; the graph adds file, line and pointer. */
+    /* Reads its attributes from the complete JSON `hypes_node`, checks node->inputs, and sets output, parameters and sizes. A shape that
+     * does not fit is TN_ERROR_HYPES with a message that shows the shape found and the one expected; the graph adds file, line and
+     * pointer. */
     tn_status (*configure)(tn_node *node, const json_t *hypes_node, tn_error *error);
     void (*forward)(const tn_node *node, const tn_pass *pass);
     /* Writes (never adds to) every non-NULL d_inputs and d_parameters. Follows a forward of the same batch. */

@@ -2,7 +2,8 @@
  *
  * 1. lay_outputs: each output gets a region, its own or that of the tensor it overwrites or renames.
  * 2. lay_gradients: the same backwards.
- * 3. place: regions get offsets, the largest first, each in the lowest gap among regions that live at the same time (the greedy rule of Pisarchyk and Lee 2020, arXiv:2001.03288). */
+ * 3. place: regions get offsets, the largest first, each in the lowest gap among regions that live at the same time (the greedy rule of
+ * Pisarchyk and Lee 2020, arXiv:2001.03288). */
 #include "engine/plan.h"
 
 #include <stdint.h>

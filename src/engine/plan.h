@@ -1,9 +1,12 @@
 /* plan.h: where every tensor of a training step lies, decided once.
  *
- * One block holds all activations, their gradients, what ops save for backward, and scratch. Two tensors share memory where the second is made after the last reading of the first.
- * Times: forward of vertex i is i + 1, the loss count + 1, backward of vertex i is 2 * count + 1 - i. A tensor lives from the time that makes it to the last that reads it.
+ * One block holds all activations, their gradients, what ops save for backward, and scratch. Two tensors share memory where the second is
+ * made after the last reading of the first.
+ * Times: forward of vertex i is i + 1, the loss count + 1, backward of vertex i is 2 * count + 1 - i. A tensor lives from the time that
+ * makes it to the last that reads it.
  *
- * In place: an op that computes backward from its output (relu) overwrites its input where nobody else reads that; an alias (flatten) has no memory of its own.
+ * In place: an op that computes backward from its output (relu) overwrites its input where nobody else reads that; an alias (flatten) has
+ * no memory of its own.
  * An evaluation pass uses the same memory as the forward half of a step. */
 #ifndef TN_ENGINE_PLAN_H
 #define TN_ENGINE_PLAN_H

@@ -1,7 +1,8 @@
-/* trainer.h: a network compiled from hypes, and the loop that trains it. The engine's face to native.c; nothing else of the engine is needed there.
+/* trainer.h: a network compiled from hypes, and the loop that trains it. The engine's face to native.c; nothing else of the engine is
+ * needed there.
  *
- * Memory is planned when the trainer is created and nothing is allocated in a step. Given hypes (with its seed), data and instruction set, every step repeats bit for bit at
- * any thread count. A trainer serves one caller at a time; trainers are independent of each other. */
+ * Memory is planned when the trainer is created and nothing is allocated in a step. Given hypes (with its seed), data and instruction set,
+ * every step repeats bit for bit at any thread count. A trainer serves one caller at a time; trainers are independent of each other. */
 #ifndef TN_ENGINE_TRAINER_H
 #define TN_ENGINE_TRAINER_H
 
@@ -42,19 +43,28 @@ size_t tn_trainer_tensor_count(const tn_trainer *trainer);  /* a tap sees indice
 /* The name of tensor `index`; borrowed, lives as long as the trainer. */
 const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index);
 
-/* One optimizer step on the next batch. With `tap` set every tensor of the step is shown to it. want_norm: compute gradient_norm even without clipping. */
+/* One optimizer step on the next batch. want_norm: compute gradient_norm even without clipping. Weight decay, like clipping, concerns all
+ * trainable parameters, biases too, as in PyTorch.
+ *
+ * With `tap` set every tensor of the step is shown to it, right after it is made: the input; each node's activation, in order; backwards,
+ * each node's activation gradient (the sum, where several nodes read the activation) and then the gradients of its parameters; at last, for
+ * each parameter, the update (what was added to it) and the weight after it. Nodes with nothing that trains at or before them have no
+ * gradients; frozen parameters and state are shown as weights only. The count of an activation is that of the actual batch. Observed steps
+ * compute the same numbers, bit for bit. (The double build shows nothing: it has no floats.) */
 void tn_trainer_step(tn_trainer *trainer, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result);
 
-/* The network in evaluation mode: outputs [count, output size] for samples of `set` (NULL: the first `count`), and, where losses is not NULL, the loss of each sample [count].
+/* The network in evaluation mode: outputs [count, output size] for samples of `set` (NULL: the first `count`), and, where losses is not
+ * NULL, the loss of each sample [count].
  * set must have the shape and labels of the training data. Does not disturb training. */
 void tn_trainer_predict(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses);
 
-/* All weights and state as one block [tn_trainer_state_size], for checkpoints: parameters, optimizer slots, running statistics, rng and counters. */
+/* All weights and state as one block [tn_trainer_state_size], for checkpoints: parameters, optimizer slots, running statistics, rng and
+ * counters. */
 size_t tn_trainer_state_size(const tn_trainer *trainer);
 void tn_trainer_save(const tn_trainer *trainer, void *state);
 tn_status tn_trainer_restore(tn_trainer *trainer, const void *state, size_t size, tn_error *error);
 
-/* Borrowed view of parameter number i: its name as "dense_0.weight", shape and values. false past the last. */
+/* Borrowed view (NULL in the double build) of parameter number i: its name as "dense_0.weight", shape and values. false past the last. */
 bool tn_trainer_parameter(const tn_trainer *trainer, size_t i, char name[80], tn_shape *shape, const float **values);
 
 #endif

@@ -1,7 +1,8 @@
 /* trainer_parts.h: the inside of a tn_trainer, for the files trainer*.c only.
  *
- * All parameters lie in one block `values`: first those that train, then frozen ones and state. The gradients and each slot of the optimizer are blocks of the trainable part's
- * layout. Every parameter starts on a cache line; what lies between two stays 0 in every block. */
+ * All parameters lie in one block `values`: first those that train, then frozen ones and state. The gradients and each slot of the
+ * optimizer are blocks of the trainable part's layout. Every parameter starts on a cache line; what lies between two stays 0 in every
+ * block. */
 #ifndef TN_ENGINE_TRAINER_PARTS_H
 #define TN_ENGINE_TRAINER_PARTS_H
 

@@ -1,7 +1,7 @@
 /* trainer_state.c: checkpoints. A state is one block of memory for the same net, hypes and machine; it is no file format.
  *
- * header, generators of the batches and of each vertex, values, slots. Gradients and activations are not part of it: a step makes them anew. The order of the current epoch is not
- * stored either but drawn again from the generator as it was before. */
+ * header, generators of the batches and of each vertex, values, slots. Gradients and activations are not part of it: a step makes them
+ * anew. The order of the current epoch is not stored either but drawn again from the generator as it was before. */
 #include <string.h>
 
 #include "engine/trainer_parts.h"

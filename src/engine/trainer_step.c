@@ -3,7 +3,8 @@
  * 1. the batch: the next samples of the epoch's order
  * 2. forward through the vertices, the loss, backward through them
  * 3. the norm, where it is wanted or needed for clipping
- * 4. the update. Where nobody looks and nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already (TN_OP_FEEDS_SINK);
+ * 4. the update. Where nobody looks and nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already
+ * (TN_OP_FEEDS_SINK);
  *    the numbers are the same, the memory traffic is not. */
 #include <math.h>
 #include <string.h>
@@ -65,7 +66,8 @@ static void add_into(size_t count, const tn_real *restrict values, tn_real *rest
         sums[i] += values[i];
 }
 
-/* Gives every source of vertex `index` its gradient: an alias hands its own on; where several vertices read one tensor their gradients are added. */
+/* Gives every source of vertex `index` its gradient: an alias hands its own on; where several vertices read one tensor their gradients are
+ * added. */
 static void join_gradients(tn_trainer *t, size_t index, size_t batch)
 {
     const tn_vertex *vertex = &t->graph.vertices[index];

@@ -1,4 +1,5 @@
-/* trainer_update.c: passes over parameters and their gradients: the norm and the optimizer. Long blocks are cut in fixed pieces, so results do not depend on the threads. */
+/* trainer_update.c: passes over parameters and their gradients: the norm and the optimizer. Long blocks are cut in fixed pieces, so
+ * results do not depend on the threads. */
 #include <math.h>
 #include <string.h>
 

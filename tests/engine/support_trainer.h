@@ -20,8 +20,9 @@ typedef struct support_trainer {
     tn_trainer *trainer;
 } support_trainer;
 
-/* Writes the problem's data (inputs normal around a point of their class, targets linear in the inputs) to a folder of its own, and creates a trainer for it. `rest` is what stands
- * in the hypes after "data": "\"net\": [...], \"loss\": ..., \"solver\": {...}". The status is that of tn_trainer_create; everything before it has to work. */
+/* Writes the problem's data (inputs normal around a point of their class, targets linear in the inputs) to a folder of its own, and
+ * creates a trainer for it. `rest` is what stands in the hypes after "data": "\"net\": [...], \"loss\": ..., \"solver\": {...}". The
+ * status is that of tn_trainer_create; everything before it has to work. */
 tn_status support_trainer_open(support_trainer *support, const support_problem *problem, size_t threads, const char *rest, tn_error *error);
 
 /* The data and hypes alone, without the trainer. */

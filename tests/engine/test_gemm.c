@@ -1,4 +1,5 @@
-/* test_gemm.c: products of every kind and size against plain sums in double: both ways of computing them, with steps beyond the row, bias and sum, and nothing written beside c. */
+/* test_gemm.c: products of every kind and size against plain sums in double: both ways of computing them, with steps beyond the row, bias
+ * and sum, and nothing written beside c. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* test_trainer.c: a net compiles, trains, predicts and refuses what does not fit. Taps, checkpoints and allocation have tests of their own. */
+/* test_trainer.c: a net compiles, trains, predicts and refuses what does not fit. Taps, checkpoints and allocation have tests of their
+ * own. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,5 @@
-/* test_trainer_repeat.c: the same hypes give the same numbers, bit for bit: at any thread count, observed or not, and after a checkpoint. */
+/* test_trainer_repeat.c: the same hypes give the same numbers, bit for bit: at any thread count, observed or not, and after a checkpoint.
+ * */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* test_trainer_taps.c: what a tap is shown: every tensor of a step, once, in the order it is made, with the values that belong to its name. */
+/* test_trainer_taps.c: what a tap is shown: every tensor of a step, once, in the order it is made, with the values that belong to its
+ * name. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

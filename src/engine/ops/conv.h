@@ -1,7 +1,7 @@
 /* conv.h: the ways to compute a convolution, of which op_conv2d takes the fastest that fits.
  *
- * A way works on consecutive samples, single-threaded, so op_conv2d cuts the batch into tiles. All ways compute the same formulas (op_conv2d.c) and differ in rounding only;
- * tests compare each with plain loops. */
+ * A way works on consecutive samples, single-threaded, so op_conv2d cuts the batch into tiles. All ways compute the same formulas
+ * (op_conv2d.c) and differ in rounding only; tests compare each with plain loops. */
 #ifndef TN_ENGINE_CONV_H
 #define TN_ENGINE_CONV_H
 
@@ -35,7 +35,8 @@ typedef struct tn_conv_way {
     /* dx [samples, H, W, C] */
     void (*input_gradient)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy,
                            tn_real *dx, tn_real *scratch);
-    /* sums [K + 1, padded]: the weights' gradient summed over the samples, and in the last row the bias'. Columns from F on are undefined. */
+    /* sums [K + 1, padded]: the weights' gradient summed over the samples, and in the last row the bias'. Columns from F on are undefined.
+     * */
     void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
 } tn_conv_way;
 

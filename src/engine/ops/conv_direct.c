@@ -1,13 +1,17 @@
 /* conv_direct.c: convolution in AVX-512 without patches: an implicit matrix product over the (padded) image. See conv.h and op_conv2d.c.
  *
- * Images are [h, w, C], so the taps of one kernel row are a run of kw C neighbouring reals, and the next pixel's run starts stride C further. Filters lie in lanes, V registers of 16.
+ * Images are [h, w, C], so the taps of one kernel row are a run of kw C neighbouring reals, and the next pixel's run starts stride C
+ * further. Filters lie in lanes, V registers of 16.
  *   forward         y[pixel][f] += x[run + j] * weight[j][f]: P pixels by V registers of sums; x is broadcast from memory
  *   weight_gradient sums[j][f] += x[run + j] * dy[pixel][f]: J taps by V registers, over all pixels of an image
- *   input_gradient  dx[run + j] += dy[pixel][f] * weight[j][f]: taps in lanes (weights transposed), P pixels by V registers, added to a padded image at once
- * Sums stay in registers over the whole inner dimension; P V and J V are at most 24 to 30 of the 32 registers. F is padded to 16 by zeros in the prepared weights.
+ *   input_gradient  dx[run + j] += dy[pixel][f] * weight[j][f]: taps in lanes (weights transposed), P pixels by V registers, added to a
+ *   padded image at once
+ * Sums stay in registers over the whole inner dimension; P V and J V are at most 24 to 30 of the 32 registers. F is padded to 16 by zeros
+ * in the prepared weights.
  *
- * Measured on Zen 5, one thread, GFLOP/s forward, weights, input (and im2col with dnnl_sgemm): 5x5 6 to 16 channels 223, 208, 146 (88, 88, 93); 3x3 of 16 channels 209, 218, 204 (111, 107,
- * 149), 32 channels 240, 240, 186 (193, 193, 185), 64 channels 245, 239, 225 (221, 214, 213); 5x5 1 to 6 channels 65, 53, - (8, 9, -). */
+ * Measured on Zen 5, one thread, GFLOP/s forward, weights, input (and im2col with dnnl_sgemm): 5x5 6 to 16 channels 223, 208, 146 (88, 88,
+ * 93); 3x3 of 16 channels 209, 218, 204 (111, 107, 149), 32 channels 240, 240, 186 (193, 193, 185), 64 channels 245, 239, 225 (221, 214,
+ * 213); 5x5 1 to 6 channels 65, 53, - (8, 9, -). */
 #include "engine/ops/conv.h"
 
 #include <string.h>
@@ -46,8 +50,8 @@ static bool fits(const tn_conv *conv)
     return tn_isa_best() == TN_ISA_AVX512;
 }
 
-/* Whether the gradient of the input is better computed as a convolution of dy with the turned kernel: with channels that fill registers it keeps its sums in them, which is a fifth
- * faster, unless padding makes it much larger. */
+/* Whether the gradient of the input is better computed as a convolution of dy with the turned kernel: with channels that fill registers it
+ * keeps its sums in them, which is a fifth faster, unless padding makes it much larger. */
 static bool turns(const tn_conv *conv)
 {
     const tn_window *w = &conv->window;
@@ -175,7 +179,8 @@ typedef struct forward_job {
     __mmask16 last;              /* lanes of the last register that are filters */
 } forward_job;
 
-/* y [P, filters] at the block's filters, of pixels whose first runs start at x, x + step ... Pointers three pixels apart leave the others to the address of an instruction. */
+/* y [P, filters] at the block's filters, of pixels whose first runs start at x, x + step ... Pointers three pixels apart leave the others
+ * to the address of an instruction. */
 TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size_t registers, const float *x, float *y)
 {
     __m512 sums[FORWARD_PIXELS * 2];
@@ -228,7 +233,8 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
     case (v)*16 + (p):                                                                                                                     \
         forward_pixels(job, p, v, x, y);                                                                                                   \
         break;
-#define FORWARD_CASES_6(v)  FORWARD_CASE(1, v) FORWARD_CASE(2, v) FORWARD_CASE(3, v) FORWARD_CASE(4, v) FORWARD_CASE(5, v) FORWARD_CASE(6, v)
+#define FORWARD_CASES_3(v)  FORWARD_CASE(1, v) FORWARD_CASE(2, v) FORWARD_CASE(3, v)
+#define FORWARD_CASES_6(v)  FORWARD_CASES_3(v) FORWARD_CASE(4, v) FORWARD_CASE(5, v) FORWARD_CASE(6, v)
 #define FORWARD_CASES_8(v)  FORWARD_CASES_6(v) FORWARD_CASE(7, v) FORWARD_CASE(8, v)
 #define FORWARD_CASES_12(v) FORWARD_CASES_8(v) FORWARD_CASE(9, v) FORWARD_CASE(10, v) FORWARD_CASE(11, v) FORWARD_CASE(12, v)
 
@@ -310,7 +316,8 @@ typedef struct weight_job {
     __mmask16 last;
 } weight_job;
 
-/* sums [rows * taps, padded] += over all pixels of x[tap] dy, for `taps` of each of `rows` kernel rows (all of a row's where rows > 1). x is the canvas at the first tap. */
+/* sums [rows * taps, padded] += over all pixels of x[tap] dy, for `taps` of each of `rows` kernel rows (all of a row's where rows > 1). x
+ * is the canvas at the first tap. */
 TN_INLINE_AVX512 void weight_taps(const weight_job *job, size_t rows, size_t taps, size_t registers, const float *x, const float *dy,
                                   float *sums)
 {
@@ -386,7 +393,8 @@ TN_AVX512 static void weight_some(const weight_job *job, size_t rows, size_t tap
 #endif
 }
 
-/* Short runs (few channels) leave most sums idle, and each addition would wait for the one before it: then all rows of a 3x3 or 5x5 kernel go together. */
+/* Short runs (few channels) leave most sums idle, and each addition would wait for the one before it: then all rows of a 3x3 or 5x5 kernel
+ * go together. */
 static size_t weight_rows(const tn_conv *conv, size_t run, size_t registers)
 {
     size_t rows = conv->window.size_h;

@@ -22,7 +22,8 @@ typedef struct job {
     tn_tiles samples;
 } job;
 
-/* Taps top .. bottom - 1, left .. right - 1 of a window lie inside the image; its first tap is at `row`, `column` (which may lie before the image). */
+/* Taps top .. bottom - 1, left .. right - 1 of a window lie inside the image; its first tap is at `row`, `column` (which may lie before
+ * the image). */
 typedef struct taps {
     size_t top, bottom, left, right;
     tn_real share; /* 1 / n */

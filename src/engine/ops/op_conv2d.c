@@ -1,9 +1,11 @@
 /* op_conv2d.c: convolution of images (as in every framework a correlation: the kernel is not flipped).
  *
- * x [B, H, W, C], weight [kh, kw, C, F], bias [F], y [B, H', W', F]. With col [H' W', kh kw C] the patches of a sample, zeros where they leave the image:
- *   y = col weight + bias,   dweight = sum over samples of col^T dy,   dcol = dy weight^T, and dx gathers what each pixel gave to its patches.
- * How these are computed is conv.h's matter. The sum of dweight is made in at most GROUPS parts of consecutive samples, added in order, so it is the same at any
- * thread count. */
+ * x [B, H, W, C], weight [kh, kw, C, F], bias [F], y [B, H', W', F]. With col [H' W', kh kw C] the patches of a sample, zeros where they
+ * leave the image:
+ *   y = col weight + bias,   dweight = sum over samples of col^T dy,   dcol = dy weight^T, and dx gathers what each pixel gave to its
+ *   patches.
+ * How these are computed is conv.h's matter. The sum of dweight is made in at most GROUPS parts of consecutive samples, added in order, so
+ * it is the same at any thread count. */
 #include <string.h>
 
 #include "base/simd.h"

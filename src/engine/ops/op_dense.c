@@ -2,7 +2,8 @@
  *
  * x [B, K], weight W [K, N], bias b [N], y [B, N]:
  *   y = x W + b,   dx = dy W^T,   dW = x^T dy,   db = sum over B of dy
- * Tiles: columns of y; columns of dx; rows of W. With a sink a block of rows of dW goes to the optimizer as soon as it is made, while it is in cache, and never to memory:
+ * Tiles: columns of y; columns of dx; rows of W. With a sink a block of rows of dW goes to the optimizer as soon as it is made, while it
+ * is in cache, and never to memory:
  * a large layer is bound by memory (dW of 784 x 512 is 1.6 MB), and this saves writing it and reading it back. */
 #include <string.h>
 

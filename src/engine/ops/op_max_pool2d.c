@@ -1,6 +1,8 @@
-/* op_max_pool2d.c: the largest value of each window, channel by channel. Padding is never the largest; a NaN in the window is (as in PyTorch). Of equal values the first in row order counts.
+/* op_max_pool2d.c: the largest value of each window, channel by channel. Padding is never the largest; a NaN in the window is (as in
+ * PyTorch). Of equal values the first in row order counts.
  *
- * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of its window that it came from, as uint32_t; backward sends dy there. Windows that overlap add up.
+ * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of its window that it came from, as uint32_t; backward sends dy
+ * there. Windows that overlap add up.
  * With AVX-512 16 channels go at once, fewer under a mask; windows that do not overlap are then written once each, and nothing is added. */
 #include <stdint.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* op_table.c: one row for each op. A new op is a file beside this one, a line in ops.h and a row here; the schema of hypes lists its attributes. */
+/* op_table.c: one row for each op. A new op is a file beside this one, a line in ops.h and a row here; the schema of hypes lists its
+ * attributes. */
 #include <string.h>
 
 #include "engine/ops/ops.h"

@@ -1,4 +1,5 @@
-/* ops.h: every op of the table in op_table.c, each defined in the file of its name. An op is used through tn_op_find; this header is for that table and for tests of one op. */
+/* ops.h: every op of the table in op_table.c, each defined in the file of its name. An op is used through tn_op_find; this header is for
+ * that table and for tests of one op. */
 #ifndef TN_ENGINE_OPS_H
 #define TN_ENGINE_OPS_H
 

@@ -16,11 +16,13 @@ typedef struct tn_window {
     size_t out_h, out_w;
 } tn_window;
 
-/* Reads the pair `size_key` ("kernel" or "size"), "stride" (null: the size) and "padding" for the images node->inputs[0]. "valid": no padding, out = (in - size) / stride + 1.
+/* Reads the pair `size_key` ("kernel" or "size"), "stride" (null: the size) and "padding" for the images node->inputs[0]. "valid": no
+ * padding, out = (in - size) / stride + 1.
  * "same" as in Keras: out = ceil(in / stride), the zeros split evenly, the odd one after. A number as in PyTorch: so many on each side. */
 tn_status tn_window_read(tn_window *window, const tn_node *node, const json_t *hypes_node, const char *size_key, tn_error *error);
 
-/* The part of a window at output position `out` that lies inside the image: taps *first .. *end - 1 of `size`, tap t at input position out * stride + t - pad. */
+/* The part of a window at output position `out` that lies inside the image: taps *first .. *end - 1 of `size`, tap t at input position out
+ * * stride + t - pad. */
 static inline void tn_window_clip(size_t out, size_t stride, size_t pad, size_t size, size_t in, size_t *first, size_t *end)
 {
     size_t start = out * stride;

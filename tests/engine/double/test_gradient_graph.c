@@ -14,7 +14,7 @@
 #include "engine/trainer_parts.h"
 
 #define SOLVER                                                                                                                             \
-    "\"solver\": {\"learning_rate\": 0, \"batch_size\": 1000, \"shuffle\": false}, \"init\": \"normal\", "       \
+    "\"solver\": {\"learning_rate\": 0, \"batch_size\": 1000, \"shuffle\": false}, \"init\": \"normal\", "                                 \
     "\"bias_init\": {\"scheme\": \"normal\", \"std\": 0.3}"
 
 static const support_problem rows = {.samples = 6, .rank = 1, .dims = {5}, .classes = 3};
