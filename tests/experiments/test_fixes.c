@@ -97,6 +97,9 @@ static void an_output_that_does_not_fit_the_loss_is_replaced(void **state)
     (void)state;
     expect_patch(MLP_AND("softmax") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$remove\":true}}");
     expect_patch(MLP_AND("sigmoid") ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"op\":\"softmax\"}}");
+    expect_patch(
+        "\"net\": [{\"op\": \"dense\", \"units\": 4}, {\"op\": \"relu\"}, {\"op\": \"softmax\"}], \"loss\": \"softmax_cross_entropy\"",
+        TN_CAUSE_wrong_output, "{\"net.2\":{\"$remove\":true},\"net.1\":{\"$remove\":true}}");
     expect_patch(MLP ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$insert\":{\"op\":\"softmax\"}}}");
 }
 

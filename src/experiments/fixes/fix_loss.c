@@ -11,14 +11,14 @@ static bool is_cross_entropy(const char *loss)
     return strstr(loss, "cross_entropy") != NULL;
 }
 
-/* Replaces the loss and takes away the output activation, which the new loss does not want. */
+/* Replaces the loss and takes away the output activations, which the new loss does not want. */
 static json_t *loss_without_activation(const tn_hypes *hypes, const char *loss)
 {
     json_t *patch = json_object();
-    size_t activation = tn_net_output_activation(hypes);
     tn_patch_put(patch, json_string(loss), "loss");
-    if (activation != TN_NO_NODE)
-        tn_patch_put(patch, tn_patch_removal(), "net.%zu", activation);
+    for (size_t i = tn_net_last_weighted(hypes) + 1; i < tn_hypes_node_count(hypes); i++)
+        if (tn_net_is_activation(tn_net_op(hypes, i)))
+            tn_patch_put(patch, tn_patch_removal(), "net.%zu", i);
     return patch;
 }
 

@@ -27,27 +27,40 @@ static const char *wanted_op(const tn_fix_case *about)
     return tn_net_outputs(about->hypes) > 1 ? "softmax" : "sigmoid";
 }
 
+/* Takes away every activation behind `first`, up to the loss. */
+static size_t remove_behind(const tn_hypes *hypes, size_t first, json_t *patch)
+{
+    size_t count = 0;
+    for (size_t i = first + 1; i < tn_hypes_node_count(hypes); i++)
+        if (tn_net_is_activation(tn_net_op(hypes, i))) {
+            tn_patch_put(patch, tn_patch_removal(), "net.%zu", i);
+            count++;
+        }
+    return count;
+}
+
 void tn_fix_propose_output(const tn_fix_case *about, tn_fix_list *list)
 {
-    if (!about->hypes)
-        return;
-    size_t last = tn_net_last_weighted(about->hypes), found = tn_net_output_activation(about->hypes);
+    const tn_hypes *hypes = about->hypes;
+    size_t last = hypes ? tn_net_last_weighted(hypes) : TN_NO_NODE, found = hypes ? tn_net_output_activation(hypes) : TN_NO_NODE;
     if (last == TN_NO_NODE)
         return;
-    const char *wanted = wanted_op(about), *op = found == TN_NO_NODE ? "" : tn_net_op(about->hypes, found);
-    if (strcmp(wanted, op) == 0)
-        return;
+    const char *wanted = wanted_op(about), *op = found == TN_NO_NODE ? "" : tn_net_op(hypes, found), *loss = tn_net_loss(hypes);
     json_t *patch = json_object();
+    size_t more = found == TN_NO_NODE ? 0 : remove_behind(hypes, found, patch);
+    const char *and_more = more ? " and what follows it" : "";
     tn_fix *fix;
-    if (!*wanted) {
+    if (strcmp(wanted, op) == 0) {
+        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "no activation but %s before %s", *op ? op : "none", loss);
+    } else if (!*wanted) {
         tn_patch_put(patch, tn_patch_removal(), "net.%zu", found);
-        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "no %s before %s", op, tn_net_loss(about->hypes));
+        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "no %s%s before %s", op, and_more, loss);
     } else if (*op) {
         tn_patch_put(patch, json_pack("{s:s}", "op", wanted), "net.%zu", found);
-        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s in place of %s before %s", wanted, op, tn_net_loss(about->hypes));
+        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s in place of %s%s before %s", wanted, op, and_more, loss);
     } else {
-        tn_patch_put(patch, tn_patch_insertion(wanted), "net.%zu", tn_hypes_node_count(about->hypes));
-        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s before %s", wanted, tn_net_loss(about->hypes));
+        tn_patch_put(patch, tn_patch_insertion(wanted), "net.%zu", tn_hypes_node_count(hypes));
+        fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s before %s", wanted, loss);
     }
     fix->prior = 0.7;
 }
