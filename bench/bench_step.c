@@ -37,7 +37,7 @@ static const net nets[] = {
 };
 /* clang-format on */
 
-static void fail(const char *what)
+static _Noreturn void fail(const char *what)
 {
     fprintf(stderr, "bench_step: %s\n", what);
     exit(1);

@@ -62,7 +62,7 @@ void tn_interrupt_end(tn_interrupt *interrupt)
         pthread_mutex_lock(&interrupt->lock);
         interrupt->done = true;
         pthread_mutex_unlock(&interrupt->lock);
-        pthread_kill(interrupt->thread, SIGTERM);
+        pthread_kill(interrupt->thread, SIGTERM); /* NOLINT(bugprone-bad-signal-to-kill-thread): it waits for this one */
         pthread_join(interrupt->thread, NULL);
         the_signals(&signals);
         pthread_sigmask(SIG_UNBLOCK, &signals, NULL);

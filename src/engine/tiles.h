@@ -3,6 +3,7 @@
 #ifndef TN_ENGINE_TILES_H
 #define TN_ENGINE_TILES_H
 
+#include <assert.h>
 #include <stddef.h>
 
 /* A part below this many floating-point operations costs more to hand over than to do (a wake-up takes 1 to 5 us, the time of some 500,000
@@ -26,6 +27,7 @@ static inline tn_tiles tn_tiles_split(size_t items, size_t work, size_t alignmen
     size_t each = (items + count - 1) / count;
     if (count > 1)
         each = (each + alignment - 1) / alignment * alignment;
+    assert(each > 0);
     return (tn_tiles){items, (items + each - 1) / each, each};
 }
 

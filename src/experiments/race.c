@@ -118,7 +118,7 @@ static const tn_candidate *middle_rate(const tn_candidate *candidates, size_t co
             equal[place] = equal[place - 1];
         equal[place] = candidate;
     }
-    return equal[equals / 2];
+    return equals > 0 ? equal[equals / 2] : best;
 }
 
 /* For the last and longest round: of each cause only the one that stands for it. Candidates come sorted; what stays is put first. */

@@ -16,7 +16,7 @@ const tn_conv_way *tn_conv_choose(const tn_conv *conv)
 {
     static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_patches}; /* the faster first */
     size_t i = 0;
-    while (!ways[i]->fits(conv))
+    while (i + 1 < sizeof ways / sizeof *ways && !ways[i]->fits(conv)) /* the last takes every shape */
         i++;
     return ways[i];
 }

@@ -1,6 +1,7 @@
 /* elementwise.c: splits element-by-element passes among threads where a tensor is large enough to pay for it. See elementwise.h. */
 #include "engine/ops/elementwise.h"
 
+#include <assert.h>
 #include <stdint.h>
 
 /* A tile of 16,384 floats in, as many out, is 128 KiB: it stays in L2. Two threads pay from about four tiles on: waking one costs a
@@ -26,6 +27,7 @@ static void run_tile(void *context, size_t tile, size_t worker)
     const size_t start = tile * TILE;
     const size_t rest = work->count - start;
     const size_t count = rest < TILE ? rest : TILE;
+    assert(work->forward || work->backward);
     if (work->forward != NULL) {
         work->forward(work->attributes, count, work->known + start, work->result + start);
     } else {
@@ -35,6 +37,7 @@ static void run_tile(void *context, size_t tile, size_t worker)
 
 static void run(const tn_pass *pass, job *work)
 {
+    assert(work->forward || work->backward);
     if (work->count < SPLIT_FROM || tn_pool_threads(pass->pool) == 1) {
         if (work->forward != NULL) {
             work->forward(work->attributes, work->count, work->known, work->result);

@@ -4,6 +4,7 @@
  * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of its window that it came from, as uint32_t; backward sends dy
  * there. Windows that overlap add up.
  * With AVX-512 16 channels go at once, fewer under a mask; windows that do not overlap are then written once each, and nothing is added. */
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -79,6 +80,7 @@ static void pool_sample(const tn_window *w, const sample *s)
 
 static void spread_sample(const tn_window *w, const sample *s)
 {
+    assert(s->dx && s->dy);
     memset(s->dx, 0, w->in_h * w->in_w * w->channels * sizeof *s->dx);
     for (size_t i = 0; i < w->out_h * w->out_w * w->channels; i++) {
         size_t pixel = i / w->channels, c = i % w->channels;
@@ -122,6 +124,7 @@ TN_INLINE_AVX512 void pool_inside(const tn_window *w, size_t size_h, size_t size
 /* The same for windows that do not overlap: each pixel of dx is in one window at most. Those in none are 0. */
 TN_INLINE_AVX512 void spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
 {
+    assert(s->dx && s->dy);
     const size_t channels = w->channels, row = w->in_w * channels;
     const tn_real *dy = s->dy;
     const uint32_t *taps = s->taps;
