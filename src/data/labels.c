@@ -42,6 +42,25 @@ static bool looks_like_classes(const tn_source *source)
     return source->label_width > 1 || (seen[0] && seen[1]);
 }
 
+/* Whether the net has an output for each of the class numbers of a single column, and more than one. */
+static bool has_output_for_each_class(const tn_hypes *hypes, const tn_source *source)
+{
+    size_t outputs = 0;
+    for (size_t i = 0; i < tn_hypes_node_count(hypes); i++) {
+        const json_t *units = json_object_get(tn_hypes_node(hypes, i), "units");
+        if (json_is_integer(units))
+            outputs = (size_t)json_integer_value(units);
+    }
+    if (outputs < 2 || source->label_width != 1)
+        return false;
+    for (size_t row = 0; row < source->samples; row++) {
+        double value = tn_source_label(source, row, 0);
+        if (!(value >= 0 && value < (double)outputs && value == floor(value)))
+            return false;
+    }
+    return true;
+}
+
 static tn_task find_task(const tn_hypes *hypes, const tn_source *train)
 {
     const char *metric = json_string_value(tn_hypes_value(hypes, "solver.metric"));
@@ -49,7 +68,7 @@ static tn_task find_task(const tn_hypes *hypes, const tn_source *train)
         return strcmp(metric, "accuracy") == 0 ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
     const char *loss = json_string_value(tn_hypes_value(hypes, "loss.name"));
     bool distance = loss != NULL && (strcmp(loss, "mse") == 0 || strcmp(loss, "mae") == 0 || strcmp(loss, "huber") == 0);
-    return !distance || looks_like_classes(train) ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
+    return !distance || looks_like_classes(train) || has_output_for_each_class(hypes, train) ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
 }
 
 /* The class number that a row's label states, without a filter. */

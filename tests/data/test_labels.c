@@ -70,6 +70,33 @@ static void finds_the_task(void **state)
     }
 }
 
+/* The hypes of these tests have one unit; a patch gives them more. */
+static void an_output_for_each_class_number_makes_classes(void **state)
+{
+    static const struct {
+        const char *data;
+        int units;
+        tn_task task;
+    } cases[] = {{ONE("three.csv"), 3, TN_TASK_CLASSIFICATION},
+                 {ONE("three.csv"), 2, TN_TASK_REGRESSION},
+                 {ONE("three.csv"), 1, TN_TASK_REGRESSION},
+                 {ONE("halves.csv"), 3, TN_TASK_REGRESSION},
+                 {ONE("signs.csv"), 3, TN_TASK_REGRESSION}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tn_error error = {0};
+        tn_hypes *hypes = hypes_make(*state, cases[i].data, "\"loss\": \"mse\""), *patched = NULL;
+        json_t *patch = json_pack("{s:i}", "net.0.units", cases[i].units);
+        assert_int_equal(tn_hypes_patch(hypes, patch, &patched, &error), TN_OK);
+        tn_data data;
+        assert_int_equal(tn_data_open(patched, NULL, &data, &error), TN_OK);
+        assert_int_equal(data.task, cases[i].task);
+        tn_data_close(&data);
+        json_decref(patch);
+        tn_hypes_destroy(patched);
+        tn_hypes_destroy(hypes);
+    }
+}
+
 static void reads_one_hot_rows_as_classes(void **state)
 {
     tn_data data;
@@ -133,6 +160,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_task),
+        cmocka_unit_test(an_output_for_each_class_number_makes_classes),
         cmocka_unit_test(reads_one_hot_rows_as_classes),
         cmocka_unit_test(refuses_labels_that_are_no_classes),
         cmocka_unit_test(words_mean_the_same_in_every_file),
