@@ -25,6 +25,7 @@ static tn_trial_request rung_request(uint64_t samples, uint64_t steps)
     request.knobs.set |= TN_KNOB_SAMPLES;
     request.knobs.samples = samples;
     request.score_every = SCORE_EVERY;
+    request.train_scores_only = true;
     request.stop_at_train_score = PASSED_SCORE;
     return request;
 }

@@ -66,8 +66,8 @@ void tn_turned_deinit(tn_turned *turned);
 
 /* ---- native_probe.c ---- */
 
-/* At most so many samples are scored. */
-enum { TN_PROBE_SAMPLES = 2000 };
+/* At most so many samples are scored; of training samples fewer where a validation set has the say. */
+enum { TN_PROBE_SAMPLES = 2000, TN_TRAIN_PROBE_SAMPLES = 500 };
 
 /* What a choice of samples is for, so that choices do not follow each other. */
 typedef enum tn_probe_use { TN_PROBE_TRAIN, TN_PROBE_VALID, TN_PROBE_SHOWN, TN_PROBE_STATISTICS } tn_probe_use;

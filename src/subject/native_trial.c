@@ -51,11 +51,12 @@ static tn_status open_data(trial *t, tn_error *error)
 static tn_status open_probes(trial *t, tn_error *error)
 {
     uint64_t seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "data.seed");
-    bool scored = !t->request->unscored;
+    bool scored = !t->request->unscored, validated = scored && !t->request->train_scores_only;
+    size_t train_samples = t->data->valid ? TN_TRAIN_PROBE_SAMPLES : TN_PROBE_SAMPLES;
     tn_status status = TN_OK;
     if (scored)
-        status = tn_probe_init(&t->train, t->data->train, seed, TN_PROBE_TRAIN, TN_PROBE_SAMPLES, error);
-    if (status == TN_OK && scored)
+        status = tn_probe_init(&t->train, t->data->train, seed, TN_PROBE_TRAIN, train_samples, error);
+    if (status == TN_OK && validated)
         status = tn_probe_init(&t->valid, t->data->valid, seed, TN_PROBE_VALID, TN_PROBE_SAMPLES, error);
     if (status == TN_OK && t->request->shown_samples)
         status = tn_probe_init(&t->shown, t->data->train, seed, TN_PROBE_SHOWN, t->request->shown_samples, error);

@@ -58,6 +58,7 @@ typedef struct tn_trial_request {
     uint64_t score_every;       /* steps between scores; 0: before the first and after the last step only */
     double stop_at_train_score; /* end early once the training score reaches this; INFINITY: never */
     uint64_t vitals_every;      /* observe tensors every n steps; 0: never */
+    bool train_scores_only;     /* score training samples, not the probe set: cheaper where that is the question */
     bool unscored;              /* take no scores at all: cheaper, where only the losses matter */
     size_t shown_samples;       /* fill result.shown for this many training samples */
     bool want_norms;            /* fill result.gradient_norms */
