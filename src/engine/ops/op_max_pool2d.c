@@ -49,44 +49,96 @@ typedef struct sample {
 
 /* ---- plain ---- */
 
-/* One window: y [C] and taps [C]. */
-static void pool_window(const tn_window *w, const tn_real *x, size_t oy, size_t ox, tn_real *y, uint32_t *taps)
-{
+/* Taps of a window that lie inside the image; x starts at the first of them. */
+typedef struct span {
     size_t top, bottom, left, right;
-    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &top, &bottom);
-    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &left, &right);
-    bool started = false;
-    for (size_t ky = top; ky < bottom; ky++) {
-        const tn_real *row = x + (oy * w->stride_h + ky - w->pad_top) * w->in_w * w->channels;
-        for (size_t kx = left; kx < right; kx++) {
-            const tn_real *pixel = row + (ox * w->stride_w + kx - w->pad_left) * w->channels;
-            uint32_t tap = (uint32_t)(ky * w->size_w + kx);
+    const tn_real *x;
+} span;
+
+static inline span span_of(const tn_window *w, const tn_real *x, size_t oy, size_t ox)
+{
+    span in;
+    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &in.top, &in.bottom);
+    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &in.left, &in.right);
+    in.x = x + ((oy * w->stride_h + in.top - w->pad_top) * w->in_w + ox * w->stride_w + in.left - w->pad_left) * w->channels;
+    return in;
+}
+
+/* "Not below or equal" lets a NaN in; a NaN that is there already stays. Without a branch, which could not be foreseen. */
+static inline bool is_larger(tn_real value, tn_real best)
+{
+    return !(value <= best) & (best == best);
+}
+
+/* Many channels: tap by tap, the channels in vectors. */
+static inline void pool_channels(const tn_window *w, const span *in, tn_real *restrict y, uint32_t *restrict taps)
+{
+    for (size_t c = 0; c < w->channels; c++) {
+        y[c] = in->x[c];
+        taps[c] = (uint32_t)(in->top * w->size_w + in->left);
+    }
+    for (size_t ky = in->top; ky < in->bottom; ky++) {
+        for (size_t kx = in->left; kx < in->right; kx++) {
+            const tn_real *restrict pixel = in->x + ((ky - in->top) * w->in_w + kx - in->left) * w->channels;
+            const uint32_t tap = (uint32_t)(ky * w->size_w + kx);
             for (size_t c = 0; c < w->channels; c++) {
-                /* "not below or equal" lets a NaN in; a NaN that is there already stays. */
-                bool larger = !started || (!(pixel[c] <= y[c]) && y[c] == y[c]);
+                bool larger = is_larger(pixel[c], y[c]);
                 y[c] = larger ? pixel[c] : y[c];
                 taps[c] = larger ? tap : taps[c];
             }
-            started = true;
         }
     }
 }
 
+/* Few channels: one by one. What is the largest so far is read again, since it is chosen by a mask: the compiler makes a branch of any
+ * choice between two values. */
+static inline void pool_channel(const tn_window *w, const span *in, size_t c, tn_real *y, uint32_t *taps)
+{
+    const tn_real *x = in->x + c;
+    size_t best = 0, best_tap = in->top * w->size_w + in->left;
+    for (size_t ky = in->top; ky < in->bottom; ky++) {
+        size_t at = (ky - in->top) * w->in_w * w->channels;
+        for (size_t tap = ky * w->size_w + in->left; tap < ky * w->size_w + in->right; tap++, at += w->channels) {
+            size_t mask = 0 - (size_t)is_larger(x[at], x[best]);
+            best ^= (best ^ at) & mask;
+            best_tap ^= (best_tap ^ tap) & mask;
+        }
+    }
+    y[c] = x[best];
+    taps[c] = (uint32_t)best_tap;
+}
+
+enum { FEW_CHANNELS = 8 };
+
+TN_SIMD_CLONES
 static void pool_sample(const tn_window *w, const sample *s)
 {
-    for (size_t i = 0; i < w->out_h * w->out_w; i++)
-        pool_window(w, s->x, i / w->out_w, i % w->out_w, s->y + i * w->channels, s->taps + i * w->channels);
+    for (size_t oy = 0; oy < w->out_h; oy++) {
+        for (size_t ox = 0; ox < w->out_w; ox++) {
+            size_t at = (oy * w->out_w + ox) * w->channels;
+            span in = span_of(w, s->x, oy, ox);
+            if (w->channels >= FEW_CHANNELS)
+                pool_channels(w, &in, s->y + at, s->taps + at);
+            for (size_t c = 0; c < w->channels && w->channels < FEW_CHANNELS; c++)
+                pool_channel(w, &in, c, s->y + at, s->taps + at);
+        }
+    }
 }
 
 static void spread_sample(const tn_window *w, const sample *s)
 {
     assert(s->dx && s->dy);
+    const uint32_t size_w = (uint32_t)w->size_w;
     memset(s->dx, 0, w->in_h * w->in_w * w->channels * sizeof *s->dx);
-    for (size_t i = 0; i < w->out_h * w->out_w * w->channels; i++) {
-        size_t pixel = i / w->channels, c = i % w->channels;
-        size_t iy = pixel / w->out_w * w->stride_h + s->taps[i] / w->size_w - w->pad_top;
-        size_t ix = pixel % w->out_w * w->stride_w + s->taps[i] % w->size_w - w->pad_left;
-        s->dx[(iy * w->in_w + ix) * w->channels + c] += s->dy[i];
+    for (size_t oy = 0; oy < w->out_h; oy++) {
+        for (size_t ox = 0; ox < w->out_w; ox++) {
+            size_t at = (oy * w->out_w + ox) * w->channels;
+            for (size_t c = 0; c < w->channels; c++) {
+                size_t iy = oy * w->stride_h + s->taps[at + c] / size_w - w->pad_top;
+                size_t ix = ox * w->stride_w + s->taps[at + c] % size_w - w->pad_left;
+                s->dx[(iy * w->in_w + ix) * w->channels + c] += s->dy[at + c];
+            }
+        }
     }
 }
 
