@@ -17,6 +17,7 @@ typedef struct sample_rung {
     uint64_t samples, steps;
     double score;
     bool passed, valid;
+    bool lost; /* ended early, its loss far above the initial one */
 } sample_rung;
 
 static tn_trial_request rung_request(uint64_t samples, uint64_t steps)
@@ -48,6 +49,7 @@ static tn_status try_rung(tn_investigation *investigation, tn_outcome *outcome, 
         rung->steps = result.steps;
         rung->valid = tn_trial_is_valid(request, &result);
         rung->score = best_train_score(&result);
+        rung->lost = result.end == TN_TRIAL_STOPPED;
         rung->passed = rung->valid && rung->score >= PASSED_SCORE;
         tn_outcome_add_trial(investigation, outcome, request, &result);
     }
@@ -122,8 +124,9 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
             investigation->overfits = last.passed ? TN_VERDICT_PASS : TN_VERDICT_FAIL;
         if (!last.passed) {
             tn_json_set(investigation, outcome->result, "failed_at", json_integer((json_int_t)last.samples));
-            tn_outcome_conclude(outcome, TN_VERDICT_FAIL, "it cannot learn %llu samples by heart within %llu steps (score %.2f)",
-                                (unsigned long long)last.samples, (unsigned long long)last.steps, last.score);
+            tn_outcome_conclude(outcome, TN_VERDICT_FAIL, "it cannot learn %llu samples by heart: %s %llu steps (score %.2f)",
+                                (unsigned long long)last.samples, last.lost ? "its loss is out of reach after" : "not within",
+                                (unsigned long long)last.steps, last.score);
             return ask_why(investigation, outcome, &request, error);
         }
         if (samples >= all)
