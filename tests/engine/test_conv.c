@@ -25,6 +25,8 @@ static const shape shapes[] = {
     /* LeNet's two, and three of a residual net's */
     {2, 28, 28, 1, 5, 5, 1, 1, 2, 2, 28, 28, 6},  {2, 14, 14, 6, 5, 5, 1, 1, 0, 0, 10, 10, 16},  {2, 12, 13, 16, 3, 3, 1, 1, 1, 1, 12, 13, 16},
     {2, 8, 8, 32, 3, 3, 1, 1, 1, 1, 8, 8, 32},    {1, 6, 6, 64, 3, 3, 2, 2, 0, 0, 3, 3, 64},
+    /* more weights than are worked on at once, in more than one block of filters */
+    {2, 4, 3, 600, 3, 3, 1, 1, 1, 1, 4, 3, 80},   {1, 3, 4, 80, 3, 3, 1, 1, 1, 1, 3, 4, 600},
     /* one pixel, one channel, one filter, 1x1 */
     {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1},      {3, 4, 5, 7, 1, 1, 1, 1, 0, 0, 4, 5, 3},
     /* odd sizes, strides beyond the kernel, rows that no window reaches, uneven "same" padding, more filters than one block */

@@ -9,9 +9,10 @@
  * Sums stay in registers over the whole inner dimension; P V and J V are at most 24 to 30 of the 32 registers. F is padded to 16 by zeros
  * in the prepared weights.
  *
- * Measured on Zen 5, one thread, GFLOP/s forward, weights, input (and im2col with dnnl_sgemm): 5x5 6 to 16 channels 223, 208, 146 (88, 88,
- * 93); 3x3 of 16 channels 209, 218, 204 (111, 107, 149), 32 channels 240, 240, 186 (193, 193, 185), 64 channels 245, 239, 225 (221, 214,
- * 213); 5x5 1 to 6 channels 65, 53, - (8, 9, -). */
+ * Measured on Zen 5, one thread, GFLOP/s forward, weights, input (and by im2col with dnnl_sgemm): 3x3 of 16 channels 224, 234, 225 (111,
+ * 107, 149), 32 channels 252, 254, 251 (193, 193, 185), 64 channels 259, 250, 259 (221, 214, 213), 128 channels 265, 241, 264 (241, 238,
+ * 232), 256 channels 256, 249, 257 (251, 235, 214); LeNet's 5x5, 6 to 16 channels 234, 220, 154 (88, 88, 93), 1 to 6 channels 69, 75, -
+ * (8, 9, -): six filters fill six lanes of sixteen. */
 #include "engine/ops/conv.h"
 
 #include <string.h>
@@ -23,8 +24,9 @@
 /* A vector load of the last pixel may reach this far past its run. */
 enum { LANES = TN_LANES, SLACK = 16 };
 
-/* Filters that are worked on together, and taps or pixels that go with V registers of them. */
-enum { V_MAX = 4, FORWARD_PIXELS = 12, INPUT_PIXELS = 4, INPUT_REGISTERS = 6, WEIGHT_SUMS = 28 };
+/* Weights that are worked on together (384 KB: with less of L2, three quarters of the speed); registers of filters among them; and taps or
+ * pixels that go with V registers of them. */
+enum { PANEL_REALS = 98304, V_MAX = 4, FORWARD_PIXELS = 12, INPUT_PIXELS = 4, INPUT_REGISTERS = 6, WEIGHT_SUMS = 28 };
 
 /* The padded image: what all windows together cover. */
 typedef struct canvas {
@@ -99,21 +101,36 @@ static size_t shared_reals(const tn_conv *conv)
     return forward > input ? forward : input;
 }
 
-/* weight [K, F] to [K, padded], zeros after F. */
+/* Weights for forward lie in panels of up to V_MAX registers of filters, one after the other: a panel is [K, its width]. In one matrix
+ * their rows would lie a power of two apart, which a cache holds few of. */
+static size_t panel_width(const tn_conv *conv, size_t first)
+{
+    size_t rest = conv->padded - first;
+    return rest < V_MAX * LANES ? rest : V_MAX * LANES;
+}
+
+/* weight [K, F] to panels, zeros after F. */
 static void prepare_forward(const tn_conv *conv, const float *weight, float *shared)
 {
-    for (size_t k = 0; k < conv->patch; k++) {
-        memcpy(shared + k * conv->padded, weight + k * conv->filters, conv->filters * sizeof *shared);
-        memset(shared + k * conv->padded + conv->filters, 0, (conv->padded - conv->filters) * sizeof *shared);
+    for (size_t first = 0, width; first < conv->padded; first += width) {
+        width = panel_width(conv, first);
+        size_t filters = conv->filters - first < width ? conv->filters - first : width;
+        for (size_t k = 0; k < conv->patch; k++, shared += width) {
+            memcpy(shared, weight + k * conv->filters + first, filters * sizeof *shared);
+            memset(shared + filters, 0, (width - filters) * sizeof *shared);
+        }
     }
 }
 
-/* weight [kh, kw, C, F] to [kh, kw, F, C], turned by 180 degrees. */
+/* weight [kh, kw, C, F] to panels of [kh, kw, F, C], turned by 180 degrees. */
 static void turn_weights(const tn_conv *conv, const float *weight, float *shared)
 {
     size_t taps = conv->window.size_h * conv->window.size_w, channels = conv->window.channels, f = conv->filters;
-    for (size_t tap = 0; tap < taps; tap++)
-        tn_transpose_avx512(channels, f, weight + (taps - 1 - tap) * channels * f, f, shared + tap * f * channels, channels);
+    for (size_t first = 0, width; first < channels; first += width) {
+        width = channels - first < V_MAX * LANES ? channels - first : V_MAX * LANES;
+        for (size_t tap = taps; tap-- > 0; shared += f * width)
+            tn_transpose_avx512(width, f, weight + (tap * channels + first) * f, f, shared, width);
+    }
 }
 
 /* weight [kh, run, F] to [F, kh, run rounded up to registers], zeros after the run; or turned. */
@@ -174,8 +191,9 @@ static const float *canvas_for(const tn_conv *conv, const canvas *c, const float
 /* What the forward kernel needs beside its pixels. */
 typedef struct forward_job {
     size_t rows, run, row, step; /* kernel rows; reals of a run, of a canvas row, from pixel to pixel */
-    size_t padded, filters;      /* row lengths of weights and of y */
-    const float *weights, *bias; /* at the first filter of the block; bias may be NULL */
+    size_t filters;              /* row length of y */
+    const float *weights, *bias; /* of the panel; bias may be NULL */
+    bool add;                    /* to y, which then has the bias already */
     __mmask16 last;              /* lanes of the last register that are filters */
 } forward_job;
 
@@ -189,7 +207,7 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
         __m512 start = job->bias ? _mm512_maskz_loadu_ps(mask, job->bias + v * LANES) : _mm512_setzero_ps();
         TN_UNROLL
         for (size_t p = 0; p < pixels; p++)
-            sums[p * registers + v] = start;
+            sums[p * registers + v] = job->add ? _mm512_maskz_loadu_ps(mask, y + p * job->filters + v * LANES) : start;
     }
     const float *weights = job->weights;
     const size_t step = job->step;
@@ -213,7 +231,7 @@ TN_INLINE_AVX512 void forward_pixels(const forward_job *job, size_t pixels, size
             TN_UNROLL
             for (size_t g = 0; g < (pixels + 2) / 3; g++)
                 at[g]++;
-            weights += job->padded;
+            weights += registers * LANES;
         }
     }
     TN_UNROLL
@@ -266,44 +284,46 @@ static __mmask16 last_lanes(size_t filters)
     return tn_lane_mask(rest ? rest : LANES);
 }
 
-static size_t block_registers(const tn_conv *conv, size_t first)
+/* All pixels of one canvas. A row of pixels is cut into blocks of nearly equal size. */
+static void forward_image(const tn_conv *conv, const canvas *c, const forward_job *job, size_t registers, const float *x, float *y)
 {
-    size_t rest = (conv->padded - first) / LANES;
-    return rest < V_MAX ? rest : V_MAX;
-}
-
-/* All pixels of one canvas, for the filters from `first` on. A row of pixels is cut into blocks of nearly equal size. */
-static void forward_image(const tn_conv *conv, const canvas *c, const float *weights, const float *bias, size_t first, const float *x,
-                          float *y)
-{
-    size_t registers = block_registers(conv, first), width = conv->window.out_w;
-    size_t blocks = (width + forward_block(registers) - 1) / forward_block(registers);
-    forward_job job = {.rows = conv->window.size_h,
-                       .run = c->run,
-                       .row = c->row,
-                       .step = c->step_x,
-                       .padded = conv->padded,
-                       .filters = conv->filters,
-                       .weights = weights + first,
-                       .bias = bias ? bias + first : NULL,
-                       .last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : tn_lane_mask(LANES)};
+    size_t width = conv->window.out_w, blocks = (width + forward_block(registers) - 1) / forward_block(registers);
     for (size_t oy = 0; oy < conv->window.out_h; oy++) {
         for (size_t b = 0; b < blocks; b++) {
             size_t ox = b * width / blocks, end = (b + 1) * width / blocks;
-            forward_some(&job, end - ox, registers, x + oy * c->step_y + ox * c->step_x, y + (oy * width + ox) * conv->filters + first);
+            forward_some(job, end - ox, registers, x + oy * c->step_y + ox * c->step_x, y + (oy * width + ox) * conv->filters);
         }
     }
 }
 
+/* Kernel rows whose weights for one block of filters stay in L2. */
+static size_t rows_at_once(const canvas *c)
+{
+    size_t rows = PANEL_REALS / (V_MAX * LANES) / c->run;
+    return rows > 0 ? rows : 1;
+}
+
+/* A block of filters and some kernel rows at a time, whose weights all samples pass; mostly that is all of them. */
 static void forward(const tn_conv *conv, const float *weight, const float *shared, const float *bias, size_t samples, const float *x,
                     float *y, float *scratch)
 {
     (void)weight;
     canvas c = canvas_of(conv);
-    for (size_t s = 0; s < samples; s++) {
-        const float *image = canvas_for(conv, &c, x + s * conv->x_size, scratch);
-        for (size_t first = 0; first < conv->padded; first += V_MAX * LANES)
-            forward_image(conv, &c, shared, bias, first, image, y + s * conv->y_size);
+    forward_job job = {.run = c.run, .row = c.row, .step = c.step_x, .filters = conv->filters};
+    for (size_t first = 0; first < conv->padded; first += V_MAX * LANES) {
+        size_t registers = panel_width(conv, first) / LANES;
+        job.last = first + registers * LANES >= conv->padded ? last_lanes(conv->filters) : tn_lane_mask(LANES);
+        job.bias = bias ? bias + first : NULL;
+        for (size_t ky = 0; ky < conv->window.size_h; ky += job.rows) {
+            size_t rest = conv->window.size_h - ky;
+            job.rows = rest < rows_at_once(&c) ? rest : rows_at_once(&c);
+            job.weights = shared + first * conv->patch + ky * c.run * registers * LANES;
+            job.add = ky > 0;
+            for (size_t s = 0; s < samples; s++) {
+                const float *image = canvas_for(conv, &c, x + s * conv->x_size, scratch);
+                forward_image(conv, &c, &job, registers, image + ky * c.row, y + s * conv->y_size + first);
+            }
+        }
     }
 }
 
@@ -425,7 +445,7 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const float *x,
     for (size_t s = 0; s < samples; s++, dy += conv->y_size) {
         const float *image = canvas_for(conv, &c, x + s * conv->x_size, scratch);
         for (size_t first = 0; first < conv->padded; first += V_MAX * LANES) {
-            size_t registers = block_registers(conv, first), rows = weight_rows(conv, c.run, registers);
+            size_t registers = panel_width(conv, first) / LANES, rows = weight_rows(conv, c.run, registers);
             size_t most = WEIGHT_SUMS / registers / rows, blocks = (c.run + most - 1) / most;
             weight_job job = {.out_h = conv->window.out_h,
                               .out_w = conv->window.out_w,
