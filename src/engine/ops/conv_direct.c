@@ -6,7 +6,7 @@
  *   weight_gradient sums[j][f] += x[run + j] * dy[pixel][f]: J taps by V registers, over all pixels of an image
  *   input_gradient  dx[run + j] += dy[pixel][f] * weight[j][f]: taps in lanes (weights transposed), P pixels by V registers, added to a
  *   padded image at once
- * Sums stay in registers over the whole inner dimension; P V and J V are at most 24 to 30 of the 32 registers. F is padded to 16 by zeros
+ * Sums stay in registers over the whole inner dimension; P V is at most 24 and J V 28 of the 32 registers. F is padded to 16 by zeros
  * in the prepared weights.
  *
  * Measured on Zen 5, one thread, GFLOP/s forward, weights, input (and by im2col with dnnl_sgemm): 3x3 of 16 channels 224, 234, 225 (111,
