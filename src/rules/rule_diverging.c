@@ -5,6 +5,8 @@
  * the first, and the median must reach ENORMOUS times that. A loss that is not finite counts as infinite, so the windows outlive NaN. The
  * signal is taken back where the median falls again: a spike in the warm-up is no divergence.
  *
+ * Where the run was scored before its first step, the initial loss is that of those samples, and all this guessing falls away.
+ *
  * Thresholds
  *   FACTOR    2, a ratio of losses. PROTOCOL A2; TheDeepChecker has 2 times the minimum, losslint 1.25 times the first tenth. Losses that
  *             may be negative move it: there the loss must rise by the initial loss's magnitude.
@@ -25,11 +27,17 @@ typedef struct state {
     double first[INITIAL], recent[WINDOW];
     uint64_t steps;
     double initial, threshold;
+    double scored; /* the loss before the first step, of many samples; 0: not told */
 } state;
 
 /* Sets initial and threshold; both NaN where no loss was finite or the initial one is 0. */
 static void judge_beginning(state *s)
 {
+    if (s->scored > 0) {
+        s->initial = s->scored;
+        s->threshold = FACTOR * s->scored;
+        return;
+    }
     double sorted[INITIAL], highest = -INFINITY;
     size_t finite = 0;
     bool exploding = true;
@@ -88,9 +96,18 @@ static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
     return true;
 }
 
+static void on_score(void *memory, tn_signal *signal, const tn_score_point *point)
+{
+    (void)signal;
+    state *s = memory;
+    if (point->step == 0 && isfinite(point->train_loss))
+        s->scored = point->train_loss;
+}
+
 const tn_rule tn_rule_diverging = {
     .name = "diverging",
     .title = "the loss ends far above where it began",
     .state_size = sizeof(state),
     .on_step = on_step,
+    .on_score = on_score,
 };

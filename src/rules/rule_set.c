@@ -57,6 +57,16 @@ static void on_vitals(void *context, uint64_t step, const tn_tensor_name *name, 
     }
 }
 
+static void on_score(void *context, const tn_score_point *point)
+{
+    tn_rule_set *set = context;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = tn_rule_at(i);
+        if (rule->on_score)
+            rule->on_score(set->states[i], &set->signals[i], point);
+    }
+}
+
 static void on_end(void *context, uint64_t steps)
 {
     tn_rule_set *set = context;
@@ -69,7 +79,7 @@ static void on_end(void *context, uint64_t steps)
 
 tn_observer tn_rule_set_observer(tn_rule_set *set)
 {
-    return (tn_observer){.context = set, .on_step = on_step, .on_vitals = on_vitals, .on_end = on_end};
+    return (tn_observer){.context = set, .on_step = on_step, .on_vitals = on_vitals, .on_score = on_score, .on_end = on_end};
 }
 
 const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule)

@@ -44,6 +44,41 @@ static void test_explodes_at_once(void **state)
     watch_stop(&w);
 }
 
+/* Up at the second step, and down from there, but never to where it began: only the score before the first step tells. */
+static void test_explodes_and_sinks(void **state)
+{
+    (void)state;
+    for (int scored = 0; scored < 2; scored++) {
+        watch w;
+        watch_start(&w, "diverging", 1);
+        const tn_score_point point = {.step = 0, .train_loss = 2.4, .valid_loss = 2.4};
+        if (scored)
+            w.rule->on_score(w.state, &w.signal, &point);
+        watch_loss(&w, 2.47);
+        for (int i = 0; i < 100; i++)
+            watch_loss(&w, 1e5 * pow(0.95, i));
+        if (scored)
+            assert_fired(&w);
+        else
+            assert_quiet(&w);
+        watch_stop(&w);
+    }
+}
+
+/* A lucky first batch does not count where the run was scored. */
+static void test_a_lucky_first_batch(void **state)
+{
+    (void)state;
+    watch w;
+    watch_start(&w, "diverging", 1);
+    const tn_score_point point = {.step = 0, .train_loss = 2.4, .valid_loss = 2.4};
+    w.rule->on_score(w.state, &w.signal, &point);
+    for (int i = 0; i < 100; i++)
+        watch_loss(&w, i < 5 ? 0.01 : 2.3);
+    assert_quiet(&w);
+    watch_stop(&w);
+}
+
 /* Every third loss is NaN; the others tell. */
 static void test_survives_nan(void **state)
 {
@@ -133,8 +168,14 @@ static void test_too_few(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grows),           cmocka_unit_test(test_explodes_at_once), cmocka_unit_test(test_survives_nan),
-        cmocka_unit_test(test_negative_losses), cmocka_unit_test(test_quiet_on_noise),   cmocka_unit_test(test_taken_back),
+        cmocka_unit_test(test_grows),
+        cmocka_unit_test(test_explodes_at_once),
+        cmocka_unit_test(test_explodes_and_sinks),
+        cmocka_unit_test(test_a_lucky_first_batch),
+        cmocka_unit_test(test_survives_nan),
+        cmocka_unit_test(test_negative_losses),
+        cmocka_unit_test(test_quiet_on_noise),
+        cmocka_unit_test(test_taken_back),
         cmocka_unit_test(test_too_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
