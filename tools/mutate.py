@@ -184,7 +184,11 @@ def tests_for(name):
     own = [test for test in GRADIENT_TESTS if f'"{word}"' in (folder / f"{test}.c").read_text()]
     chosen = own if stem.startswith(("op_", "loss_")) and own else GRADIENT_TESTS[:3] if name.startswith("ops/") else GRADIENT_TESTS[3:]
     golden = "test_golden_ops" if name.startswith("ops/") else "test_golden_losses"
-    return [("double", test) for test in chosen] + [("float", golden)]
+    floats = [golden]
+    for about in dict.fromkeys((word, word.split("_")[0])):
+        if (ROOT / f"tests/engine/test_{about}.c").exists():
+            floats.append(f"test_{about}")
+    return [("double", test) for test in chosen] + [("float", test) for test in floats]
 
 
 def try_mutant(builder, source, mutant, tests, tag):
