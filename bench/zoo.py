@@ -246,6 +246,7 @@ def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", default="build/release/tenet")
     options.add_argument("--only", default="")
+    options.add_argument("--exact", action="append", default=[], help="this network alone; may be repeated")
     options.add_argument("--skip", default="-", help="leave out names that hold this word")
     options.add_argument("--seeds", type=int, default=1)
     options.add_argument("--markdown")
@@ -258,6 +259,7 @@ def main():
     cases += [{"name": name, "allowed": allowed, "hypes": apply_plant(twins[twin][2], patch)} for name, twin, patch, allowed in faulty(twins, shuffled_labels(folder))]
     cases = [{**case, "seed": seed} for case in cases if options.only in case["name"] or (options.only == "healthy" and case["allowed"] is None)
              for seed in range(1, options.seeds + 1)]
+    cases = [case for case in cases if not options.exact or case["name"] in options.exact]
     cases = [case for case in cases if options.skip == "-" or options.skip not in case["name"]]
 
     def run(case):

@@ -195,6 +195,9 @@ static int by_rank(const void *a, const void *b)
     const tn_candidate *x = *(const tn_candidate *const *)a, *y = *(const tn_candidate *const *)b;
     if (x->fix->general != y->fix->general)
         return x->fix->general ? 1 : -1;
+    /* What needs ten times the samples stands behind what needs no more. */
+    if (x->fix->general && fabs(x->fix->cost - y->fix->cost) > 1)
+        return x->fix->cost < y->fix->cost ? -1 : 1;
     /* Adam at its own rate is two changes; a change of one thing tells more. */
     int x_knobs = __builtin_popcount(x->fix->knobs.set), y_knobs = __builtin_popcount(y->fix->knobs.set);
     if (x->fix->general && x_knobs != y_knobs)
