@@ -242,6 +242,23 @@ def judge(case, report):
     return "right" if first["cause"] in allowed else "other cause"
 
 
+INTRODUCTION = """# The zoo
+
+Made by `bench/zoo.py --markdown docs/zoo.md` (`make zoo` prints it): healthy networks, and networks with one planted fault each, debugged by tenet on one thread.
+`ok`: healthy, and said so. `right`: the first finding is confirmed and names the planted cause, or one that the plant allows. `other cause`: confirmed, its fix repairs, and
+another cause is named. `missed`: called healthy; the score tells whether the planted fault does any harm.
+
+"""
+
+
+def bound(counts):
+    """The rule of three: what no false alarm among n says of the rate, with 95 % confidence."""
+    quiet, alarms = counts.get("ok", 0), counts.get("FALSE ALARM", 0)
+    if alarms or not quiet:
+        return ""
+    return f"\nNo false alarm on {quiet} healthy networks: with 95 % confidence at most {300 / quiet:.0f} % of such networks raise one.\n"
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", default="build/release/tenet")
@@ -280,7 +297,7 @@ def main():
     print(summary)
     if options.markdown:
         with open(options.markdown, "w") as file:
-            file.write("\n".join(lines) + "\n\n" + summary + "\n")
+            file.write(INTRODUCTION + "\n".join(lines) + "\n\n" + summary + "\n" + bound(counts))
     return 0
 
 
