@@ -1,7 +1,18 @@
 /* threads.c: the private pool, see threads.h.
  *
- * A round is numbered. The caller publishes fn, context and tiles, then raises `round`; every thread takes tiles from the shared counter `next` until none is left,
- * and reports by lowering `working`. A thread that waits spins for SPIN_NS, then sleeps on the futex of the number it waits for. */
+ * `round` is raised when work begins and again when it ends: odd while a round is open. The caller publishes fn, context and tiles, then
+ * opens the round; a thread that sees it open enters, takes tiles from the shared counter `next` until none is left, and leaves. The
+ * caller works too; when no tile is left it closes the round and waits for those inside. A thread that comes late, because it slept or
+ * another process had its processor, finds the round closed: nobody waits for it.
+ *
+ * Entering is: raise `inside`, then look at `round` again. Closing is: raise `round`, then look at `inside`. Both are sequentially
+ * consistent, so either the thread sees that it is too late or the caller sees that it has to wait. A thread that waits spins for SPIN_NS,
+ * then sleeps on the futex of the number it waits for; one that shares the caller's processor sleeps at once, since its spinning would
+ * only keep the caller from working.
+ *
+ * On a busy machine a second thread may cost more than it gives: it does not get to run, or another process takes its processor in the
+ * middle of a tile. So the caller keeps an account: after rounds in which nobody helped, or in which it had to wait for long, it works
+ * alone for some rounds before it tries again. Who works on a tile never changes a result. */
 #include "base/threads.h"
 
 #include <assert.h>
@@ -28,6 +39,9 @@ extern int omp_get_max_threads(void);
 /* How long an idle thread spins before it sleeps: longer than the gap between two layers of a step, shorter than anybody notices. */
 enum { SPIN_NS = 50000, SPINS_PER_CLOCK = 64 };
 
+/* The account. A wait of LATE_NS is longer than any tile that was rightly cut: its thread has lost its processor. */
+enum { LATE_NS = 200000, USELESS_ROUNDS = 4, ALONE_LEAST = 16, ALONE_MOST = 1024 };
+
 typedef struct worker {
     tn_pool *pool;
     size_t number;
@@ -44,9 +58,14 @@ struct tn_pool {
     atomic_bool busy; /* serves a caller; a tile that runs its own pool would wait for itself */
     _Alignas(TN_ALIGNMENT) _Atomic uint32_t round;
     _Alignas(TN_ALIGNMENT) _Atomic size_t next;
-    _Alignas(TN_ALIGNMENT) _Atomic uint32_t working;
+    _Alignas(TN_ALIGNMENT) _Atomic uint32_t inside;
+    _Atomic uint32_t entered;  /* threads that worked in this round */
+    _Atomic int caller_cpu;    /* where the caller opened it */
     _Atomic uint32_t sleeping; /* threads on a futex, so that a wake without sleepers costs no system call */
     atomic_bool ending;
+    uint32_t useless; /* the caller's account: rounds in a row without help */
+    uint32_t alone;   /* rounds that it still works alone */
+    uint32_t penalty; /* how many the next time */
 };
 
 static void relax(void)
@@ -74,9 +93,9 @@ static void wake_sleepers(tn_pool *pool, _Atomic uint32_t *word)
         futex_wake(word);
 }
 
-/* Returns once *word is no longer `old`. A thread counts itself as sleeping before its last look at the word, and a waker changes the word before it looks at
- * the count; both are sequentially consistent, so no wake is lost. */
-static void wait_until_changed(tn_pool *pool, _Atomic uint32_t *word, uint32_t old)
+/* Returns once *word is no longer `old`. A thread counts itself as sleeping before its last look at the word, and a waker changes the word
+ * before it looks at the count; both are sequentially consistent, so no wake is lost. */
+static void wait_until_changed(tn_pool *pool, _Atomic uint32_t *word, uint32_t old, uint64_t spin_ns)
 {
     uint64_t start = tn_clock_ns();
     do {
@@ -85,7 +104,7 @@ static void wait_until_changed(tn_pool *pool, _Atomic uint32_t *word, uint32_t o
                 return;
             relax();
         }
-    } while (tn_clock_ns() - start < SPIN_NS);
+    } while (tn_clock_ns() - start < spin_ns);
     atomic_fetch_add(&pool->sleeping, 1);
     while (atomic_load(word) == old)
         futex_wait(word, old);
@@ -102,18 +121,32 @@ static void work(tn_pool *pool, size_t number)
     }
 }
 
+static void leave(tn_pool *pool)
+{
+    if (atomic_fetch_sub(&pool->inside, 1) == 1)
+        wake_sleepers(pool, &pool->inside);
+}
+
 static void *worker_main(void *argument)
 {
     worker *self = argument;
     tn_pool *pool = self->pool;
     omp_set_num_threads(1);
-    for (uint32_t round = 0;; round++) {
-        wait_until_changed(pool, &pool->round, round);
+    uint32_t seen = 0;
+    for (;;) {
+        bool in_the_way = sched_getcpu() == atomic_load_explicit(&pool->caller_cpu, memory_order_relaxed);
+        wait_until_changed(pool, &pool->round, seen, in_the_way ? 0 : SPIN_NS);
         if (atomic_load_explicit(&pool->ending, memory_order_acquire))
             return NULL;
-        work(pool, self->number);
-        if (atomic_fetch_sub(&pool->working, 1) == 1)
-            wake_sleepers(pool, &pool->working);
+        seen = atomic_load(&pool->round);
+        if (seen % 2 == 0)
+            continue;
+        atomic_fetch_add(&pool->inside, 1);
+        if (atomic_load(&pool->round) == seen) {
+            atomic_fetch_add_explicit(&pool->entered, 1, memory_order_relaxed);
+            work(pool, self->number);
+        }
+        leave(pool);
     }
 }
 
@@ -126,6 +159,8 @@ tn_status tn_pool_create(size_t threads, tn_pool **result, tn_error *error)
     if (!pool)
         return tn_fail_memory(error, sizeof *pool);
     pool->threads = threads;
+    pool->penalty = ALONE_LEAST;
+    atomic_store(&pool->caller_cpu, -1);
     pool->workers = tn_memory_create(threads, sizeof *pool->workers);
     if (!pool->workers) {
         tn_pool_destroy(pool);
@@ -170,22 +205,59 @@ static void run_alone(size_t tiles, tn_tile_fn *fn, void *context)
         fn(context, tile, 0);
 }
 
+/* Whether the caller, having closed the round, waited for no thread for long. */
+static bool wait_for_those_inside(tn_pool *pool)
+{
+    uint32_t inside = atomic_load(&pool->inside);
+    if (inside == 0)
+        return true;
+    uint64_t start = tn_clock_ns();
+    for (; inside != 0; inside = atomic_load(&pool->inside))
+        wait_until_changed(pool, &pool->inside, inside, SPIN_NS);
+    return tn_clock_ns() - start < LATE_NS;
+}
+
+static void keep_account(tn_pool *pool, bool helped, bool in_time)
+{
+    if (helped && in_time) {
+        pool->useless = 0;
+        pool->penalty -= (pool->penalty - ALONE_LEAST) / 8;
+        return;
+    }
+    if (in_time && ++pool->useless < USELESS_ROUNDS)
+        return;
+    pool->useless = 0;
+    pool->alone = pool->penalty;
+    pool->penalty = pool->penalty < ALONE_MOST / 2 ? 2 * pool->penalty : ALONE_MOST;
+}
+
 static void run_together(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
 {
-    bool was_busy = atomic_exchange(&pool->busy, true);
-    assert(!was_busy);
-    (void)was_busy;
     pool->fn = fn;
     pool->context = context;
     pool->tiles = tiles;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&pool->working, (uint32_t)pool->started, memory_order_relaxed);
+    atomic_store_explicit(&pool->entered, 0, memory_order_relaxed);
+    atomic_store_explicit(&pool->caller_cpu, sched_getcpu(), memory_order_relaxed);
     atomic_fetch_add(&pool->round, 1);
     wake_sleepers(pool, &pool->round);
     work(pool, 0);
-    for (uint32_t working = atomic_load_explicit(&pool->working, memory_order_acquire); working != 0;
-         working = atomic_load_explicit(&pool->working, memory_order_acquire))
-        wait_until_changed(pool, &pool->working, working);
+    atomic_fetch_add(&pool->round, 1);
+    bool in_time = wait_for_those_inside(pool);
+    keep_account(pool, atomic_load_explicit(&pool->entered, memory_order_relaxed) > 0, in_time);
+}
+
+static void run_in_pool(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
+{
+    bool was_busy = atomic_exchange(&pool->busy, true);
+    assert(!was_busy);
+    (void)was_busy;
+    if (pool->alone > 0) {
+        pool->alone--;
+        run_alone(tiles, fn, context);
+    } else {
+        run_together(pool, tiles, fn, context);
+    }
     atomic_store(&pool->busy, false);
 }
 
@@ -197,7 +269,7 @@ void tn_pool_run(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
     if (!pool || pool->started == 0 || tiles <= 1)
         run_alone(tiles, fn, context);
     else
-        run_together(pool, tiles, fn, context);
+        run_in_pool(pool, tiles, fn, context);
     if (library_threads != 1)
         omp_set_num_threads(library_threads);
 }

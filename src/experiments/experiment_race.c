@@ -229,6 +229,9 @@ static void conclude(diagnosis *self)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; permuted labels train as well", given);
     else if (first)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; suspected, not confirmed: %s", given, text);
+    else if (atomic_load(&self->investigation->spent))
+        tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; stopped before all of %zu changes were raced", given,
+                            self->fixes.count);
     else if (self->race.broken)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; none of %zu changes repairs it", given,
                             self->fixes.count);

@@ -35,7 +35,9 @@ tn_status tn_experiment_perform(tn_investigation *investigation, const tn_experi
     uint64_t steps = atomic_load(&investigation->steps) - steps_before;
     if (status != TN_OK)
         return status;
-    if (atomic_load(&investigation->spent) && outcome->verdict != TN_VERDICT_FAIL)
+    if (atomic_load(&investigation->spent) && outcome->verdict == TN_VERDICT_PASS)
+        outcome->verdict = TN_VERDICT_INCONCLUSIVE;
+    if (atomic_load(&investigation->spent) && !outcome->summary[0])
         tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "the budget was spent before it could be told");
 
     json_t *entry = tn_json_checked(investigation, json_object());
