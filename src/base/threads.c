@@ -39,7 +39,8 @@ extern int omp_get_max_threads(void);
 /* How long an idle thread spins before it sleeps: longer than the gap between two layers of a step, shorter than anybody notices. */
 enum { SPIN_NS = 50000, SPINS_PER_CLOCK = 64 };
 
-/* The account. A wait of LATE_NS is longer than any tile that was rightly cut: its thread has lost its processor. */
+/* The account. A thread is late where the caller waits for it twice as long as it worked itself, and LATE_NS more: longer than for any
+ * tile that was rightly cut. It has lost its processor. */
 enum { LATE_NS = 200000, USELESS_ROUNDS = 4, ALONE_LEAST = 16, ALONE_MOST = 1024 };
 
 typedef struct worker {
@@ -205,16 +206,16 @@ static void run_alone(size_t tiles, tn_tile_fn *fn, void *context)
         fn(context, tile, 0);
 }
 
-/* Whether the caller, having closed the round, waited for no thread for long. */
-static bool wait_for_those_inside(tn_pool *pool)
+/* Waits for those inside the closed round, which the caller worked in since `opened`. false where one was late. */
+static bool wait_for_those_inside(tn_pool *pool, uint64_t opened)
 {
     uint32_t inside = atomic_load(&pool->inside);
     if (inside == 0)
         return true;
-    uint64_t start = tn_clock_ns();
+    uint64_t closed = tn_clock_ns();
     for (; inside != 0; inside = atomic_load(&pool->inside))
         wait_until_changed(pool, &pool->inside, inside, SPIN_NS);
-    return tn_clock_ns() - start < LATE_NS;
+    return tn_clock_ns() - closed < 2 * (closed - opened) + LATE_NS;
 }
 
 static void keep_account(tn_pool *pool, bool helped, bool in_time)
@@ -239,11 +240,12 @@ static void run_together(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *cont
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->entered, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->caller_cpu, sched_getcpu(), memory_order_relaxed);
+    uint64_t opened = tn_clock_ns();
     atomic_fetch_add(&pool->round, 1);
     wake_sleepers(pool, &pool->round);
     work(pool, 0);
     atomic_fetch_add(&pool->round, 1);
-    bool in_time = wait_for_those_inside(pool);
+    bool in_time = wait_for_those_inside(pool, opened);
     keep_account(pool, atomic_load_explicit(&pool->entered, memory_order_relaxed) > 0, in_time);
 }
 
