@@ -64,15 +64,25 @@ static int read_number(sqlite3 *database, const char *sql, sqlite3_int64 *number
     return result == SQLITE_OK ? finalized : result;
 }
 
+/* What tells a store from other files, of one moment: another process may be creating the store. */
+static int read_marks(sqlite3 *database, sqlite3_int64 *version, sqlite3_int64 *application, sqlite3_int64 *tables)
+{
+    int result = sqlite3_exec(database, "BEGIN", NULL, NULL, NULL);
+    if (result == SQLITE_OK)
+        result = read_number(database, "PRAGMA user_version", version);
+    if (result == SQLITE_OK)
+        result = read_number(database, "PRAGMA application_id", application);
+    if (result == SQLITE_OK)
+        result = read_number(database, "SELECT count(*) FROM sqlite_schema", tables);
+    int ended = sqlite3_get_autocommit(database) ? SQLITE_OK : sqlite3_exec(database, "ROLLBACK", NULL, NULL, NULL);
+    return result == SQLITE_OK ? ended : result;
+}
+
 /* SQLITE_OK and an error that is still empty: the file is empty or ours. */
 static int check_file(tn_store *store, sqlite3_int64 *version, tn_error *error)
 {
     sqlite3_int64 application = 0, tables = 0;
-    int result = read_number(store->database, "PRAGMA user_version", version);
-    if (result == SQLITE_OK)
-        result = read_number(store->database, "PRAGMA application_id", &application);
-    if (result == SQLITE_OK)
-        result = read_number(store->database, "SELECT count(*) FROM sqlite_schema", &tables);
+    int result = read_marks(store->database, version, &application, &tables);
     if (result == SQLITE_NOTADB) {
         tn_fail(error, TN_ERROR_STORE,
                 "%s is not a store: the file is no SQLite database. Give --store another path; this file was not changed.", store->path);
