@@ -137,9 +137,10 @@ static void *worker_main(void *argument)
     for (;;) {
         bool in_the_way = sched_getcpu() == atomic_load_explicit(&pool->caller_cpu, memory_order_relaxed);
         wait_until_changed(pool, &pool->round, seen, in_the_way ? 0 : SPIN_NS);
-        if (atomic_load_explicit(&pool->ending, memory_order_acquire))
-            return NULL;
+        /* The round first: who sees the last one, which ends the pool, must see that it ends. */
         seen = atomic_load(&pool->round);
+        if (atomic_load(&pool->ending))
+            return NULL;
         if (seen % 2 == 0)
             continue;
         atomic_fetch_add(&pool->inside, 1);
