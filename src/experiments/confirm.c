@@ -22,9 +22,9 @@ uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i)
     return investigation->options->seed + FRESH_SEED_OFFSET + i;
 }
 
-static double standing(const tn_trial_result *result)
+static double standing(const tn_investigation *investigation, const tn_trial_result *result)
 {
-    return tn_trial_diverged(result, NAN) ? 0 : tn_trial_standing(result);
+    return tn_trial_diverged(result, NAN) ? 0 : tn_trial_standing(investigation, result);
 }
 
 static void judge(const tn_race *race, tn_confirmation *confirmation)
@@ -62,8 +62,8 @@ tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, 
         tn_outcome_add_trial(investigation, outcome, &requests[i + 1], &results[i + 1]);
         if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
             continue;
-        confirmation->before[confirmation->pairs] = standing(&results[i]);
-        confirmation->after[confirmation->pairs++] = standing(&results[i + 1]);
+        confirmation->before[confirmation->pairs] = standing(investigation, &results[i]);
+        confirmation->after[confirmation->pairs++] = standing(investigation, &results[i + 1]);
     }
     tn_trials_deinit(results, 2 * pairs);
     if (status == TN_OK)

@@ -2,6 +2,7 @@
 #include "experiments/debug.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -28,7 +29,7 @@ static json_t *subject_json(tn_investigation *investigation)
     return object;
 }
 
-static json_t *new_report(tn_investigation *investigation)
+json_t *tn_debug_document(tn_investigation *investigation)
 {
     static const char *const lists[] = {"findings", "advice", "ruled_out", "chain", "evidence", "signals", "plan", "experiments"};
     json_t *report = tn_json_checked(investigation, json_object());
@@ -91,7 +92,18 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
         verdict = "faulty";
     else if (count_severity(report, "suspected") > 0 || broken || atomic_load(&investigation->spent) || !is_whole)
         verdict = "inconclusive";
+    if (investigation->facts->unscored && is_whole && strcmp(verdict, "healthy") == 0) {
+        /* That it runs without NaN is known; that it learns is not. */
+        char reason[320];
+        snprintf(reason, sizeof reason,
+                 "it trains without NaN and without diverging; whether it learns cannot be told, since there is no score%s%s",
+                 investigation->facts->score_note ? ": " : "", investigation->facts->score_note ? investigation->facts->score_note : "");
+        tn_json_set(investigation, report, "reason", json_string(reason));
+        verdict = "inconclusive";
+    }
     tn_json_set(investigation, report, "verdict", json_string(verdict));
+    if (investigation->facts->score_note)
+        tn_json_set(investigation, report, "score_note", json_string(investigation->facts->score_note));
     gather_evidence(investigation, report);
 
     json_t *cost = tn_json_checked(investigation, json_object());
@@ -123,7 +135,7 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
     tn_status status = tn_investigation_init(&investigation, subject, options, error);
     json_t *report = NULL;
     if (status == TN_OK) {
-        report = new_report(&investigation);
+        report = tn_debug_document(&investigation);
         investigation.planned_steps = is_whole ? USUAL_STEPS + USUAL_LOOKS * tn_look_steps(&investigation) : 0;
     }
     for (size_t i = 0; i < count && status == TN_OK; i++)
@@ -139,11 +151,19 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
     return status;
 }
 
-tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
+const tn_experiment *const *tn_debug_protocol(size_t *count)
 {
     static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_overfit,
                                                     &tn_experiment_samples, &tn_experiment_race};
-    return run(subject, protocol, sizeof protocol / sizeof *protocol, true, options, report, error);
+    *count = sizeof protocol / sizeof *protocol;
+    return protocol;
+}
+
+tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
+{
+    size_t count;
+    const tn_experiment *const *protocol = tn_debug_protocol(&count);
+    return run(subject, protocol, count, true, options, report, error);
 }
 
 tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **report, tn_error *error)

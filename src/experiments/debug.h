@@ -29,6 +29,9 @@ typedef struct tn_debug_options {
 /* The whole protocol. *report is a new reference. A budget spent, or a cancel, still gives TN_OK and a report, marked inconclusive. */
 tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error);
 
+/* What tn_debug_run would run: verdict "planned", "plan" with every experiment's trials, steps and estimated seconds, "cost" with the sums. */
+tn_status tn_debug_plan(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error);
+
 /* One experiment by its command ("lr", "overfit"); the report holds it alone. */
 tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **report, tn_error *error);
 

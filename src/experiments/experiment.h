@@ -4,16 +4,25 @@
 
 #include "experiments/debug.h"
 #include "experiments/investigation.h"
+#include "experiments/plan.h"
 
 typedef struct tn_experiment {
     tn_experiment_info info;
     const char *why; /* what it would tell, for the plan */
     /* Runs its trials and concludes `outcome` (initialised by the caller). A spent budget ends in TN_VERDICT_INCONCLUSIVE, and TN_OK. */
     tn_status (*run)(tn_investigation *investigation, tn_outcome *outcome, tn_error *error);
+    /* What it would run, for those of the protocol; NULL for the others. */
+    tn_status (*plan)(tn_investigation *investigation, tn_planned *planned, tn_error *error);
 } tn_experiment;
 
 extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_overfit, tn_experiment_samples,
-    tn_experiment_race;
+    tn_experiment_scale, tn_experiment_race;
+
+/* The experiments of a whole debug, in their order. */
+const tn_experiment *const *tn_debug_protocol(size_t *count);
+
+/* A report about the subject that says nothing yet (a new reference). */
+json_t *tn_debug_document(tn_investigation *investigation);
 
 const tn_experiment *tn_experiment_find(const char *command); /* NULL where there is none */
 

@@ -193,6 +193,8 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     ladder.rungs_max = ladder.rungs_max < RUNGS_MAX ? ladder.rungs_max : RUNGS_MAX;
     tn_investigation_expect(investigation, ladder.steps * (ladder.rungs_max + 1), "the ladder of learning rates");
     double given = investigation->facts->learning_rate;
+    if (!tn_investigation_can(investigation, TN_KNOB_LEARNING_RATE, false, outcome))
+        return TN_OK;
     if (!(given > 0)) {
         tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "the learning rate %g cannot be turned up or down", given);
         return TN_OK;
@@ -217,8 +219,21 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     return TN_OK;
 }
 
+static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_error *error)
+{
+    (void)error;
+    uint64_t steps = (uint64_t)tn_investigation_setting(investigation, "nan_steps", 100);
+    double factor = tn_investigation_setting(investigation, "ladder_factor", 3), given = investigation->facts->learning_rate;
+    tn_planned_add(planned, 1, steps, "learning rate %.4g, as given", given);
+    tn_planned_add(planned, (uint64_t)tn_investigation_setting(investigation, "boundary_rungs", 12), steps,
+                   "learning rates %.4g, %.4g, ... until one breaks; lower ones where the given one does", given * factor,
+                   given * factor * factor);
+    return TN_OK;
+}
+
 const tn_experiment tn_experiment_lr_boundary = {
     .info = {"lr_boundary", "lr", "A1, A2", "how high may the learning rate be before training breaks?"},
     .why = "the learning rate is the first suspect, and 100 steps a rate are cheap",
     .run = run,
+    .plan = plan,
 };

@@ -102,7 +102,10 @@ static tn_status ask_why(tn_investigation *investigation, tn_outcome *outcome, c
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     uint64_t steps = (uint64_t)tn_investigation_setting(investigation, "overfit_steps", 1000);
-    uint64_t all = investigation->facts->train_samples, rungs_max = (uint64_t)tn_investigation_setting(investigation, "overfit_rungs", 2);
+    uint64_t known = investigation->facts->train_samples, all = known > 0 ? known : UINT64_MAX,
+             rungs_max = (uint64_t)tn_investigation_setting(investigation, "overfit_rungs", 2);
+    if (!tn_investigation_can(investigation, TN_KNOB_SAMPLES, true, outcome))
+        return TN_OK;
     json_t *rungs = tn_json_checked(investigation, json_array());
     tn_json_set(investigation, outcome->result, "rungs", rungs);
     tn_investigation_expect(investigation, steps, "learning ten samples by heart");
@@ -137,8 +140,22 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     return TN_OK;
 }
 
+static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_error *error)
+{
+    (void)error;
+    uint64_t steps = (uint64_t)tn_investigation_setting(investigation, "overfit_steps", 1000), samples = FIRST_RUNG;
+    uint64_t rungs_max = (uint64_t)tn_investigation_setting(investigation, "overfit_rungs", 2), last = steps;
+    for (uint64_t i = 0; i < rungs_max && i < RUNGS_MAX; i++, samples *= RUNG_FACTOR, steps *= STEPS_FACTOR) {
+        tn_planned_add(planned, 1, steps, "%llu samples, until they are learnt by heart", (unsigned long long)samples);
+        last = steps;
+    }
+    tn_planned_add(planned, 2, last, "where it fails: batch size 1, and permuted labels");
+    return TN_OK;
+}
+
 const tn_experiment tn_experiment_overfit = {
     .info = {"overfit", "overfit", "B2, B3", "can it learn 10 samples by heart, then 100?"},
     .why = "a network that works memorises ten samples within a few hundred steps; one that cannot is broken whatever the data",
     .run = run,
+    .plan = plan,
 };

@@ -19,6 +19,9 @@ enum { PATIENCE = 4, PROMISING = 6, CONFIRMED_MAX = 2 };
 /* Advice must be worth this much mean score. */
 static const double WORTH_TELLING = 0.04;
 
+/* What cannot be tried is told where it is at least this likely. */
+static const double UNTRIED_PRIOR_MIN = 0.4;
+
 /* A fix that helped on so few of the fresh seeds is not even suspected. */
 static const double SUSPECTED_SHARE = 0.6;
 
@@ -27,6 +30,7 @@ typedef struct diagnosis {
     tn_outcome *outcome;
     tn_look look;
     tn_fix_list fixes;
+    tn_fix_list untried; /* what the subject cannot turn */
     tn_race race;
     tn_findings findings;
     size_t confirmed, tried;
@@ -51,12 +55,12 @@ static tn_status measure_patience(diagnosis *self, tn_error *error)
     if (!self->look.truncated || self->look.standing >= SLOW_IS_FAULT_BELOW)
         return TN_OK;
     uint64_t total = investigation->facts->steps_total, steps = self->look.steps * PATIENCE;
-    tn_trial_request request = tn_trial_as_given("patience", steps < total ? steps : total);
+    tn_trial_request request = tn_trial_as_given("patience", total == 0 || steps < total ? steps : total);
     tn_investigation_expect(investigation, request.knobs.steps, "a longer run, since slow is no fault");
     tn_trial_result result;
     tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
     if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
-        self->slow_standing = tn_trial_standing(&result);
+        self->slow_standing = tn_trial_standing(investigation, &result);
         tn_outcome_add_trial(investigation, self->outcome, &request, &result);
     }
     tn_trial_result_deinit(&result);
@@ -187,6 +191,35 @@ static tn_status question_labels(diagnosis *self, tn_error *error)
     return status;
 }
 
+/* The likeliest of what could not be tried, one or two: better a line to look at than nothing. */
+static void suspect_untried(diagnosis *self)
+{
+    tn_investigation *investigation = self->investigation;
+    for (size_t told = 0; told < CONFIRMED_MAX; told++) {
+        const tn_fix *best = NULL;
+        const char *best_why = NULL;
+        for (size_t i = 0; i < self->untried.count; i++) {
+            const tn_fix *fix = &self->untried.fixes[i];
+            if (fix->prior >= UNTRIED_PRIOR_MIN && (!best || fix->prior > best->prior) && !tn_finding_names(&self->findings, fix->cause)) {
+                best = fix;
+                best_why = tn_investigation_refusal(investigation, tn_fix_needs(fix));
+            }
+        }
+        for (size_t i = 0; i < self->race.count; i++) {
+            const tn_candidate *candidate = &self->race.candidates[i];
+            const tn_fix *fix = candidate->fix;
+            if (!candidate->valid && candidate->refusal[0] && fix->prior >= UNTRIED_PRIOR_MIN && (!best || fix->prior > best->prior) &&
+                !tn_finding_names(&self->findings, fix->cause)) {
+                best = fix;
+                best_why = candidate->refusal;
+            }
+        }
+        if (!best)
+            return;
+        tn_finding_add_untried(investigation, &self->findings, &self->look, best, best_why ? best_why : "no knob of it reaches there");
+    }
+}
+
 /* Confirmed findings stand first. */
 static bool has_confirmed(const diagnosis *self)
 {
@@ -202,6 +235,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     }
     tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
     tn_fixes_propose(&about, &self->fixes);
+    tn_fixes_split(investigation, &self->fixes, &self->untried);
     tn_status status = tn_race_run(investigation, &self->look, &self->fixes, 0, &self->race, self->outcome, error);
     if (status == TN_OK && !atomic_load(&investigation->spent))
         status = confirm_best(self, error);
@@ -210,6 +244,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = question_labels(self, error);
     if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
         status = race_pairs(self, error);
+    if (go_on && status == TN_OK && json_array_size(self->findings.findings) == 0)
+        suspect_untried(self);
     if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
         status = advise_best(self, error);
     else
@@ -272,7 +308,32 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     }
     tn_look_deinit(&self->look);
     tn_fixes_deinit(&self->fixes);
+    tn_fixes_deinit(&self->untried);
     tn_findings_deinit(&self->findings);
+    tn_memory_destroy(self);
+    return status;
+}
+
+static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_error *error)
+{
+    diagnosis *self = tn_memory_create(1, sizeof *self);
+    if (!self)
+        return tn_fail_memory(error, sizeof *self);
+    /* What is proposed depends on what the look shows; this is the case where it shows nothing unusual. */
+    self->look.steps = tn_look_steps(investigation);
+    tn_status status = tn_rule_set_create(&self->look.rules, error);
+    if (status == TN_OK) {
+        const tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
+        tn_planned_add(planned, 1, self->look.steps, "as given: the first look");
+        tn_fixes_propose(&about, &self->fixes);
+        tn_fixes_split(investigation, &self->fixes, &self->untried);
+        tn_race_plan(investigation, &self->look, &self->fixes, planned);
+        tn_planned_add(planned, CONFIRMED_MAX * 2 * tn_race_pair_count(investigation, self->look.steps), self->look.steps,
+                       "confirmation: the best two on fresh seeds, with and without");
+    }
+    tn_look_deinit(&self->look);
+    tn_fixes_deinit(&self->fixes);
+    tn_fixes_deinit(&self->untried);
     tn_memory_destroy(self);
     return status;
 }
@@ -281,4 +342,5 @@ const tn_experiment tn_experiment_race = {
     .info = {"race", "race", "D1", "which single change repairs the training, confirmed on fresh seeds?"},
     .why = "the change that repairs, alone and on fresh seeds, names the cause",
     .run = run,
+    .plan = plan,
 };

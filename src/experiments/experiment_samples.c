@@ -104,10 +104,15 @@ static void judge(tn_outcome *outcome, const tn_trial_result *result)
                             "%zu samples as the network sees them, for you to check: does each label fit its input?", result->shown_count);
 }
 
-static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
+static uint64_t steps_of(const tn_investigation *investigation)
 {
     uint64_t total = investigation->facts->steps_total;
-    tn_trial_request request = tn_trial_as_given("samples", total > 0 && total < STEPS ? total : STEPS);
+    return total > 0 && total < STEPS ? total : STEPS;
+}
+
+static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
+{
+    tn_trial_request request = tn_trial_as_given("samples", steps_of(investigation));
     request.shown_samples = SHOWN;
     tn_investigation_expect(investigation, request.knobs.steps, "ten samples as the network sees them");
     tn_trial_result result;
@@ -124,8 +129,16 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     return status;
 }
 
+static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_error *error)
+{
+    (void)error;
+    tn_planned_add(planned, 1, steps_of(investigation), "as given, %d samples shown", SHOWN);
+    return TN_OK;
+}
+
 const tn_experiment tn_experiment_samples = {
     .info = {"samples", "samples", "B3", "ten training samples as the network sees them, with label, prediction and loss"},
     .why = "a person sees at a glance what no statistic tells: labels that do not fit, inputs that were mangled",
     .run = run,
+    .plan = plan,
 };

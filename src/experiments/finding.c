@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "experiments/fixes/net_reader.h"
+#include "experiments/source_place.h"
 
 void tn_findings_init(tn_findings *findings)
 {
@@ -34,7 +35,7 @@ void tn_finding_describe_look(const tn_look *look, char *text, size_t size)
                  steps);
 }
 
-/* {"op", "step"} as far as they are known: the first node that the fix touches, and the step where the run broke. */
+/* {"op", "step", "file", "line"} as far as they are known: the first node that the fix touches, the step where the run broke, and the line of the program. */
 static json_t *where(tn_investigation *investigation, const tn_look *look, const json_t *patch)
 {
     json_t *place = tn_json_checked(investigation, json_object());
@@ -42,6 +43,12 @@ static json_t *where(tn_investigation *investigation, const tn_look *look, const
         tn_json_set(investigation, place, "step", json_integer((json_int_t)look->result.nonfinite_step));
     const char *path;
     const json_t *value;
+    json_object_foreach((json_t *)patch, path, value)
+    {
+        const json_t *line = tn_source_place(investigation->facts->places, path);
+        if (line && !json_object_get(place, "file"))
+            tn_source_put(investigation, place, line);
+    }
     json_object_foreach((json_t *)patch, path, value)
     {
         if (strncmp(path, "net.", 4) != 0 || !investigation->hypes)
@@ -107,7 +114,10 @@ static json_t *fix_json(tn_investigation *investigation, const tn_fix *fix, cons
 {
     json_t *entry = tn_json_checked(investigation, json_object()), *effect = tn_json_checked(investigation, json_object());
     tn_json_set(investigation, entry, "text", json_string(fix->text));
-    tn_json_set(investigation, entry, "patch", tn_fix_as_patch(investigation, fix));
+    json_t *patch = tn_fix_as_patch(investigation, fix);
+    tn_json_set(investigation, entry, "patch", patch);
+    if (investigation->facts->places)
+        tn_json_set(investigation, entry, "lines", tn_source_lines(investigation, patch));
     tn_json_set(investigation, effect, "metric", json_string("score"));
     tn_json_set(investigation, effect, "before", scores(investigation, confirmation->before, confirmation->pairs));
     tn_json_set(investigation, effect, "after", scores(investigation, confirmation->after, confirmation->pairs));
@@ -167,6 +177,26 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
         tn_json_append(investigation, pair, json_string(tn_cause_get(fix->other_cause)->name));
         tn_json_set(investigation, finding, "together_with", pair);
     }
+    tn_json_set(investigation, finding, "fix", change);
+    place_finding(investigation, findings, finding);
+}
+
+/* What an experienced eye says without a proof: at most this sure. */
+static const double UNPROVEN_CONFIDENCE = 0.5;
+
+void tn_finding_add_untried(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix, const char *why)
+{
+    json_t *finding = new_finding(investigation, fix->cause, false, NULL);
+    json_t *evidence = tn_json_checked(investigation, json_array()), *change = fix_json(investigation, fix, &(tn_confirmation){0});
+    char given[160];
+    tn_finding_describe_look(look, given, sizeof given);
+    tn_evidence_add(investigation, evidence, look->standing, NAN, "look", "as given: %s", given);
+    add_measurements(investigation, evidence, fix);
+    tn_evidence_add(investigation, evidence, NAN, NAN, "race", "not tried, since it cannot be turned from outside: %s", why);
+    tn_json_set(investigation, finding, "where", where(investigation, look, json_object_get(change, "patch")));
+    tn_json_set(investigation, finding, "confidence", tn_json_number(fix->prior * UNPROVEN_CONFIDENCE));
+    tn_json_set(investigation, finding, "symptoms", json_array());
+    tn_json_set(investigation, finding, "evidence", evidence);
     tn_json_set(investigation, finding, "fix", change);
     place_finding(investigation, findings, finding);
 }
@@ -241,6 +271,11 @@ static bool names_cause(const json_t *list, tn_cause_id cause)
             return true;
     }
     return false;
+}
+
+bool tn_finding_names(const tn_findings *findings, tn_cause_id cause)
+{
+    return names_cause(findings->findings, cause);
 }
 
 /* The candidate of a cause that came furthest: the one that finished, then the best. */

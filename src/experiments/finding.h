@@ -17,6 +17,10 @@ void tn_findings_deinit(tn_findings *findings);
 void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
                         const tn_confirmation *confirmation);
 
+/* A fix that could not be tried from outside, of a subject that is broken: suspected, with the line to change and why nothing proves it. */
+void tn_finding_add_untried(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
+                            const char *why);
+
 /* Misaligned labels, convicted by the control. */
 void tn_finding_add_labels(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_label_signal *signal,
                            const tn_label_control *control);
@@ -32,6 +36,9 @@ void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings,
 
 /* Candidates that repaired in the screening but were not confirmed as findings, for the reader. */
 void tn_finding_mention_others(tn_investigation *investigation, tn_findings *findings, const tn_candidate *const *ranked, size_t count);
+
+/* Whether a finding names the cause already. */
+bool tn_finding_names(const tn_findings *findings, tn_cause_id cause);
 
 /* What the subject does as given, in words: "NaN at step 3", "a score of 0.02 after 2000 steps". */
 void tn_finding_describe_look(const tn_look *look, char *text, size_t size);

@@ -38,6 +38,58 @@ double tn_investigation_setting(const tn_investigation *investigation, const cha
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+/* The names by which a program's refusals speak of knobs: the keys of its trial file. */
+static const struct {
+    tn_knob knob;
+    const char *key, *words;
+} KNOBS[] = {
+    {TN_KNOB_LEARNING_RATE, "learning_rate", "the learning rate"},
+    {TN_KNOB_BATCH_SIZE, "batch_size", "the batch size"},
+    {TN_KNOB_SAMPLES, "samples", "the number of samples"},
+    {TN_KNOB_SHUFFLE_LABELS, "shuffle_labels", "the order of the labels"},
+    {TN_KNOB_INPUT_SCALE, "input_scale", "the scale of the inputs"},
+    {TN_KNOB_LABEL_SCALE, "label_scale", "the scale of the targets"},
+    {TN_KNOB_INIT_SCALE, "init_scale", "the scale of the initial weights"},
+    {TN_KNOB_CLIP_NORM, "clip_norm", "gradient clipping"},
+    {TN_KNOB_OPTIMIZER, "optimizer", "the optimizer"},
+    {TN_KNOB_DECAY, "decay", "the decay of the learning rate"},
+    {TN_KNOB_PATCH, "patch", "the network"},
+    {TN_KNOB_SEED, "seed", "the seed"},
+    {TN_KNOB_STEPS, "steps", "the number of steps"},
+};
+
+const char *tn_investigation_refusal(const tn_investigation *investigation, uint32_t knobs)
+{
+    uint32_t missing = knobs & ~investigation->facts->knobs;
+    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++) {
+        if (!(missing & (uint32_t)KNOBS[i].knob))
+            continue;
+        const char *why = json_string_value(json_object_get(investigation->facts->refused, KNOBS[i].key));
+        return why ? why : KNOBS[i].words;
+    }
+    return NULL;
+}
+
+bool tn_investigation_can(const tn_investigation *investigation, uint32_t knobs, bool scored, tn_outcome *outcome)
+{
+    const tn_subject_facts *facts = investigation->facts;
+    uint32_t missing = knobs & ~facts->knobs;
+    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++) {
+        if (!(missing & (uint32_t)KNOBS[i].knob))
+            continue;
+        const char *why = json_string_value(json_object_get(facts->refused, KNOBS[i].key));
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "%s cannot be turned from outside%s%s", KNOBS[i].words, why ? ": " : "",
+                            why ? why : "");
+        return false;
+    }
+    if (scored && facts->unscored) {
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "there is no score to tell whether it learns%s%s",
+                            facts->score_note ? ": " : "", facts->score_note ? facts->score_note : "");
+        return false;
+    }
+    return true;
+}
+
 void tn_investigation_expect(tn_investigation *investigation, uint64_t steps, const char *activity)
 {
     investigation->announced_steps += steps;

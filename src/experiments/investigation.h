@@ -86,8 +86,15 @@ bool tn_trial_diverged(const tn_trial_result *result, double initial_loss);
 /* Median of values [count]; non-finite ones count as +Inf. NAN where count is 0. */
 double tn_median(const double *values, size_t count);
 
-/* The score that counts for comparisons: that after the last step; 0, the trivial predictor's, where the trial ended in NaN or scored below it or has none. */
-double tn_trial_standing(const tn_trial_result *result);
+/* The score that counts for comparisons: that after the last step; 0, the trivial predictor's, where the trial ended in NaN or scored below it or has none. Of a subject
+ * that cannot be scored: 1 for a trial that stays finite and does not diverge, so that a change which keeps it so counts. */
+double tn_trial_standing(const tn_investigation *investigation, const tn_trial_result *result);
+
+/* Whether the subject can turn these knobs (of tn_knob) and, where asked for, be scored. If not, concludes `outcome` as inconclusive with the reason, and the line to add where one is known. */
+bool tn_investigation_can(const tn_investigation *investigation, uint32_t knobs, bool scored, tn_outcome *outcome);
+
+/* Why the subject cannot turn one of `knobs`, in its own words where it gave a reason; NULL where it can turn all. */
+const char *tn_investigation_refusal(const tn_investigation *investigation, uint32_t knobs);
 
 /* ---- outcomes ---- */
 

@@ -177,8 +177,8 @@ tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, 
         tn_outcome_add_trial(investigation, outcome, &requests[i + 1], &results[i + 1]);
         if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
             continue;
-        control->given_mean += tn_trial_standing(&results[i]);
-        control->permuted_mean += tn_trial_standing(&results[i + 1]);
+        control->given_mean += tn_trial_standing(investigation, &results[i]);
+        control->permuted_mean += tn_trial_standing(investigation, &results[i + 1]);
         control->pairs++;
     }
     tn_trials_deinit(results, 2 * pairs);

@@ -30,7 +30,9 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
 {
     *look = (tn_look){.steps = tn_look_steps(investigation)};
     look->result.end = TN_TRIAL_CANCELLED;
-    look->truncated = investigation->facts->steps_total > look->steps;
+    /* 0: a program that was not seen to end. */
+    uint64_t total = investigation->facts->steps_total;
+    look->truncated = total == 0 || total > look->steps;
     tn_status status = tn_rule_set_create(&look->rules, error);
     if (status != TN_OK)
         return status;
@@ -47,10 +49,10 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
     look->request.observer_count = 0;
     if (status != TN_OK || !tn_look_is_valid(look))
         return status;
-    look->standing = tn_trial_standing(&look->result);
+    look->standing = tn_trial_standing(investigation, &look->result);
     look->nonfinite = look->result.end == TN_TRIAL_NONFINITE || tn_look_fired(look, "nonfinite");
     look->diverged = tn_trial_diverged(&look->result, NAN);
-    look->near_trivial = look->standing < NEAR_TRIVIAL;
+    look->near_trivial = !investigation->facts->unscored && look->standing < NEAR_TRIVIAL;
     return TN_OK;
 }
 

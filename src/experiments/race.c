@@ -2,6 +2,7 @@
 #include "experiments/race.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,10 +81,17 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
         status = tn_trials_run(investigation, requests, results, count, error);
         for (size_t i = 0; i < count && status == TN_OK; i++) {
             tn_candidate *candidate = &candidates[i];
-            candidate->valid = tn_trial_is_valid(&requests[i], &results[i]);
+            /* A program may end before the steps that were asked for; more of them were then not tried. */
+            bool cut = candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps;
+            candidate->valid = tn_trial_is_valid(&requests[i], &results[i]) && !cut;
+            if (results[i].end == TN_TRIAL_REFUSED)
+                snprintf(candidate->refusal, sizeof candidate->refusal, "%.159s", results[i].error.message);
+            else if (!candidate->valid && cut)
+                snprintf(candidate->refusal, sizeof candidate->refusal, "the program ended by itself after %llu steps",
+                         (unsigned long long)results[i].steps);
             candidate->end = results[i].end;
             candidate->steps = results[i].steps;
-            candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(&results[i]);
+            candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(investigation, &results[i]);
             candidate->base_standing = base_standing_after(look, results[i].samples);
             candidate->rounds++;
             candidate->finished = candidate->valid && steps == look->steps;
@@ -163,6 +171,26 @@ static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, 
     return last_is_next ? keep_one_of_each_cause(candidates, kept) : kept;
 }
 
+static uint64_t round_steps(const tn_look *look, size_t round)
+{
+    uint64_t steps = (uint64_t)(ROUNDS[round] * (double)look->steps);
+    if (steps < ROUND_STEPS_MIN)
+        steps = ROUND_STEPS_MIN;
+    return steps > look->steps ? look->steps : steps;
+}
+
+void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned)
+{
+    size_t first = tn_race_is_cheap(investigation, look->steps) ? ROUND_COUNT - 1 : 0, alive = list->count;
+    for (size_t i = 0; i < list->count; i++)
+        tn_planned_add(planned, 1, round_steps(look, first), "%s", list->fixes[i].text);
+    for (size_t round = first + 1; round < ROUND_COUNT && round_steps(look, round - 1) < look->steps; round++) {
+        size_t third = (alive + KEPT_OF - 1) / KEPT_OF;
+        alive = third > KEPT_MIN ? third : alive < KEPT_MIN ? alive : KEPT_MIN;
+        tn_planned_add(planned, alive, round_steps(look, round), "the better ones of these, further");
+    }
+}
+
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error)
 {
@@ -172,11 +200,7 @@ tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, cons
     size_t alive = race->count;
     bool cheap = tn_race_is_cheap(investigation, look->steps);
     for (size_t round = cheap ? ROUND_COUNT - 1 : 0; round < ROUND_COUNT && alive > 0; round++) {
-        uint64_t steps = (uint64_t)(ROUNDS[round] * (double)look->steps);
-        if (steps < ROUND_STEPS_MIN)
-            steps = ROUND_STEPS_MIN;
-        if (steps > look->steps)
-            steps = look->steps;
+        uint64_t steps = round_steps(look, round);
         tn_status status = run_round(investigation, look, race->candidates, alive, steps, outcome, error);
         if (status != TN_OK || atomic_load(&investigation->spent))
             return status;

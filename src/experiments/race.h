@@ -7,6 +7,7 @@
 
 #include "experiments/fixes/fix.h"
 #include "experiments/look.h"
+#include "experiments/plan.h"
 
 enum { TN_PAIRED_SEEDS_MAX = 8 };
 
@@ -19,6 +20,7 @@ typedef struct tn_candidate {
     size_t rounds;        /* that it ran */
     bool finished;        /* ran all the way */
     bool valid;           /* was not refused */
+    char refusal[160];    /* why it was; "" */
 } tn_candidate;
 
 typedef struct tn_race {
@@ -32,6 +34,9 @@ typedef struct tn_race {
 /* Races fixes [from .. list->count) and adds its trials to outcome. Errors as tn_trials_run. */
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error);
+
+/* The trials of such a race, at most: each candidate's first round, and the rounds of those that go on. */
+void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned);
 
 /* Whether a change from `base` to `with` counts: it closes at least half of 1 - base and at least 0.1; of a subject that is broken, at least 0.1 and half of what the
  * best candidate reaches, since a hard problem may not reach far in so few steps. */

@@ -108,6 +108,7 @@ static void run_one(void *context, size_t tile, size_t worker)
         observers[count++] = request.observers[i];
     request.observers = observers;
     request.observer_count = count;
+    request.deadline_ns = investigation->deadline_ns;
     all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);
     if (all->results[tile].end == TN_TRIAL_STOPPED && atomic_load(&investigation->spent))
         all->results[tile].end = TN_TRIAL_CANCELLED;
@@ -188,10 +189,12 @@ bool tn_trial_diverged(const tn_trial_result *result, double initial_loss)
     return isfinite(initial) && !(late <= DIVERGED_FACTOR * fabs(initial));
 }
 
-double tn_trial_standing(const tn_trial_result *result)
+double tn_trial_standing(const tn_investigation *investigation, const tn_trial_result *result)
 {
     if (result->end != TN_TRIAL_COMPLETED && result->end != TN_TRIAL_STOPPED)
         return 0;
+    if (investigation->facts->unscored)
+        return result->end == TN_TRIAL_COMPLETED && !tn_trial_diverged(result, NAN) ? 1 : 0;
     double score = tn_trial_score(result);
     return score > 0 ? score : 0;
 }

@@ -17,7 +17,7 @@ typedef struct tn_report_style {
 char *tn_report_text(const json_t *report, const tn_report_style *style);
 char *tn_report_json(const json_t *report);
 
-/* 0 healthy, trained to the end, or a single experiment that passed; 1 confirmed findings; 4 inconclusive or suspicions only (docs/report.md). */
+/* Of a program that was trained its own; else 0 healthy, trained to the end, or a single experiment that passed; 1 confirmed findings; 4 inconclusive or suspicions only (docs/report.md). */
 int tn_report_exit_code(const json_t *report);
 
 #endif

@@ -28,6 +28,10 @@ char *tn_report_json(const json_t *report)
 
 int tn_report_exit_code(const json_t *report)
 {
+    /* A program that was trained as it is answers as it would without us. */
+    const json_t *exit_code = json_object_get(json_object_get(report, "run"), "exit_code");
+    if (exit_code)
+        return (int)json_integer_value(exit_code);
     const char *verdict = json_string_value(json_object_get(report, "verdict"));
     size_t index;
     const json_t *finding;
@@ -39,7 +43,7 @@ int tn_report_exit_code(const json_t *report)
     const json_t *experiments = json_object_get(report, "experiments");
     if (json_array_size(experiments) == 1)
         verdict = json_string_value(json_object_get(json_array_get(experiments, 0), "verdict"));
-    if (verdict && (strcmp(verdict, "healthy") == 0 || strcmp(verdict, "pass") == 0))
+    if (verdict && (strcmp(verdict, "healthy") == 0 || strcmp(verdict, "planned") == 0 || strcmp(verdict, "pass") == 0))
         return 0;
     const char *end = json_string_value(json_object_get(json_object_get(report, "run"), "end"));
     if (verdict && strcmp(verdict, "trained") == 0 && end && strcmp(end, "completed") == 0)

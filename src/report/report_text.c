@@ -109,6 +109,12 @@ static void verdict(tn_page *page, const json_t *report)
         style = whole ? TN_STYLE_GOOD : TN_STYLE_DOUBT;
         word = whole ? word : "stopped";
         add_training(&line, report);
+    } else if (is_verdict(report, "planned")) {
+        const json_t *cost = json_object_get(report, "cost");
+        char trials[32], steps[32];
+        style = TN_STYLE_GOOD;
+        tn_text_addf(&line, "at most %s trials of %s steps in all, about %.0f s", tn_count_format(trials, tn_part_number(cost, "trials")),
+                     tn_count_format(steps, tn_part_number(cost, "steps")), ceil(tn_part_number(cost, "seconds")));
     } else if (json_array_size(experiments) == 1 && !first) {
         /* A single experiment says its own verdict: pass is no proof of health. */
         const json_t *only = json_array_get(experiments, 0);
@@ -261,6 +267,10 @@ char *tn_report_text(const json_t *report, const tn_report_style *style)
     bool decided = faulty || healthy;
     verdict(&page, report);
     subject(&page, json_object_get(report, "subject"), single && !cause ? json_array_get(list, 0) : NULL);
+    if (is_verdict(report, "planned")) {
+        tn_part_plan(&page, json_object_get(report, "plan"));
+        return tn_page_take(&page);
+    }
     tn_part_findings(&page, findings);
     tn_part_run(&page, json_object_get(report, "run"));
     /* Where nothing is wrong, the experiments are the proof, and come first. */

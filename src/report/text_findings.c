@@ -93,6 +93,37 @@ static void symptoms(tn_page *page, size_t indent, const json_t *list)
     tn_text_deinit(&line);
 }
 
+/* The lines of an attached program: "train.py:12  relu in place of this:  nn.Sigmoid()". */
+static void source_lines(tn_page *page, size_t indent, const json_t *lines)
+{
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(lines, index, entry)
+    {
+        const char *file = tn_part_string(entry, "file"), *was = tn_part_string(entry, "was"), *wanted = tn_part_string(entry, "change");
+        tn_page_fill_to(page, indent);
+        if (file)
+            tn_page_putf(page, TN_STYLE_NAME, "%s:%.0f  ", file, tn_part_number(entry, "line"));
+        tn_page_wrap(page, TN_STYLE_PLAIN, page->column, wanted ? wanted : "");
+        tn_page_end_line(page);
+        if (was && file) {
+            tn_page_fill_to(page, indent + 2);
+            tn_page_wrap(page, TN_STYLE_DIM, indent + 2, was);
+            tn_page_end_line(page);
+        }
+    }
+}
+
+/* A patch as arguments to paste, or, of an attached program, the lines to change. */
+static void patch_or_lines(tn_page *page, size_t indent, const json_t *fix)
+{
+    const json_t *lines = json_object_get(fix, "lines");
+    if (lines)
+        source_lines(page, indent, lines);
+    else
+        tn_part_patch(page, indent, json_object_get(fix, "patch"));
+}
+
 static void change(tn_page *page, size_t indent, const char *cause, const json_t *fix)
 {
     const char *text = tn_part_string(fix, "text");
@@ -104,7 +135,7 @@ static void change(tn_page *page, size_t indent, const char *cause, const json_t
         labelled(page, indent, "change", text);
     if (json_object_size(patch) > 0) {
         tn_part_label(page, indent, text ? "" : "change");
-        tn_part_patch(page, indent + TN_PART_LABEL, patch);
+        patch_or_lines(page, indent + TN_PART_LABEL, fix);
     }
     const json_t *effect = json_object_get(fix, "effect");
     if (json_array_size(json_object_get(effect, "before")) > 0) {
@@ -182,7 +213,7 @@ void tn_part_advice(tn_page *page, const json_t *advice)
         else
             put_title(page, TN_STYLE_PLAIN, TN_PART_INDENT + 2, cause);
         tn_page_end_line(page);
-        tn_part_patch(page, TN_PART_INDENT + 2, json_object_get(item, "patch"));
+        patch_or_lines(page, TN_PART_INDENT + 2, item);
         tn_part_effect(page, TN_PART_INDENT + 2, json_object_get(item, "effect"));
     }
 }

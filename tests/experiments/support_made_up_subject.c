@@ -134,6 +134,7 @@ void made_up_init(made_up *subject)
         .facts = {.kind = "made up",
                   .name = "made up",
                   .parameters = 100,
+                  .knobs = (TN_KNOB_PATCH << 1) - 1,
                   .work = 1e5,
                   .train_samples = 2000,
                   .probe_samples = 200,

@@ -56,6 +56,12 @@ tn_fix *tn_fix_add_patch(tn_fix_list *list, tn_cause_id cause, json_t *patch, co
 /* Adds both changes as one candidate. False where they touch the same thing, or do not go together. */
 bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *second);
 
+/* The knobs that a fix turns, TN_KNOB_PATCH among them where it is a patch. */
+uint32_t tn_fix_needs(const tn_fix *fix);
+
+/* Moves what the subject cannot turn from `list` to `untried`. */
+void tn_fixes_split(const tn_investigation *investigation, tn_fix_list *list, tn_fix_list *untried);
+
 /* Puts the fix into knobs that hold steps and seed already: a cost above 1 multiplies the steps, another batch size keeps the number of samples. `fix` lends its patch. */
 void tn_fix_apply(const tn_investigation *investigation, const tn_fix *fix, tn_knobs *knobs);
 

@@ -20,6 +20,25 @@ void tn_fixes_propose(const tn_fix_case *about, tn_fix_list *list)
         table[i](about, list);
 }
 
+uint32_t tn_fix_needs(const tn_fix *fix)
+{
+    return fix->knobs.set | (fix->patch ? (uint32_t)TN_KNOB_PATCH : 0);
+}
+
+void tn_fixes_split(const tn_investigation *investigation, tn_fix_list *list, tn_fix_list *untried)
+{
+    size_t kept = 0;
+    untried->count = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        bool can = (tn_fix_needs(&list->fixes[i]) & ~investigation->facts->knobs) == 0;
+        if (can)
+            list->fixes[kept++] = list->fixes[i];
+        else
+            untried->fixes[untried->count++] = list->fixes[i];
+    }
+    list->count = kept;
+}
+
 void tn_fixes_deinit(tn_fix_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

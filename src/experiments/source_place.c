@@ -1,0 +1,97 @@
+/* source_place.c: see source_place.h. */
+#include "experiments/source_place.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Beginnings of paths and the place that tells of them; the first that fits counts. */
+static const struct {
+    const char *prefix, *place;
+} PLACES[] = {
+    {"loss", "loss"},           {"data.label", "loss"},  {"solver.batch_size", "loader"}, {"solver.shuffle", "loader"},
+    {"data.samples", "loader"}, {"solver", "optimizer"},
+};
+
+static const json_t *first_node(const json_t *places)
+{
+    return json_array_get(json_object_get(places, "net"), 0);
+}
+
+const json_t *tn_source_place(const json_t *places, const char *path)
+{
+    const json_t *found = NULL;
+    if (strncmp(path, "net.", 4) == 0) {
+        const json_t *nodes = json_object_get(places, "net");
+        size_t index = strtoul(path + 4, NULL, 10);
+        /* What is put behind the last node stands before the loss. */
+        found = index < json_array_size(nodes) ? json_array_get(nodes, index) : json_object_get(places, "loss");
+    } else if (strncmp(path, "data.input", 10) == 0 || strncmp(path, "init", 4) == 0 || strncmp(path, "bias_init", 9) == 0) {
+        found = first_node(places);
+    }
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES && !found; i++)
+        if (strncmp(path, PLACES[i].prefix, strlen(PLACES[i].prefix)) == 0) {
+            found = json_object_get(places, PLACES[i].place);
+            break;
+        }
+    return json_is_string(json_object_get(found, "file")) ? found : NULL;
+}
+
+static void put(tn_investigation *investigation, json_t *object, const char *key, json_t *value)
+{
+    if (value)
+        tn_json_set(investigation, object, key, json_incref(value));
+}
+
+void tn_source_put(tn_investigation *investigation, json_t *object, const json_t *place)
+{
+    put(investigation, object, "file", json_object_get(place, "file"));
+    put(investigation, object, "line", json_object_get(place, "line"));
+}
+
+/* "relu in place of this", "leave this out": what a patch's value asks of the line. */
+static void describe(char *text, size_t size, const char *path, const json_t *value)
+{
+    const char *op = json_string_value(json_object_get(value, "op"));
+    const json_t *inserted = json_object_get(value, "$insert");
+    const char *key = strrchr(path, '.');
+    key = key ? key + 1 : path;
+    if (json_is_true(json_object_get(value, "$remove"))) {
+        snprintf(text, size, "leave this out");
+    } else if (inserted) {
+        const char *inserted_op = json_string_value(json_object_get(inserted, "op"));
+        snprintf(text, size, "put %s before this", inserted_op ? inserted_op : "a layer");
+    } else if (op) {
+        snprintf(text, size, "%s in place of this", op);
+    } else if (json_is_string(value)) {
+        snprintf(text, size, "%s: %s", key, json_string_value(value));
+    } else if (json_is_number(value)) {
+        snprintf(text, size, "%s: %.6g", key, json_number_value(value));
+    } else {
+        const char *scheme = json_string_value(json_object_get(value, "scheme"));
+        snprintf(text, size, "%s: %s", key,
+                 scheme                 ? scheme
+                 : json_is_true(value)  ? "true"
+                 : json_is_false(value) ? "false"
+                                        : "as in the patch");
+    }
+}
+
+json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
+{
+    json_t *lines = tn_json_checked(investigation, json_array());
+    const char *path;
+    const json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)patch, path, value)
+    {
+        char change[160];
+        json_t *entry = tn_json_checked(investigation, json_object());
+        const json_t *place = tn_source_place(investigation->facts->places, path);
+        tn_source_put(investigation, entry, place);
+        put(investigation, entry, "was", json_object_get(place, "text"));
+        describe(change, sizeof change, path, value);
+        tn_json_set(investigation, entry, "change", json_string(change));
+        tn_json_append(investigation, lines, entry);
+    }
+    return lines;
+}
