@@ -6,6 +6,7 @@
 #ifndef TN_RUN_WIRE_H
 #define TN_RUN_WIRE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -44,6 +45,7 @@ typedef struct tn_wire_buffer {
 
 void tn_wire_buffer_deinit(tn_wire_buffer *buffer);
 tn_status tn_wire_put_text(tn_wire_buffer *buffer, tn_wire_type type, const char *json, tn_error *error);
+/* Strings over 1,000 bytes are cut. */
 tn_status tn_wire_put_tensor(tn_wire_buffer *buffer, uint32_t index, const tn_tensor_name *name, tn_error *error);
 tn_status tn_wire_put_vitals(tn_wire_buffer *buffer, uint64_t step, uint32_t index, const tn_vitals *vitals, tn_error *error);
 tn_status tn_wire_put_step(tn_wire_buffer *buffer, const tn_step *step, tn_error *error);
@@ -67,6 +69,7 @@ typedef struct tn_wire_record {
 typedef struct tn_wire_reader {
     tn_wire_buffer buffer;
     size_t taken;       /* bytes of the buffer that were read */
+    uint64_t offset;    /* bytes read since the start of the conversation, for errors */
     unsigned char kept; /* the byte that the terminating NUL of the last JSON stands on */
     size_t kept_at;     /* where; 0: nowhere */
 } tn_wire_reader;
@@ -74,7 +77,8 @@ typedef struct tn_wire_reader {
 void tn_wire_reader_deinit(tn_wire_reader *reader);
 tn_status tn_wire_feed(tn_wire_reader *reader, const void *bytes, size_t size, tn_error *error);
 
-/* The next whole record; *has is false where more bytes are needed. TN_ERROR_DATA for nonsense: what was found and where. */
+/* The next whole record; *has is false where more bytes are needed. TN_ERROR_DATA for nonsense: what was found and where; no call after that gives anything else.
+ * Of `record` only what its type names is written. */
 tn_status tn_wire_next(tn_wire_reader *reader, tn_wire_record *record, bool *has, tn_error *error);
 
 #endif
