@@ -21,6 +21,8 @@ DATA_FOLDERS = re.compile(r"(^|/)(corpus|data|golden)/")
 SNAKE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*\.[a-z]+")
 # Names that tools expect, and which therefore may stand in several folders or be written otherwise.
 CONVENTIONAL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "__init__.py"}
+# Examples are named as their readers would name them, each in its own folder.
+EXAMPLES = re.compile(r"^examples/")
 
 UNFINISHED = re.compile(r"\b(" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK")) + r")\b")
 # A path of somebody's own machine; system folders such as /usr and /proc are the same everywhere.
@@ -94,7 +96,7 @@ def line_problems(name, number, line, own_words):
 def known_names(root):
     """Identifiers and file names that the sources have, for documents to be held against."""
     words, files = set(), set()
-    for folder in ("src", "include", "tests", "tools", "fuzz", "bench", "examples"):
+    for folder in ("src", "include", "tests", "tools", "fuzz", "bench", "examples", "python"):
         for path in (root / folder).rglob("*"):
             files.add(path.name)
             if path.suffix in (".c", ".h", ".def"):
@@ -130,7 +132,7 @@ def check(root):
         if path.suffix in CODE or path.suffix == ".md":
             if path.name not in CONVENTIONAL and not SNAKE.fullmatch(path.name):
                 found.append(f"{name}:1: the file's name is not snake_case")
-        if path.suffix in CODE and path.name not in CONVENTIONAL:
+        if path.suffix in CODE and path.name not in CONVENTIONAL and not EXAMPLES.match(name):
             if path.name in seen:
                 found.append(f"{name}:1: {seen[path.name]} has the same name")
             seen.setdefault(path.name, name)

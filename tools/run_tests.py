@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Builds and runs every test: the release build, address and undefined-behaviour sanitizers, the thread sanitizer, and the checkers' own tests.
+"""Builds and runs every test: the release build, address and undefined-behaviour sanitizers, the thread sanitizer, the Python package, and the checkers' own tests.
 
 Each test program that ran counts once a build. A program that skipped all of its tests, or that ctest did not run, counts as skipped and never as passed; skipped
 tests of a program that passed are listed. The numbers go to build/summary_test.json, and the last line is "N passed, N failed".
@@ -8,6 +8,9 @@ Usage: run_tests.py [--filter REGEX] [--jobs N] [--stage NAME]...
 With a filter only the programs whose names match are built and run, and the checkers are left out.
 """
 import argparse
+import concurrent.futures
+import contextlib
+import io
 import json
 import os
 import pathlib
@@ -26,6 +29,11 @@ SWEEP = "test_allocation_failure"
 PASSED = re.compile(r"^\[  PASSED  \] (\d+) test", re.M)
 SKIPPED_COUNT = re.compile(r"^\[  SKIPPED \] (\d+) test", re.M)
 SKIPPED_NAME = re.compile(r"^\[  SKIPPED \] ([a-z]\w*)$", re.M)
+# Debian's PyTorch belongs to Debian's Python, which need not be the first one on the PATH.
+PYTHON = "/usr/bin/python3"
+UNITTEST_RAN = re.compile(r"^Ran (\d+) tests? in", re.M)
+UNITTEST_SKIPPED = re.compile(r"^(\w+) \(.*\)( \.\.\.|.*\n.* \.\.\.) skipped '(.*)'$", re.M)
+UNITTEST_SKIPPED_COUNT = re.compile(r"\bskipped=(\d+)")
 
 
 class Tally:
@@ -141,6 +149,51 @@ def run_stage(stage, names, options, configure=()):
     return tally
 
 
+def judge_unittest(name, returncode, output, tally):
+    """Sorts one file of Python tests by its exit status and by what unittest printed."""
+    ran = UNITTEST_RAN.search(output)
+    skipped = UNITTEST_SKIPPED_COUNT.search(output)
+    skipped_count = int(skipped.group(1)) if skipped else 0
+    if returncode != 0 or not ran:
+        tally.failed.append(f"python/{name}")
+        print(f"--- python/{name} failed:\n{output.strip()[-6000:]}\n---")
+    elif int(ran.group(1)) - skipped_count > 0:
+        tally.passed.append(f"python/{name}")
+        tally.skipped += [f"python/{name}: {test} ({why})" for test, _, why in UNITTEST_SKIPPED.findall(output)]
+    elif skipped_count > 0:
+        tally.skipped.append(f"python/{name}: all its tests")
+    else:
+        tally.failed.append(f"python/{name}: it ended well but ran no test")
+
+
+def run_python(options):
+    """The tests of the Python package, on the release build: each file a process of its own, `jobs` at a time."""
+    tally = Tally()
+    start = time.monotonic()
+    build = ROOT / "build/release"
+    for step, command in (
+        ("configure", ["cmake", "--preset", "release", "-DTENET_TESTS=ON"]),
+        ("build", ["cmake", "--build", str(build), "-j", str(options.jobs), "--target", "tenet"]),
+    ):
+        log = build / f"python_{step}.log"
+        if run_quietly(command, log) != 0:
+            print_tail(log)
+            tally.failed.append(f"python: {step} failed, see {log.relative_to(ROOT)}")
+            return tally
+    environment = dict(os.environ, PYTHONPATH=str(build / "python"), TENET_PROGRAM=str(build / "tenet"), OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+
+    def run(path):
+        command = [PYTHON, "-m", "unittest", "discover", "-v", "-s", "tests/python", "-p", path.name]
+        return path.stem, subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+    files = [path for path in sorted(ROOT.glob("tests/python/test_*.py")) if re.search(options.filter, path.stem)]
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        for name, done in pool.map(run, files):
+            judge_unittest(name, done.returncode, done.stdout + done.stderr, tally)
+    print(f"python: {tally.line()} (ran in {time.monotonic() - start:.0f} s)", flush=True)
+    return tally
+
+
 def run_checkers():
     """Each checker once on the tree, and once on its planted faults."""
     tally = Tally()
@@ -181,6 +234,23 @@ def self_test():
         if got != expected:
             wrong += 1
             print(f"self-test: {status} {output!r} gave {got}, expected {expected}")
+    python_cases = [
+        (0, "Ran 3 tests in 0.1s\n\nOK", (1, 0, 0)),
+        (1, "Ran 3 tests in 0.1s\n\nFAILED (failures=1)", (0, 1, 0)),
+        (0, "Ran 0 tests in 0.0s\n\nOK", (0, 1, 0)),
+        (0, "Ran 2 tests in 0.1s\n\nOK (skipped=2)", (0, 0, 1)),
+        (0, "test_a (m.C.test_a) ... skipped 'no torch'\nRan 2 tests in 0.1s\n\nOK (skipped=1)", (1, 0, 1)),
+        (0, "Traceback", (0, 1, 0)),
+    ]
+    for returncode, output, expected in python_cases:
+        tally = Tally()
+        with contextlib.redirect_stdout(io.StringIO()):
+            judge_unittest("planted", returncode, output, tally)
+        got = (len(tally.passed), len(tally.failed), len(tally.skipped))
+        if got != expected:
+            wrong += 1
+            print(f"self-test: python {returncode} {output!r} gave {got}, expected {expected}")
+    cases += python_cases
     print(f"run_tests self-test: {len(cases) - wrong} of {len(cases)} as expected")
     return wrong
 
@@ -189,14 +259,14 @@ def main():
     parser = argparse.ArgumentParser(description="Build and run every test.")
     parser.add_argument("--filter", default="", help="a regular expression of test program names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--stage", action="append", choices=["release", "asan", "tsan", "checkers"], help="only this stage; may be given again")
+    parser.add_argument("--stage", action="append", choices=["release", "asan", "tsan", "python", "checkers"], help="only this stage; may be given again")
     parser.add_argument("--self-test", action="store_true")
     options = parser.parse_args()
     if options.self_test:
         return 1 if self_test() else 0
-    stages = options.stage or ["release", "asan", "tsan", "checkers"]
+    stages = options.stage or ["release", "asan", "tsan", "python", "checkers"]
     names = names_of_tests(options.filter) if options.filter else None
-    if names == []:
+    if names == [] and not any(re.search(options.filter, path.stem) for path in ROOT.glob("tests/python/test_*.py")):
         print(f"run_tests: no test program matches '{options.filter}'")
         return 2
 
@@ -207,10 +277,13 @@ def main():
             if not options.filter:
                 total.add(run_checkers())
             continue
+        if stage == "python":
+            total.add(run_python(options))
+            continue
         wanted = names
         if stage == "release":
-            wanted = [name for name in (names or names_of_tests("")) if name != SWEEP]
-            if not names:
+            wanted = [name for name in (names if names is not None else names_of_tests("")) if name != SWEEP]
+            if names is None:
                 wanted.append("tenet")
         elif stage == "tsan":
             wanted = names_of_tests(options.filter, THREADED)

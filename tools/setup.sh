@@ -9,9 +9,9 @@ set -euo pipefail
 
 packages_of() {
     case "$1" in
-        build) echo "cmake ninja-build gcc libc6-dev pkg-config libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev" ;;
+        build) echo "cmake ninja-build gcc libc6-dev pkg-config libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev python3-dev" ;;
         demo) echo "$(packages_of build) dataset-fashion-mnist" ;;
-        test) echo "$(packages_of demo) libcmocka-dev python3" ;;
+        test) echo "$(packages_of demo) libcmocka-dev python3 python3-torch python3-numpy git" ;;
         lint) echo "$(packages_of test) clang clang-tidy clang-format cppcheck git" ;;
         # libFuzzer and the sanitizers of clang are a package of their own, named after clang's version.
         fuzz) echo "$(packages_of build) clang libclang-rt-$(clang_version)-dev" ;;
