@@ -271,12 +271,15 @@ static tn_status cover(work *w, const char *path, int depth)
     int failure = 0;
     if (access(path, X_OK) != 0 || strcmp(path, w->folder) == 0)
         return TN_OK;
-    bool parted = w->locked && depth < DEPTH_MAX && tn_mounts_any_below(&w->mounts, path);
-    if (parted)
+    /* Where mounts are locked the kernel refuses the overlay, and takes a millisecond for it. */
+    bool may_part = depth < DEPTH_MAX && tn_mounts_any_below(&w->mounts, path);
+    if (w->locked && may_part)
         return cover_each(w, path, depth);
     tn_status status = cover_whole(w, path, &failure);
     if (status != TN_OK || failure == 0)
         return status;
+    if (failure == EINVAL && w->in_user_namespace && may_part)
+        return cover_each(w, path, depth);
     /* Another file system than the root's, which cannot be a lower layer (vfat, some network ones), and that the program does not run in. */
     size_t index = tn_mounts_find(&w->mounts, path);
     if (index > 0 && index < w->mounts.count && !tn_path_within(w->directory, path))
