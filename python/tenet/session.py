@@ -1,0 +1,273 @@
+"""The one object that the parts of an attached program share: what the trial asks for, what was acknowledged, and the events that the parts listen to.
+
+A process has one session or none. It belongs to the process that made it: in the child of a fork it is asleep, which is what a loader's worker needs; a child that trains wakes it with a
+link of its own (see wake). No function here prints.
+"""
+import atexit
+import json
+import os
+import sys
+import traceback
+
+from . import _tenet
+
+HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
+PROTOCOL = 1
+
+_current = None
+
+
+def current():
+    """The session of this process; None where nobody watches."""
+    session = _current
+    return session if session is not None and session.live else None
+
+
+def plain(value):
+    """A value as JSON can hold it: what has item() is a number, what has none is told by its text; numbers that are not finite are null."""
+    if isinstance(value, dict):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(one) for one in value]
+    if value is None or isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    item = getattr(value, "item", None)
+    return plain(item()) if callable(item) else str(value)
+
+
+class Session:
+    def __init__(self, trial, address, framework):
+        self.framework = framework
+        self.address = address
+        self.link = None
+        self.live = True  # False in a forked child that did not wake
+        self.pid = os.getpid()
+        self.step = 0  # steps of the primary optimizer so far
+        self.samples = 0  # training samples so far
+        self.private = {}
+        self.facts = {}
+        self.ended = False
+        self.said_hello = False
+        self._listeners = {}
+        self._failed = set()
+        self._knobs_of = {}
+        self.take(trial)
+
+    def take(self, trial):
+        """Follows this trial from here on."""
+        self.trial = trial
+        self.mode = trial.get("mode") or "train"
+        self.knobs = dict(trial.get("knobs") or {})
+        self.patch = trial.get("patch")
+        self.known = trial.get("known") or {}
+
+    # ---- the link ----
+
+    def connect(self):
+        """Opens the link. Where nobody listens the program goes on alone."""
+        try:
+            self.link = _tenet.Link(self.address)
+        except OSError:
+            self.link = None
+            self.live = False
+
+    def hello(self, serves=None, why=None):
+        rank, world = rank_and_world()
+        self.said_hello = True
+        self._text(HELLO, {"protocol": PROTOCOL, "pid": os.getpid(), "rank": rank, "world": world, "framework": self.framework, "trial": str(self.trial.get("id", "")),
+                           "serves": serves, "why": why})
+        self.flush()
+
+    def _text(self, kind, content):
+        if self.link is not None and self.live:
+            self.link.text(kind, json.dumps(plain(content)))
+
+    def flush(self):
+        if self.link is not None and self.live:
+            self.link.flush()
+
+    def sleep(self):
+        """In a forked child: the socket is the parent's."""
+        if self.link is not None:
+            self.link.abandon()
+        self.link = None
+        self.live = False
+
+    def wake(self, trial=None):
+        """In a forked child that trains: a link of its own, under the same trial or another one. The caller says hello where a trial is given."""
+        if trial is not None:
+            self.take(trial)
+        self.pid = os.getpid()
+        self.live = True
+        self.ended = False
+        self.step = self.samples = 0
+        self.connect()
+        if trial is None:
+            self.hello()
+
+    # ---- what the parent is told ----
+
+    def applied(self, *names):
+        if names:
+            self._text(APPLIED, {"applied": list(names), "refused": {}})
+
+    def refused(self, name, why):
+        self._text(APPLIED, {"applied": [], "refused": {name: str(why)}})
+
+    def note(self, text):
+        self._text(NOTE, {"text": str(text)})
+
+    # ---- events ----
+
+    def on(self, event, function, knob=None):
+        """Calls function at every `event`, after those that came before. Where it serves a knob, its failure refuses that knob."""
+        self._listeners.setdefault(event, []).append(function)
+        if knob is not None:
+            self._knobs_of[function] = knob
+
+    def listens(self, event):
+        """Whether anybody listens: what is emitted often is not even put together for nobody."""
+        return bool(self._listeners.get(event))
+
+    def emit(self, event, *args):
+        """Calls the listeners in order, and returns the last result that is not None. A listener that fails is told of once and dropped; the program goes on."""
+        result = None
+        for function in tuple(self._listeners.get(event, ())):
+            try:
+                answer = function(*args)
+            except Exception as error:
+                self.drop(event, function, error)
+                continue
+            if answer is not None:
+                result = answer
+        return result
+
+    def emit_input(self, module, args, kwargs):
+        """The event root_input: each listener gets what the one before it made of the arguments. Returns (args, kwargs)."""
+        for function in tuple(self._listeners.get("root_input", ())):
+            try:
+                answer = function(module, args, kwargs)
+            except Exception as error:
+                self.drop("root_input", function, error)
+                continue
+            if answer is not None:
+                args, kwargs = answer
+        return args, kwargs
+
+    def drop(self, event, function, error):
+        """Takes a listener that failed away, and says where."""
+        listeners = self._listeners.get(event, [])
+        if function in listeners:
+            listeners.remove(function)
+        self.failed(event, error)
+        knob = self._knobs_of.get(function)
+        if knob is not None:
+            self.refused(knob, "%s: %s" % (type(error).__name__, error))
+
+    def failed(self, what, error):
+        """Notes a failure of tenet's own, once for each place."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = "%s:%d" % (os.path.basename(frames[-1].filename), frames[-1].lineno) if frames else "?"
+        if (what, where) not in self._failed:
+            self._failed.add((what, where))
+            self.note("tenet failed at %s (%s): %s: %s. The program goes on without that part; please report it." % (what, where, type(error).__name__, error))
+
+    # ---- the end ----
+
+    def end(self, reason, text=None, file=None, line=None):
+        """Sends the rest and ends the program, unless it is ending by itself (reason "exit" or "exception"). Exit functions run; what they write is written."""
+        self.finish(reason, text, file, line)
+        if reason in ("exit", "exception"):
+            return
+        for function in (getattr(atexit, "_run_exitfuncs", None), sys.stdout.flush if sys.stdout else None, sys.stderr.flush if sys.stderr else None):
+            try:
+                if function is not None:
+                    function()
+            except Exception:
+                traceback.print_exc()  # as Python itself tells an exit function's failure
+        os._exit(0)
+
+    def finish(self, reason, text=None, file=None, line=None):
+        if self.ended or not self.live:
+            return
+        self.ended = True
+        self.emit("end", reason)
+        if self.mode == "look":
+            facts = dict(self.facts)
+            facts.setdefault("framework", self.framework)
+            facts["private"] = self.private
+            self._text(FACTS, facts)
+        self._text(END, {"reason": reason, "text": text, "file": file, "line": line})
+        self.flush()
+
+
+def rank_and_world():
+    """Of a distributed program: as torch.distributed has it, else as the launcher's environment says."""
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    try:
+        if distributed is not None and distributed.is_available() and distributed.is_initialized():
+            return distributed.get_rank(), distributed.get_world_size()
+    except Exception:
+        pass  # half initialised: the environment is what is left
+    try:
+        return int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
+    except ValueError:
+        return 0, 1
+
+
+def user_frame(depth=1):
+    """(file, line) of the innermost frame of the program's own: not torch's, not tenet's, not the standard library's. (None, 0) where there is none."""
+    frame = sys._getframe(depth)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not is_foreign(name):
+            return os.path.abspath(name), frame.f_lineno
+        frame = frame.f_back
+    return None, 0
+
+
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_STANDARD = os.path.dirname(os.path.abspath(os.__file__)) + os.sep
+_foreign = {}
+
+
+def is_foreign(name):
+    """Whether a file of code belongs to an installed package, to tenet or to the standard library."""
+    known = _foreign.get(name)
+    if known is None:
+        path = os.path.abspath(name)
+        known = name.startswith("<") or path.startswith((_HERE, _STANDARD)) or "/site-packages/" in path or "/dist-packages/" in path
+        _foreign[name] = known
+    return known
+
+
+def start(trial, address, framework):
+    """Makes this process's session. Its link is open where somebody listens."""
+    global _current
+    _current = Session(trial, address, framework)
+    _current.connect()
+    os.register_at_fork(after_in_child=_sleep_after_fork)
+    atexit.register(_at_exit)
+    return _current
+
+
+def _sleep_after_fork():
+    if _current is not None:
+        _current.sleep()
+
+
+def _at_exit():
+    """The program ends by itself. What Python printed as the uncaught exception, it left in sys.last_value."""
+    session = current()
+    if session is None or session.ended:
+        return
+    error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
+    if error is None:
+        session.finish("exit")
+        return
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_foreign(frame.filename)]
+    file, line = (os.path.abspath(frames[-1].filename), frames[-1].lineno) if frames else (None, 0)
+    session.finish("exception", "%s: %s" % (type(error).__name__, error), file, line)
