@@ -64,6 +64,9 @@ bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
 /* A tn_tap_fn with the recorder as context: takes the tensor's vitals. */
 void tn_recorder_tap(void *recorder, const tn_tensor_name *name, size_t index, const float *values);
 
+/* The same for vitals that another process took, at `step`. */
+void tn_recorder_vitals(tn_recorder *recorder, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
+
 /* The end of a step: its scalars. false where an observer ends the trial. */
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);
 void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point);
