@@ -18,10 +18,16 @@ extern "C" {
 /* Told while a session works, from the calling thread: `fraction` in [0, 1] never falls; `activity` says what is being done. */
 typedef void tn_session_progress_fn(void *context, double fraction, const char *activity);
 
-/* What a session works on and how. Zeroed memory is a valid start; hypes_path must be set. All pointers are borrowed during tn_session_open only,
- * but for progress_context. */
+/* What a session works on and how. Zeroed memory is a valid start; hypes_path or program must be set. All pointers are borrowed during tn_session_open only,
+ * but for progress_context and the words of program. */
 typedef struct tn_settings {
-    const char *hypes_path;
+    const char *hypes_path;     /* of a network that tenet trains itself */
+    const char *const *program; /* argv, NULL-terminated, of a training program to attach to, in place of hypes_path */
+    const char *
+        program_hypes; /* the JSON file of hyper-parameters that the program reads; NULL: it reads none. Assignments then change this file's copy */
+    const char *python_folder;      /* where tenet's Python package lies; NULL: beside the running program, or where it was installed */
+    bool program_starts_anew;       /* for each trial, in place of being forked when it has its data */
+    bool program_speaks_on_stderr;  /* tn_session_train: the program's stdout goes to stderr, so that a document can go to stdout */
     const char *const *assignments; /* --set a.b=value, [assignment_count] */
     size_t assignment_count;
     size_t threads; /* 0: one for each processor */
@@ -36,7 +42,7 @@ typedef struct tn_settings {
 typedef struct tn_session tn_session;
 typedef struct tn_report tn_report;
 
-/* Reads hypes and data and compiles the net; mistakes in them are told here. */
+/* Reads hypes and data and compiles the net; mistakes in them are told here. A program is not started yet. */
 tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error);
 
 /* Closes; NULL is allowed. A write to the store that failed is told here, so that a report is not lost with it. */
@@ -51,14 +57,19 @@ tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *er
 /* One experiment by its command name, such as "lr". */
 tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error);
 
-/* Trains as the hypes say, with the rules watching; the report holds the run's figures and signals, and no findings. */
+/* What tn_session_debug would run: the report's plan lists every experiment with its trials, steps and estimated seconds. A program is started once, to measure it. */
+tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *error);
+
+/* Trains as the hypes say, with the rules watching; the report holds the run's figures and signals, and no findings. A program runs once, as it is: with its own
+ * files, standard streams and signals. */
 tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *error);
 
 /* The text of a report for a terminal of `width` columns (0: 100), and the document of the schema tenet.report/1. NULL where memory is out. */
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width);
 char *tn_report_to_json(const tn_report *report);
 
-/* The exit code that goes with it: 0 healthy (or trained to the end), 1 confirmed findings, 4 inconclusive or suspicions only. */
+/* The exit code that goes with it: 0 healthy (or trained to the end), 1 confirmed findings, 4 inconclusive or suspicions only; of a program that was trained, its own, 128 and
+ * the signal's number where a signal ended it. */
 int tn_report_verdict_code(const tn_report *report);
 void tn_report_destroy(tn_report *report); /* NULL is allowed */
 

@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "report/report.h"
+#include "subject/process.h"
 
 tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn_error *error)
 {
@@ -36,6 +38,15 @@ tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn
                    size > 80 ? 80 : (int)size, text);
 }
 
+tn_status tn_assignments_patch(const char *const *assignments, size_t count, json_t **patch, tn_error *error)
+{
+    *patch = json_object();
+    tn_status status = *patch ? TN_OK : tn_fail_memory(error, sizeof(void *));
+    for (size_t i = 0; i < count && status == TN_OK; i++)
+        status = tn_patch_assign(*patch, assignments[i], error);
+    return status;
+}
+
 tn_status tn_hypes_assigned(const char *path, const char *const *assignments, size_t count, tn_hypes **hypes, tn_error *error)
 {
     *hypes = NULL;
@@ -45,11 +56,8 @@ tn_status tn_hypes_assigned(const char *path, const char *const *assignments, si
         *hypes = base;
         return status;
     }
-    json_t *patch = json_object();
-    if (!patch)
-        status = tn_fail_memory(error, sizeof(void *));
-    for (size_t i = 0; i < count && status == TN_OK; i++)
-        status = tn_patch_assign(patch, assignments[i], error);
+    json_t *patch = NULL;
+    status = tn_assignments_patch(assignments, count, &patch, error);
     if (status == TN_OK)
         status = tn_hypes_patch(base, patch, hypes, error);
     json_decref(patch);
@@ -79,8 +87,9 @@ static tn_status load_hypes(const tn_settings *settings, tn_hypes **hypes, tn_er
 tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error)
 {
     *session = NULL;
-    if (!settings->hypes_path)
-        return tn_fail(error, TN_ERROR_USAGE, "No hypes file was given.");
+    bool attaches = settings->program && settings->program[0];
+    if (!settings->hypes_path && !attaches)
+        return tn_fail(error, TN_ERROR_USAGE, "Neither a hypes file nor a program was given.");
     tn_session *opened = tn_memory_create(1, sizeof *opened);
     if (!opened)
         return tn_fail_memory(error, sizeof *opened);
@@ -88,13 +97,15 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->progress = settings->progress;
     opened->progress_context = settings->progress_context;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
-    if (status == TN_OK)
+    if (status == TN_OK && attaches)
+        status = tn_session_program_open(&opened->program, settings, error);
+    else if (status == TN_OK)
         status = load_hypes(settings, &opened->hypes, error);
     if (status == TN_OK)
-        opened->seed = (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
+        opened->seed = attaches ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
     if (status == TN_OK && settings->store_path)
         status = tn_store_open(settings->store_path, &opened->store, error);
-    if (status == TN_OK)
+    if (status == TN_OK && !attaches)
         status = tn_subject_native(opened->hypes, opened->store, &opened->cancel, &opened->subject, error);
     if (status != TN_OK) {
         tn_session_close(opened, NULL);
@@ -116,7 +127,26 @@ tn_status tn_session_close(tn_session *session, tn_error *error)
             *error = session->store_error;
     }
     tn_hypes_destroy(session->hypes);
+    tn_session_program_close(&session->program);
     tn_memory_destroy(session);
+    return status;
+}
+
+const char *tn_session_name(const tn_session *session)
+{
+    return session->hypes ? tn_hypes_name(session->hypes) : session->program.name;
+}
+
+tn_status tn_session_subject(tn_session *session, tn_subject **subject, tn_error *error)
+{
+    tn_status status = TN_OK;
+    if (!session->subject) {
+        const tn_process_settings settings = tn_session_process_settings(session);
+        if (session->progress)
+            session->progress(session->progress_context, 0, "starting the program");
+        status = tn_subject_process(&settings, &session->subject, error);
+    }
+    *subject = session->subject;
     return status;
 }
 
@@ -136,7 +166,7 @@ tn_status tn_session_report(tn_session *session, json_t *document, tn_report **r
     if (session->store) {
         char *json = tn_report_json(document);
         tn_error kept = {.code = TN_OK};
-        tn_status status = json ? tn_store_report(session->store, tn_hypes_name(session->hypes), json, &kept) : tn_fail_memory(&kept, 1);
+        tn_status status = json ? tn_store_report(session->store, tn_session_name(session), json, &kept) : tn_fail_memory(&kept, 1);
         if (status != TN_OK && session->store_error.code == TN_OK)
             session->store_error = kept;
         free(json);
@@ -144,22 +174,33 @@ tn_status tn_session_report(tn_session *session, json_t *document, tn_report **r
     return TN_OK;
 }
 
-/* A whole debug, or one experiment. A cancel serves one job: the next begins anew. */
-static tn_status run(tn_session *session, const char *command, tn_report **report, tn_error *error)
+/* Seconds: a budget that is spent already still ends in a report, not in none. */
+static const double BUDGET_LEFT_MIN = 0.001;
+
+/* A whole debug, the plan of one, or one experiment. */
+typedef tn_status job_fn(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **document, tn_error *error);
+
+/* A cancel serves one job: the next begins anew. */
+static tn_status run(tn_session *session, job_fn *job, const char *command, tn_report **report, tn_error *error)
 {
+    uint64_t start_ns = tn_clock_ns();
+    json_t *document = NULL;
+    tn_subject *subject;
+    *report = NULL;
+    tn_status status = tn_session_subject(session, &subject, error);
+    /* What a program took to be known is part of the budget. */
+    double left = session->budget_seconds - (double)(tn_clock_ns() - start_ns) / 1e9;
     const tn_debug_options options = {
         .threads = session->threads,
         .seed = session->seed,
         .budget_steps = session->budget_steps,
-        .budget_seconds = session->budget_seconds,
+        .budget_seconds = session->budget_seconds > 0 ? fmax(left, BUDGET_LEFT_MIN) : 0,
         .cancel = &session->cancel,
         .progress = session->progress,
         .progress_context = session->progress_context,
     };
-    json_t *document = NULL;
-    *report = NULL;
-    tn_status status = command ? tn_debug_experiment(session->subject, command, &options, &document, error)
-                               : tn_debug_run(session->subject, &options, &document, error);
+    if (status == TN_OK)
+        status = job(subject, command, &options, &document, error);
     atomic_store(&session->cancel.requested, false);
     if (status != TN_OK) {
         json_decref(document);
@@ -168,9 +209,26 @@ static tn_status run(tn_session *session, const char *command, tn_report **repor
     return tn_session_report(session, document, report, error);
 }
 
+static tn_status whole(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **document, tn_error *error)
+{
+    (void)command;
+    return tn_debug_run(subject, options, document, error);
+}
+
+static tn_status plan(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **document, tn_error *error)
+{
+    (void)command;
+    return tn_debug_plan(subject, options, document, error);
+}
+
 tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *error)
 {
-    return run(session, NULL, report, error);
+    return run(session, whole, NULL, report, error);
+}
+
+tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *error)
+{
+    return run(session, plan, NULL, report, error);
 }
 
 tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error)
@@ -181,7 +239,7 @@ tn_status tn_session_experiment(tn_session *session, const char *command, tn_rep
     for (size_t i = 0; i < count && i < sizeof names / sizeof *names; i++) {
         names[i] = tn_experiment_at(i)->command;
         if (strcmp(names[i], command) == 0)
-            return run(session, command, report, error);
+            return run(session, tn_debug_experiment, command, report, error);
     }
     const char *nearest = tn_nearest_name(command, names, count);
     return tn_fail(error, TN_ERROR_USAGE, "There is no experiment '%s'%s%s%s.", command, nearest ? "; did you mean '" : "",

@@ -7,13 +7,26 @@
 #include "experiments/debug.h"
 #include "hypes/hypes.h"
 #include "store/store.h"
+#include "subject/process.h"
 #include "subject/subject.h"
 #include "tenet.h"
 
+/* A program to attach to, as the settings name it. */
+typedef struct tn_session_program {
+    const char *const *command; /* the caller's; NULL: the session has hypes of its own */
+    char *name;                 /* its words, as typed */
+    char *hypes;                /* the file that it reads, or NULL */
+    json_t *patch;              /* of that file, or NULL */
+    char *python_folder;        /* NULL: not found */
+    bool starts_anew;
+    bool speaks_on_stderr;
+} tn_session_program;
+
 struct tn_session {
-    tn_hypes *hypes;
-    tn_store *store; /* NULL: nothing is kept */
-    tn_subject *subject;
+    tn_hypes *hypes;            /* NULL for a program */
+    tn_session_program program; /* command NULL for hypes */
+    tn_store *store;            /* NULL: nothing is kept */
+    tn_subject *subject;        /* of a program: NULL until a job needs it, since making one starts the program */
     tn_cancel cancel;
     size_t threads;
     uint64_t seed;
@@ -28,11 +41,27 @@ struct tn_report {
     json_t *document; /* owned */
 };
 
+/* Takes over what the settings say of a program. tn_session_program_close in any case. */
+tn_status tn_session_program_open(tn_session_program *program, const tn_settings *settings, tn_error *error);
+void tn_session_program_close(tn_session_program *program);
+
+/* What subject/process.h is asked for. Borrows from the session. */
+tn_process_settings tn_session_process_settings(tn_session *session);
+
+/* The session's subject, made at the first call. Borrowed. */
+tn_status tn_session_subject(tn_session *session, tn_subject **subject, tn_error *error);
+
+/* What the subject is called in reports and in the store. */
+const char *tn_session_name(const tn_session *session);
+
 /* A report that owns `document` (stolen), kept in the session's store where there is one. */
 tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error);
 
 /* "60s" or "5000steps" into one of the two, the other 0. NULL or "": both 0. */
 tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn_error *error);
+
+/* --set assignments as one patch (a new reference). */
+tn_status tn_assignments_patch(const char *const *assignments, size_t count, json_t **patch, tn_error *error);
 
 /* The hypes of a file with assignments applied. */
 tn_status tn_hypes_assigned(const char *path, const char *const *assignments, size_t count, tn_hypes **hypes, tn_error *error);

@@ -1,4 +1,4 @@
-/* session_train.c: one training as the hypes say, with the rules watching, as a document of the schema tenet.report/1 with "run" (docs/report.md).
+/* session_train.c: one training as the hypes say, or of a program as it is, with the rules watching, as a document of the schema tenet.report/1 with "run" (docs/report.md).
  *
  * Not for judging: rules say what they saw, and the verdict is "trained". */
 #include <math.h>
@@ -8,9 +8,10 @@
 #include "api/session.h"
 #include "base/clock.h"
 #include "rules/rules.h"
+#include "subject/process.h"
 
 /* Scores and observed steps of a training: enough for a curve, and rare enough to cost little. */
-enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64 };
+enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 100 };
 
 /* An observer that tells the progress and ends the training when the budget is spent. */
 typedef struct training_watch {
@@ -143,24 +144,37 @@ static json_t *cost_json(json_writer *writer, const tn_trial_result *result, dou
     return object;
 }
 
+/* What a training was and how it went. */
+typedef struct training {
+    const tn_subject_facts *facts;
+    const tn_trial_result *result;
+    const tn_rule_set *rules;
+    const char *end;
+    double seconds;
+    int exit_code; /* of a program; -1 where there is none */
+} training;
+
 /* The whole document, or NULL where memory is out. */
-static json_t *document_json(const tn_subject_facts *facts, const tn_trial_result *result, const tn_rule_set *rules, const char *end,
-                             double seconds)
+static json_t *document_json(const training *done)
 {
     json_writer writer = {.failed = false};
-    json_t *document = json_object();
+    json_t *document = json_object(), *run = run_json(&writer, done->result, done->end);
+    if (done->exit_code >= 0)
+        set(&writer, run, "exit_code", json_integer(done->exit_code));
     set(&writer, document, "schema", json_string("tenet.report/1"));
-    set(&writer, document, "subject", subject_json(&writer, facts));
+    set(&writer, document, "subject", subject_json(&writer, done->facts));
     set(&writer, document, "verdict", json_string("trained"));
-    set(&writer, document, "score", number(tn_trial_score(result)));
+    set(&writer, document, "score", number(tn_trial_score(done->result)));
+    if (done->facts->score_note)
+        set(&writer, document, "score_note", json_string(done->facts->score_note));
     set(&writer, document, "findings", json_array());
     set(&writer, document, "advice", json_array());
     set(&writer, document, "ruled_out", json_array());
-    set(&writer, document, "signals", signals_json(&writer, rules));
+    set(&writer, document, "signals", signals_json(&writer, done->rules));
     set(&writer, document, "plan", json_array());
     set(&writer, document, "experiments", json_array());
-    set(&writer, document, "run", run_json(&writer, result, end));
-    set(&writer, document, "cost", cost_json(&writer, result, seconds));
+    set(&writer, document, "run", run);
+    set(&writer, document, "cost", cost_json(&writer, done->result, done->seconds));
     if (writer.failed) {
         json_decref(document);
         return NULL;
@@ -173,36 +187,58 @@ static uint64_t every(uint64_t steps, uint64_t times)
     return steps / times > 0 ? steps / times : 1;
 }
 
+/* On the engine: scores and vitals at a fixed share of the steps, which are known. */
+static tn_status train_native(tn_session *session, tn_trial_request *request, training *done, tn_trial_result *result, tn_error *error)
+{
+    done->facts = tn_subject_facts_of(session->subject);
+    request->score_every = every(done->facts->steps_total, SCORES);
+    request->vitals_every = every(done->facts->steps_total, OBSERVATIONS);
+    tn_status status = tn_subject_run(session->subject, request, session->threads, result, error);
+    if (status == TN_OK && result->end == TN_TRIAL_REFUSED) {
+        if (error)
+            *error = result->error;
+        status = result->error.code != TN_OK ? result->error.code : TN_ERROR_HYPES;
+    }
+    return status;
+}
+
+/* A program, as it is. How often its tensors are observed is up to their cost. */
+static tn_status train_program(tn_session *session, tn_trial_request *request, training *done, tn_subject_facts *facts,
+                               tn_trial_result *result, tn_error *error)
+{
+    const tn_process_settings settings = tn_session_process_settings(session);
+    request->score_every = PROGRAM_SCORE_EVERY;
+    *facts = (tn_subject_facts){.kind = "program", .name = session->program.name};
+    done->facts = facts;
+    return tn_process_train(&settings, request, facts, result, &done->exit_code, error);
+}
+
 static tn_status train(tn_session *session, tn_rule_set *rules, json_t **document, tn_error *error)
 {
-    const tn_subject_facts *facts = tn_subject_facts_of(session->subject);
     uint64_t start_ns = tn_clock_ns();
-    training_watch watch = {.session = session, .steps_total = facts->steps_total};
+    training_watch watch = {.session = session, .steps_total = session->subject ? tn_subject_facts_of(session->subject)->steps_total : 0};
     if (session->budget_seconds > 0)
         watch.deadline_ns = start_ns + (uint64_t)(session->budget_seconds * 1e9);
-    if (session->budget_steps > 0 && session->budget_steps < watch.steps_total)
+    if (session->budget_steps > 0 && (watch.steps_total == 0 || session->budget_steps < watch.steps_total))
         watch.steps_total = session->budget_steps;
     const tn_observer observers[] = {{.context = &watch, .on_step = watch_step}, tn_rule_set_observer(rules)};
-    const tn_trial_request request = {
+    tn_trial_request request = {
         .experiment = "train",
-        .score_every = every(facts->steps_total, SCORES),
         .stop_at_train_score = INFINITY,
-        .vitals_every = every(facts->steps_total, OBSERVATIONS),
         .observers = observers,
         .observer_count = sizeof observers / sizeof *observers,
     };
+    tn_subject_facts facts;
     tn_trial_result result;
     memset(&result, 0, sizeof result);
-    tn_status status = tn_subject_run(session->subject, &request, session->threads, &result, error);
-    if (status == TN_OK && result.end == TN_TRIAL_REFUSED) {
-        if (error)
-            *error = result.error;
-        status = result.error.code != TN_OK ? result.error.code : TN_ERROR_HYPES;
-    } else if (status == TN_OK) {
+    training done = {.result = &result, .rules = rules, .exit_code = -1};
+    tn_status status = session->program.command ? train_program(session, &request, &done, &facts, &result, error)
+                                                : train_native(session, &request, &done, &result, error);
+    if (status == TN_OK) {
         /* To the user, a spent budget is an end that was asked for, as Ctrl-C is. */
-        const char *end =
-            result.end == TN_TRIAL_STOPPED && watch.budget_spent ? tn_trial_end_name(TN_TRIAL_CANCELLED) : tn_trial_end_name(result.end);
-        *document = document_json(facts, &result, rules, end, (double)(tn_clock_ns() - start_ns) / 1e9);
+        done.end = tn_trial_end_name(result.end == TN_TRIAL_STOPPED && watch.budget_spent ? TN_TRIAL_CANCELLED : result.end);
+        done.seconds = (double)(tn_clock_ns() - start_ns) / 1e9;
+        *document = document_json(&done);
         if (!*document)
             status = tn_fail_memory(error, sizeof **document);
     }

@@ -22,6 +22,7 @@ typedef struct tn_command {
 int tn_command_debug(const tn_command *command, const tn_options *options);
 int tn_command_train(const tn_command *command, const tn_options *options);
 int tn_command_experiment(const tn_command *command, const tn_options *options);
+int tn_command_bisect(const tn_command *command, const tn_options *options);
 int tn_command_hypes(const tn_command *command, const tn_options *options);
 int tn_command_explain(const tn_command *command, const tn_options *options);
 
@@ -41,6 +42,9 @@ int tn_usage_print(const char *command, const char *message);
 
 /* A string onto stdout, with a newline at its end. NULL (memory was out) is a failure. `string` is freed. Returns `code`, or TN_EXIT_COULD_NOT_RUN. */
 int tn_output_print(char *string, int code);
+
+/* The same onto stderr, where stdout is somebody else's. Not being able to is no failure. */
+int tn_output_print_apart(char *string, int code);
 
 /* Everything that was printed has reached its reader: `code`, or TN_EXIT_COULD_NOT_RUN with a line on stderr (a full disk, a closed pipe). Call it once, last. */
 int tn_output_end(int code);

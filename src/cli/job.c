@@ -1,5 +1,6 @@
 /* job.c: what debug, train and the experiments share: a session with progress and Ctrl-C, and its report on stdout. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
@@ -16,6 +17,10 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
 {
     const tn_settings settings = {
         .hypes_path = options->operand,
+        .program = options->program,
+        .program_hypes = options->hypes,
+        .program_starts_anew = (options->given & TN_OPTION_NO_FORK) != 0,
+        .program_speaks_on_stderr = (options->given & TN_OPTION_JSON) != 0,
         .assignments = options->assignments,
         .assignment_count = options->assignment_count,
         .threads = options->threads,
@@ -38,8 +43,10 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
     }
     tn_progress_clear(progress);
     int code = status == TN_OK ? tn_report_verdict_code(report) : tn_failure_print(command, &error);
+    /* A program that is trained has stdout to itself. */
+    bool apart = options->program && strcmp(command->name, "train") == 0 && !(options->given & TN_OPTION_JSON);
     if (status == TN_OK)
-        code = tn_output_print(report_text(report, options), code);
+        code = apart ? tn_output_print_apart(report_text(report, options), code) : tn_output_print(report_text(report, options), code);
     tn_report_destroy(report);
     if (tn_session_close(session, &error) != TN_OK && status == TN_OK)
         code = tn_failure_print(command, &error);

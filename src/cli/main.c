@@ -8,15 +8,23 @@
 enum { COMMANDS_MAX = 64, MESSAGE_SIZE = 256 };
 
 static const tn_command BEFORE[] = {
-    {"debug", "HYPES", "find out why a network does not train: the whole protocol",
+    {"debug", "HYPES | -- COMMAND", "find out why a network does not train: the whole protocol",
      "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on\n"
-     "fresh seeds, and reports the cause with its proof.",
-     TN_OPTIONS_OF_A_JOB, tn_command_debug},
-    {"train", "HYPES", "train, with the rules watching", "Trains as the hypes say and reports losses, scores and what the rules saw.",
+     "fresh seeds, and reports the cause with its proof. A program behind '--' is run as it is, again and\n"
+     "again, its knobs turned from outside; its files stay as they are.",
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN, tn_command_debug},
+    {"train", "HYPES | -- COMMAND", "train, with the rules watching",
+     "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
+     "once, as it would without; its output and exit status are its own, and the report goes to stderr.",
      TN_OPTIONS_OF_A_JOB, tn_command_train},
 };
 
 static const tn_command AFTER[] = {
+    {"bisect", "--git GOOD..BAD HYPES | -- COMMAND", "find the commit that broke the training",
+     "Debugs commits between GOOD, which trains, and BAD, which does not, in a work tree of its own, and names the\n"
+     "first bad one. Your checkout, index and branches stay as they are; data and other files that git does not\n"
+     "track are laid beside each commit. A budget is for each debug. Exit code 0: the commit was found.",
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_GIT, tn_command_bisect},
     {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
      TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
     {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,
@@ -40,7 +48,7 @@ static void make_table(command_table *table)
     const char *name, *protocol, *title;
     for (size_t i = 0; table->count + AFTER_COUNT < COMMANDS_MAX && tn_experiment_describe(i, &name, &protocol, &title); i++) {
         table->protocols[table->count] = protocol;
-        table->rows[table->count++] = (tn_command){name, "HYPES", title, NULL, TN_OPTIONS_OF_A_JOB, tn_command_experiment};
+        table->rows[table->count++] = (tn_command){name, "HYPES | -- COMMAND", title, NULL, TN_OPTIONS_OF_A_JOB, tn_command_experiment};
     }
     for (size_t i = 0; i < AFTER_COUNT; i++)
         table->rows[table->count++] = AFTER[i];
@@ -56,7 +64,8 @@ static const tn_command *find(const command_table *table, const char *name)
 
 static int print_help(const command_table *table)
 {
-    printf("tenet finds out why a neural network does not train.\n\nusage: tenet COMMAND [OPTIONS] HYPES\n\n");
+    printf("tenet finds out why a neural network does not train.\n\nusage: tenet COMMAND [OPTIONS] HYPES\n       tenet COMMAND [OPTIONS] "
+           "-- python train.py ...\n\n");
     for (size_t i = 0; i < table->count; i++) {
         bool is_experiment = table->protocols[i] != NULL, was = i > 0 && table->protocols[i - 1] != NULL;
         if (is_experiment && !was)
@@ -93,6 +102,22 @@ static int unknown_command(const command_table *table, const char *name)
     return tn_usage_print(NULL, message);
 }
 
+/* What is wrong with the subject that the arguments name, or NULL. */
+static const char *mistake_of_a_job(const tn_options *options)
+{
+    if (options->program && !options->program[0])
+        return "which program? Give its command behind '--', as in: -- python train.py";
+    if (options->program && options->operand)
+        return "give either a hypes file or, behind '--', a program; for the hypes that a program reads there is --hypes FILE";
+    if (options->program && options->assignment_count > 0 && !options->hypes)
+        return "--set changes a file of hypes; name the one that the program reads by --hypes FILE";
+    if (!options->program && options->hypes)
+        return "--hypes names what a program behind '--' reads; a hypes file of tenet's own stands by itself";
+    if (!options->program && !options->operand)
+        return "which hypes? Give the path of a hypes file, or a program behind '--', as in: -- python train.py";
+    return NULL;
+}
+
 static int dispatch(const command_table *table, const tn_options *options)
 {
     char message[MESSAGE_SIZE];
@@ -110,18 +135,15 @@ static int dispatch(const command_table *table, const tn_options *options)
     if (!command)
         return tn_usage_print(NULL, "which command?");
     bool is_job = (command->options & TN_OPTIONS_OF_A_JOB) == TN_OPTIONS_OF_A_JOB;
-    if (options->attaches)
-        return tn_usage_print(command->name,
-                              is_job ? "attaching to a program ('-- COMMAND') is not in this build; describe the network in a hypes file"
-                                     : "unexpected '--'");
+    if (options->program && !is_job)
+        return tn_usage_print(command->name, "unexpected '--'");
     const char *refused = tn_options_refused(options, command->options);
     if (refused) {
         snprintf(message, sizeof message, "%s does not apply here", refused);
         return tn_usage_print(command->name, message);
     }
-    if (is_job && !options->operand)
-        return tn_usage_print(command->name, "which hypes? Give the path of a hypes file");
-    return command->run(command, options);
+    const char *mistake = is_job ? mistake_of_a_job(options) : NULL;
+    return mistake ? tn_usage_print(command->name, mistake) : command->run(command, options);
 }
 
 int main(int argc, char **argv)

@@ -21,6 +21,10 @@ static const option_row ROWS[] = {
     {TN_OPTION_THREADS, "--threads", 0, "N", "processors to use; all where not given"},
     {TN_OPTION_BUDGET, "--budget", 0, "B", "stop after so much work: 60s or 5000steps"},
     {TN_OPTION_STORE, "--store", 0, "PATH", "keep runs and reports in this SQLite file"},
+    {TN_OPTION_HYPES, "--hypes", 0, "FILE", "the JSON file of hyper-parameters that the program behind '--' reads"},
+    {TN_OPTION_NO_FORK, "--no-fork", 0, NULL, "start the program behind '--' anew for each trial, in place of forking it"},
+    {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
+    {TN_OPTION_GIT, "--git", 0, "GOOD..BAD", "the commits between which the training broke; BAD is HEAD where it is left out"},
     {TN_OPTION_JSON, "--json", 0, NULL, "print one JSON document (tenet.report/1) instead of text"},
     {TN_OPTION_QUIET, "--quiet", 'q', NULL, "tell no progress"},
     {TN_OPTION_NO_COLOR, "--no-color", 0, NULL, "no colours on a terminal (as the variable NO_COLOR does)"},
@@ -107,6 +111,12 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
         }
         options->store = value;
         return true;
+    case TN_OPTION_GIT:
+        options->git = value;
+        return true;
+    case TN_OPTION_HYPES:
+        options->hypes = value;
+        return true;
     default:
         return true;
     }
@@ -145,7 +155,7 @@ bool tn_options_parse(int argc, char *const *argv, tn_options *options, char *me
     for (int at = 1; at < argc; at++) {
         const char *argument = argv[at];
         if (strcmp(argument, "--") == 0) {
-            options->attaches = true;
+            options->program = (const char *const *)argv + at + 1;
             return true;
         }
         if (argument[0] == '-' && argument[1] != '\0') {

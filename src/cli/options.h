@@ -20,13 +20,16 @@ typedef enum tn_option {
     TN_OPTION_HELP_ALL = 1 << 8,
     TN_OPTION_MARKDOWN = 1 << 9,
     TN_OPTION_HELP = 1 << 10,
-    TN_OPTION_VERSION = 1 << 11
+    TN_OPTION_VERSION = 1 << 11,
+    TN_OPTION_HYPES = 1 << 12,
+    TN_OPTION_DRY_RUN = 1 << 13,
+    TN_OPTION_NO_FORK = 1 << 14
 } tn_option;
 
 /* What a command that trains accepts, beside help. */
 #define TN_OPTIONS_OF_A_JOB                                                                                                                \
     (TN_OPTION_SET | TN_OPTION_SEED | TN_OPTION_THREADS | TN_OPTION_BUDGET | TN_OPTION_STORE | TN_OPTION_JSON | TN_OPTION_QUIET |          \
-     TN_OPTION_NO_COLOR)
+     TN_OPTION_NO_COLOR | TN_OPTION_HYPES | TN_OPTION_NO_FORK)
 
 /* Strings are argv's. */
 typedef struct tn_options {
@@ -38,7 +41,9 @@ typedef struct tn_options {
     uint64_t seed;
     size_t threads;
     const char *budget, *store;
-    bool attaches; /* "--" and a command to attach to */
+    const char *git;            /* of --git: the range of commits to bisect */
+    const char *hypes;          /* of --hypes: the JSON that an attached program reads */
+    const char *const *program; /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */
 } tn_options;
 
 /* false: `message` [size] says what is wrong, for a person. tn_options_deinit in any case. */

@@ -38,6 +38,17 @@ int tn_output_print(char *string, int code)
     return code;
 }
 
+int tn_output_print_apart(char *string, int code)
+{
+    if (!string) {
+        fprintf(stderr, "tenet: memory is out\n");
+        return code;
+    }
+    fprintf(stderr, "%s\n", string);
+    tn_string_free(string);
+    return code;
+}
+
 int tn_output_end(int code)
 {
     bool failed = ferror(stdout) != 0;

@@ -21,12 +21,13 @@ typedef struct tn_process_settings {
     bool forks;                 /* trials may be forked from a program that has its data */
     size_t threads;             /* of one trial by itself */
     uint64_t base_seed;         /* of what the program does not seed */
+    double look_seconds;        /* the first run ends so long after its first step; 0: 10 */
     double silence_seconds;     /* a program that tells nothing for so long hangs; 0: 120 */
     tn_store *store;            /* may be NULL */
     tn_cancel *cancel;          /* may be NULL */
 } tn_process_settings;
 
-/* Runs the program once, for 2,000 steps or ten seconds at most, to learn its facts and what can be turned. TN_ERROR_UNSUPPORTED where it cannot be watched,
+/* Runs the program once, for 2,000 steps or look_seconds at most, to learn its facts and what can be turned. TN_ERROR_UNSUPPORTED where it cannot be watched,
  * TN_ERROR_IO where it cannot be run or fails by itself: with its last words. */
 tn_status tn_subject_process(const tn_process_settings *settings, tn_subject **subject, tn_error *error);
 

@@ -65,8 +65,12 @@ static void mistakes_end_with_two_and_say_nothing_on_stdout(void **state)
     expect(program_run_in(NULL, PROGRAM_STDOUT_TAKEN, nothing), 2, "", "tenet: which command?\n'tenet --help' shows how it is used.\n");
     expect(RUN("dbug"), 2, "", "tenet: there is no command 'dbug'; did you mean 'debug'?\n'tenet --help' shows how it is used.\n");
     expect(RUN("xyzzy"), 2, "", "tenet: there is no command 'xyzzy'\n'tenet --help' shows how it is used.\n");
-    expect(RUN("debug"), 2, "", "tenet debug: which hypes? Give the path of a hypes file\n'tenet debug --help' shows how it is used.\n");
-    expect(RUN("lr"), 2, "", "tenet lr: which hypes? Give the path of a hypes file\n'tenet lr --help' shows how it is used.\n");
+    expect(RUN("debug"), 2, "",
+           "tenet debug: which hypes? Give the path of a hypes file, or a program behind '--', as in: -- python train.py\n'tenet debug "
+           "--help' shows how it is used.\n");
+    expect(RUN("lr"), 2, "",
+           "tenet lr: which hypes? Give the path of a hypes file, or a program behind '--', as in: -- python train.py\n'tenet lr --help' "
+           "shows how it is used.\n");
     expect(RUN("hypes"), 2, "",
            "tenet hypes: which hypes? Give the path of a hypes file, or --help-all\n'tenet hypes --help' shows how it is used.\n");
     expect(RUN("debug", "x", "--sead", "1"), 2, "",
@@ -74,9 +78,19 @@ static void mistakes_end_with_two_and_say_nothing_on_stdout(void **state)
     expect(RUN("hypes", "x", "--json"), 2, "", "tenet hypes: --json does not apply here\n'tenet hypes --help' shows how it is used.\n");
     expect(RUN("hypes", "x", "--markdown"), 2, "",
            "tenet hypes: --markdown goes with --help-all\n'tenet hypes --help' shows how it is used.\n");
-    expect(RUN("debug", "--", "python", "train.py"), 2, "",
-           "tenet debug: attaching to a program ('-- COMMAND') is not in this build; describe the network in a hypes file\n"
+    expect(RUN("debug", "--"), 2, "",
+           "tenet debug: which program? Give its command behind '--', as in: -- python train.py\n"
            "'tenet debug --help' shows how it is used.\n");
+    expect(RUN("debug", "x.json", "--", "python", "train.py"), 2, "",
+           "tenet debug: give either a hypes file or, behind '--', a program; for the hypes that a program reads there is --hypes FILE\n"
+           "'tenet debug --help' shows how it is used.\n");
+    expect(RUN("debug", "--set", "a=1", "--", "python", "train.py"), 2, "",
+           "tenet debug: --set changes a file of hypes; name the one that the program reads by --hypes FILE\n"
+           "'tenet debug --help' shows how it is used.\n");
+    expect(RUN("debug", "--hypes", "x.json"), 2, "",
+           "tenet debug: --hypes names what a program behind '--' reads; a hypes file of tenet's own stands by itself\n"
+           "'tenet debug --help' shows how it is used.\n");
+    expect(RUN("hypes", "--", "python", "train.py"), 2, "", "tenet hypes: unexpected '--'\n'tenet hypes --help' shows how it is used.\n");
     expect(RUN("debug", "x", "--quiet", "--budget", "60q"), 2, "",
            "tenet debug: The budget is '60q'; expected seconds, such as 60s, or training steps, such as 5000steps.\n");
 }

@@ -42,7 +42,7 @@ static void words_and_options_mix(void **state)
     assert_string_equal(options.budget, "60s");
     assert_int_equal(options.given,
                      TN_OPTION_JSON | TN_OPTION_SET | TN_OPTION_SEED | TN_OPTION_THREADS | TN_OPTION_QUIET | TN_OPTION_BUDGET);
-    assert_false(options.attaches);
+    assert_null(options.program);
     tn_options_deinit(&options);
 }
 
@@ -52,7 +52,7 @@ static void what_follows_two_dashes_is_not_read(void **state)
     tn_options options;
     char message[256];
     assert_true(PARSE(&options, message, "debug", "--", "python", "train.py", "--unknown"));
-    assert_true(options.attaches);
+    assert_non_null(options.program);
     assert_null(options.operand);
     tn_options_deinit(&options);
 }
