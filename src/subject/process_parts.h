@@ -14,11 +14,14 @@
 #define TN_SUBJECT_PROCESS_PARTS_H
 
 #include <jansson.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "run/recorder.h"
 #include "run/wire.h"
 #include "subject/process.h"
 #include "subject/subject_kind.h"
@@ -64,5 +67,239 @@ tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *
  * file as the user gave it, with settings->hypes_patch. Without a file (settings->hypes_path NULL) nothing is written, and a path that begins with "hypes." is TN_ERROR_HYPES. */
 tn_status tn_process_hypes_write(const tn_process_settings *settings, const tn_knobs *knobs, const char *path, tn_process_turned *turned,
                                  tn_error *error);
+
+/* ---- process_listen.c ---- */
+
+enum { TN_TRIAL_ID = 24, TN_LISTENER_ADDRESS = 64 };
+
+typedef enum tn_serves { TN_SERVES_UNSAID, TN_SERVES_YES, TN_SERVES_NO } tn_serves;
+
+/* A connection that has said HELLO. Its reader may hold more already. */
+typedef struct tn_caller {
+    struct tn_caller *next;
+    int socket;
+    tn_wire_reader reader;
+    pid_t pid; /* as the kernel tells it */
+    char trial[TN_TRIAL_ID];
+    uint64_t rank, world;
+    tn_serves serves;
+    char why[256]; /* it does not serve */
+    char framework[64];
+} tn_caller;
+
+void tn_caller_destroy(tn_caller *caller); /* closes; NULL is allowed */
+
+/* Takes the fields of a HELLO. */
+tn_status tn_caller_introduce(tn_caller *caller, const char *hello, tn_error *error);
+
+/* Reads what has arrived, without waiting. false: the other end has closed. */
+bool tn_caller_read(tn_caller *caller, tn_error *error);
+
+/* Sends one record; a caller that is gone hears nothing. */
+void tn_caller_say(tn_caller *caller, tn_wire_type type, const char *json);
+
+/* Where one trial gets its callers. All but `trial`, `event` and `forked` is the listener's. */
+typedef struct tn_inbox {
+    struct tn_inbox *next;
+    char trial[TN_TRIAL_ID];
+    bool forked; /* hears also how its fork ended */
+    int event;   /* an eventfd: readable where something is new */
+    tn_caller *callers;
+    bool exited, orphaned; /* orphaned: who forks for it is gone */
+    int status;
+} tn_inbox;
+
+typedef struct tn_listener tn_listener;
+
+tn_status tn_listener_create(tn_listener **listener, tn_error *error);
+void tn_listener_destroy(tn_listener *listener); /* NULL is allowed; no inbox may be open */
+const char *tn_listener_address(const tn_listener *listener);
+
+tn_status tn_inbox_open(tn_listener *listener, const char *trial, bool forked, tn_inbox *inbox, tn_error *error);
+void tn_inbox_close(tn_listener *listener, tn_inbox *inbox);
+
+/* What is new: the next caller, or NULL. */
+tn_caller *tn_inbox_take(tn_listener *listener, tn_inbox *inbox);
+
+/* How a forked trial stands: true once it has ended, or nobody will ever tell; *known is whether *status is. */
+bool tn_inbox_ended(tn_listener *listener, tn_inbox *inbox, bool *known, int *status);
+
+/* From here on the listener reads this caller, which serves forks, and tells inboxes how their forks ended. Takes it over. */
+void tn_listener_attend(tn_listener *listener, tn_caller *caller);
+
+/* Sends FORK to it. false: it is gone. */
+bool tn_listener_ask_fork(tn_listener *listener, const char *json);
+
+/* Closes it: who serves forks ends then. */
+void tn_listener_dismiss(tn_listener *listener);
+
+/* Why the last caller was sent away; "" where none was. */
+void tn_listener_refusal(tn_listener *listener, char text[256]);
+
+/* ---- process_start.c ---- */
+
+/* How a program is kept off the user's files. */
+typedef enum tn_isolation { TN_ISOLATION_NONE, TN_ISOLATION_NAMESPACE } tn_isolation;
+
+typedef struct tn_launch {
+    const tn_process_settings *settings;
+    tn_isolation isolation;
+    bool as_it_is;       /* tenet train: standard streams, process group and seeds stay the program's own */
+    size_t threads;      /* of a trial */
+    const char *address; /* of the socket */
+    const char *folder;  /* scratch that is shared with it */
+    const char *trial, *output, *log;
+    const char *hypes; /* NULL: the program reads none */
+} tn_launch;
+
+typedef struct tn_child {
+    pid_t pid;      /* 0: none */
+    int descriptor; /* a pidfd; -1 where the kernel has none */
+    bool own_session;
+    bool ended; /* and reaped */
+    int status; /* as waitpid gives it */
+} tn_child;
+
+/* TN_ERROR_IO where the command cannot be run; TN_ERROR_UNSUPPORTED where it cannot be isolated. */
+tn_status tn_child_start(const tn_launch *launch, tn_child *child, tn_error *error);
+
+/* Whether it has ended; its process group is ended with it where it has one of its own. Never waits. */
+bool tn_child_ended(tn_child *child);
+
+/* Ends it and its process group at once, and reaps it. */
+void tn_child_end(tn_child *child);
+
+/* "ended with exit status 3", "was ended by signal 11 (Segmentation fault)" */
+void tn_child_tell(int status, char text[96]);
+
+/* The last lines of a file of output, at most size - 1 bytes, made printable; "" where there are none. */
+void tn_last_words(const char *path, char *text, size_t size);
+
+/* Keeps a file of output under 64 MiB by emptying it. */
+void tn_output_trim(const char *path);
+
+/* ---- the subject ---- */
+
+typedef struct tn_process {
+    tn_subject subject;           /* first: a tn_subject * of this kind points here */
+    tn_process_settings settings; /* silence_seconds and look_seconds filled in */
+    tn_listener *listener;
+    char *folder; /* scratch, ours alone */
+    tn_isolation isolation;
+    atomic_uint_fast64_t next_trial;
+    uint64_t identity;     /* hash of the command and its hypes */
+    uint32_t mapped;       /* knobs that the file of hypes takes */
+    bool reports_by_lines; /* the program told of its steps in $TENET_LOG */
+
+    tn_child server; /* who serves forks */
+    char *server_output;
+    atomic_bool serves;
+    char serves_not[256]; /* why there are no forks */
+
+    json_t *told; /* FACTS; NULL where there are none */
+    tn_hypes *hypes;
+    tn_subject_facts facts;
+} tn_process;
+
+/* ---- process_order.c: what a run is told ---- */
+
+typedef enum tn_run_mode { TN_RUN_TRIAL, TN_RUN_LOOK, TN_RUN_TRAIN, TN_RUN_SERVE } tn_run_mode;
+
+/* Files of one run in the scratch folder, and what went into them. */
+typedef struct tn_order {
+    char id[TN_TRIAL_ID];
+    char *trial, *output, *log, *hypes; /* paths; hypes NULL where the program reads none */
+    tn_process_turned turned;
+    char *record; /* knobs and patch as JSON, for the store */
+} tn_order;
+
+/* Writes the trial file and the hypes. TN_ERROR_HYPES where the knobs do not fit. Deinit in any case: it removes the files. `request` NULL: as given. */
+tn_status tn_order_write(tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads, tn_order *order,
+                         tn_error *error);
+void tn_order_deinit(tn_order *order);
+
+/* The bit of a knob by its name in the trial file; 0 where there is none. */
+uint32_t tn_knob_by_name(const char *name);
+
+/* ---- process_serve.c ---- */
+
+/* Starts the process that serves forks. Where it cannot serve, process->serves stays false and serves_not tells why: no error. */
+void tn_process_serve(tn_process *process);
+void tn_process_serve_end(tn_process *process);
+
+/* ---- process_hear.c: what a run tells ---- */
+
+/* One caller's side of a run. */
+typedef struct tn_voice tn_voice;
+
+/* What is known of a run while it lasts. */
+typedef struct tn_hearing {
+    const tn_trial_request *request; /* NULL in the look */
+    tn_run_mode mode;
+    tn_recorder *recorder; /* NULL in the look */
+    tn_trial_result *result;
+    size_t step_capacity, score_capacity;
+    uint64_t steps_wanted; /* 0: no limit */
+    tn_voice *voices;      /* the newest first */
+    tn_voice *primary;     /* whose steps count: the first of rank 0 that trained; NULL before */
+    size_t voice_count;
+    bool by_lines;              /* steps came from $TENET_LOG */
+    bool decided;               /* result->end is set, and nothing more counts */
+    bool wants_stop;            /* STOP is due, for whoever has not heard it */
+    double first_loss;          /* by lines: for a score from the loss */
+    double learning_rate;       /* of the first step; NAN before */
+    uint64_t first_samples;     /* after the first step */
+    uint64_t first_ns, last_ns; /* when steps came; 0: never */
+    tn_error nonsense;          /* code TN_OK: none */
+} tn_hearing;
+
+void tn_hearing_deinit(tn_hearing *hearing);
+
+/* Takes the caller over. */
+tn_status tn_hearing_add(tn_hearing *hearing, tn_caller *caller, tn_error *error);
+
+/* Reads what voices say, and hands it on as far as the ranks have come; `now_ns` is the time. *heard: something arrived. Only memory that is out is an error. */
+tn_status tn_hearing_listen(tn_hearing *hearing, uint64_t now_ns, bool *heard, tn_error *error);
+
+/* A step or score by a line of $TENET_LOG. false: no more is wanted. */
+bool tn_hearing_step(tn_hearing *hearing, const tn_step *step, uint64_t now_ns);
+bool tn_hearing_score(tn_hearing *hearing, const tn_score_point *point);
+
+/* Descriptors to wait on, at most `most`; those of voices that wait for other ranks are left out. */
+size_t tn_hearing_descriptors(const tn_hearing *hearing, int *descriptors, size_t most);
+
+bool tn_hearing_is_open(const tn_hearing *hearing); /* some voice has not closed */
+
+/* Of the voice that counts: the primary, or the only one that said anything. NULL where it said none. Borrowed. */
+const json_t *tn_hearing_facts(const tn_hearing *hearing);
+const json_t *tn_hearing_end(const tn_hearing *hearing);
+const char *tn_hearing_note(const tn_hearing *hearing);                                  /* the last NOTE */
+uint32_t tn_hearing_applied(const tn_hearing *hearing);                                  /* knobs */
+void tn_hearing_refused(const tn_hearing *hearing, const char **name, const char **why); /* the first; NULL where there is none */
+bool tn_hearing_primary_closed(const tn_hearing *hearing);
+
+/* ---- process_trial.c ---- */
+
+/* What one run came to, beyond its result. */
+typedef struct tn_run_end {
+    json_t *facts;        /* a new reference; NULL */
+    double start_seconds; /* to the first step; NAN where there was none */
+    double step_seconds;  /* a step; NAN where there were not two */
+    bool by_lines, ended_by_itself;
+    bool ever_spoke;
+    int status; /* of the process; -1 where it is not known */
+    double learning_rate;
+    uint64_t batch_size;
+    char framework[64];
+} tn_run_end;
+
+/* Runs the program once in `mode` (not TN_RUN_SERVE). A trial that fails is a refused result, in the look and in tn_process_train as well. */
+tn_status tn_process_run(tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads, tn_trial_result *result,
+                         tn_run_end *end, tn_error *error);
+
+/* ---- process_facts.c ---- */
+
+/* Fills process->facts, told and hypes from what the look told. */
+tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, const tn_trial_result *result, tn_error *error);
 
 #endif
