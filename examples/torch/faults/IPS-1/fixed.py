@@ -1,5 +1,6 @@
 # Softmax regression after the TensorFlow beginners' tutorial, on Fashion-MNIST
 import gzip
+import os
 import struct
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-folder = Path("/usr/share/datasets/fashion-mnist")
+folder = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
 
 
 def read_idx(path):
