@@ -37,8 +37,20 @@ void tn_hypes_destroy(tn_hypes *hypes)
     }
 }
 
+static tn_status finish_free(tn_hypes *hypes, tn_error *error)
+{
+    char found[128];
+    if (!json_is_object(hypes->written))
+        return tn_hypes_fail(hypes, "", error, "the file is %s; expected an object, { ... }",
+                             tn_value_found(hypes->written, found, sizeof found));
+    hypes->complete = json_incref(hypes->written);
+    return TN_OK;
+}
+
 tn_status tn_hypes_finish(tn_hypes *hypes, bool plans, tn_error *error)
 {
+    if (hypes->free)
+        return finish_free(hypes, error);
     tn_status status = tn_hypes_check(hypes, error);
     if (status == TN_OK)
         status = tn_hypes_fill(hypes, error);
@@ -95,12 +107,14 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
     return result == TN_POSITION_MEMORY ? tn_fail_memory(error, length) : tn_hypes_finish(hypes, true, error);
 }
 
-tn_status tn_hypes_parse(const char *text, size_t length, const char *name, const char *directory, tn_hypes **hypes, tn_error *error)
+static tn_status parse(const char *text, size_t length, const char *name, const char *directory, bool is_free, tn_hypes **hypes,
+                       tn_error *error)
 {
     *hypes = NULL;
     tn_hypes *made = tn_hypes_create(name, directory ? directory : "");
     if (!made)
         return tn_fail_memory(error, sizeof *made);
+    made->free = is_free;
     tn_status status = parse_into(made, text, length, error);
     if (status != TN_OK) {
         tn_hypes_destroy(made);
@@ -108,6 +122,11 @@ tn_status tn_hypes_parse(const char *text, size_t length, const char *name, cons
     }
     *hypes = made;
     return TN_OK;
+}
+
+tn_status tn_hypes_parse(const char *text, size_t length, const char *name, const char *directory, tn_hypes **hypes, tn_error *error)
+{
+    return parse(text, length, name, directory, false, hypes, error);
 }
 
 /* Reads at most one byte more than is allowed, so that parse_into can tell. */
@@ -133,7 +152,7 @@ static tn_status read_file(const char *path, char **text, size_t *length, tn_err
     return status == TN_OK && !*text ? tn_fail_memory(error, *length) : status;
 }
 
-tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error)
+static tn_status load(const char *path, bool is_free, tn_hypes **hypes, tn_error *error)
 {
     *hypes = NULL;
     char *text;
@@ -149,13 +168,23 @@ tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error)
         } else {
             directory[0] = '\0';
         }
-        status = tn_hypes_parse(text, length, path, directory, hypes, error);
+        status = parse(text, length, path, directory, is_free, hypes, error);
     } else {
         status = tn_fail_memory(error, strlen(path));
     }
     free(directory);
     free(text);
     return status;
+}
+
+tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error)
+{
+    return load(path, false, hypes, error);
+}
+
+tn_status tn_hypes_load_free(const char *path, tn_hypes **hypes, tn_error *error)
+{
+    return load(path, true, hypes, error);
 }
 
 const json_t *tn_hypes_root(const tn_hypes *hypes)

@@ -32,6 +32,10 @@ tn_status tn_hypes_load(const char *path, tn_hypes **hypes, tn_error *error);
 /* The same from text [length]. `name` stands for the file in errors; relative paths in the hypes are relative to `directory`. */
 tn_status tn_hypes_parse(const char *text, size_t length, const char *name, const char *directory, tn_hypes **hypes, tn_error *error);
 
+/* The same of a file that another program reads: a JSON object of any keys, no schema, no defaults. Patches of it may change, and remove, what is there, and insert list elements; a
+ * path that leads nowhere is an error. The functions below that speak of nodes, and the typed readers, are not for it. */
+tn_status tn_hypes_load_free(const char *path, tn_hypes **hypes, tn_error *error);
+
 void tn_hypes_destroy(tn_hypes *hypes); /* NULL is allowed */
 
 /* A new hypes with `patch` applied and checked again; levels and ranges only where the patch changes them. The base is not changed. `patch` is borrowed, and may be NULL: a copy. */

@@ -17,6 +17,7 @@ struct tn_hypes {
     json_t *complete; /* every default filled in; shares leaves with `written` */
     json_t *position; /* lines, see json_position.h */
     bool patched;
+    bool free; /* another program's: any keys, no schema; `complete` is `written` */
 };
 
 /* Where in the tree a check is: a chain on the stack, from the value up to a child of the root. The root itself is NULL. */

@@ -206,6 +206,23 @@ static bool open_position(json_t **position, const char *part)
     return made && (in_list ? json_array_set_new(parent, index + 1, made) : json_object_set_new(parent, part, made)) == 0;
 }
 
+/* A program reads the keys that its file has; another one would change nothing, and look as if it had. */
+static tn_status fail_unknown(const patcher *p, const edit *e, const json_t *container, const char *part)
+{
+    const char *names[256];
+    size_t count = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)container, key, value)
+    {
+        if (count < sizeof names / sizeof *names)
+            names[count++] = key;
+    }
+    const char *nearest = tn_nearest_name(part, names, count);
+    return fail_edit(p, e, "the file has no \"%.100s\" there%s%.100s%s", part,
+                     nearest ? "; did you mean \"" : "; write it into the file first", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
 /* Walks to what holds the last part of an edit, and makes the objects on the way that the user left out. */
 static tn_status open_container(const patcher *p, const edit *e, json_t **container, json_t **position)
 {
@@ -224,6 +241,8 @@ static tn_status open_container(const patcher *p, const edit *e, json_t **contai
             char found[128];
             return fail_edit(p, e, "\"%.200s\" is %s, which has no parts", path, tn_value_found(child, found, sizeof found));
         }
+        if (!child && p->base->free)
+            return fail_unknown(p, e, at, e->parts[i]);
         if (!open_position(position, e->parts[i]))
             return tn_fail_memory(p->error, 64);
         if (!is_container(child)) {
@@ -293,7 +312,9 @@ static tn_status apply_in_place(const patcher *p, edit *e)
         json_object_del(position, part);
         return TN_OK;
     }
-    if (is_op(e))
+    if (p->base->free && json_is_object(container) && !json_object_get(container, part))
+        return fail_unknown(p, e, container, part);
+    if (is_op(e) && !p->base->free)
         drop_keys_of_old_op(container, e->value);
     json_t *copy = json_deep_copy(e->value);
     if (!copy || !put(container, part, copy) || !mark_patched(position, part))
@@ -340,7 +361,7 @@ static tn_status apply_edits(patcher *p)
         bool below_new = false;
         for (size_t j = 0; j < i && !below_new; j++)
             below_new = is_above(&p->edits[j], &p->edits[i]);
-        tn_status status = below_new ? tn_hypes_check(p->hypes, p->error) : TN_OK;
+        tn_status status = below_new && !p->base->free ? tn_hypes_check(p->hypes, p->error) : TN_OK;
         if (status == TN_OK)
             status = apply_in_place(p, &p->edits[i]);
         if (status != TN_OK)
@@ -393,11 +414,12 @@ static tn_status patch_with(const tn_hypes *base, const json_t *patch, bool plan
         status = tn_fail_memory(error, count * sizeof *p.edits);
     } else {
         hypes->patched = base->patched || count > 0;
+        hypes->free = base->free;
         hypes->written = json_deep_copy(base->written);
         hypes->position = json_deep_copy(base->position);
         status = hypes->written && hypes->position ? read_and_apply(&p, patch) : tn_fail_memory(error, 64);
     }
-    if (status == TN_OK && !plans) {
+    if (status == TN_OK && !plans && !base->free) {
         json_object_del(hypes->written, "levels");
         json_object_del(hypes->written, "search");
     }
