@@ -42,7 +42,6 @@ typedef struct tn_options {
     size_t threads;
     const char *budget, *store;
     const char *git;            /* of --git: the range of commits to bisect */
-    const char *git;            /* of --git: the range of commits to bisect */
     const char *hypes;          /* of --hypes: the JSON that an attached program reads */
     const char *const *program; /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */
 } tn_options;
