@@ -23,7 +23,8 @@ typedef enum tn_option {
     TN_OPTION_VERSION = 1 << 11,
     TN_OPTION_HYPES = 1 << 12,
     TN_OPTION_DRY_RUN = 1 << 13,
-    TN_OPTION_NO_FORK = 1 << 14
+    TN_OPTION_NO_FORK = 1 << 14,
+    TN_OPTION_GIT = 1 << 15
 } tn_option;
 
 /* What a command that trains accepts, beside help. */
