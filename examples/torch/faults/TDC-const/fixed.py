@@ -5,8 +5,6 @@ import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from sklearn.model_selection import train_test_split
-from sklearn.preprocessing import StandardScaler
 
 DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "..", "faults", "data", "auto-mpg.csv")
 
@@ -57,10 +55,13 @@ def r2_score(model, loader):
 def main():
     torch.manual_seed(0)
     table = np.loadtxt(DATA, delimiter=",", skiprows=1)
-    x_train, x_test, y_train, y_test = train_test_split(table[:, 1:], table[:, 0], test_size=0.2, random_state=0)
-    scaler = StandardScaler().fit(x_train)
-    train_loader = DataLoader(CarDataset(scaler.transform(x_train), y_train), batch_size=32, shuffle=True)
-    test_loader = DataLoader(CarDataset(scaler.transform(x_test), y_test), batch_size=32)
+    np.random.RandomState(0).shuffle(table)
+    split = int(0.8 * len(table))
+    x_train, x_test = table[:split, 1:], table[split:, 1:]
+    y_train, y_test = table[:split, 0], table[split:, 0]
+    mean, std = x_train.mean(axis=0), x_train.std(axis=0)
+    train_loader = DataLoader(CarDataset((x_train - mean) / std, y_train), batch_size=32, shuffle=True)
+    test_loader = DataLoader(CarDataset((x_test - mean) / std, y_test), batch_size=32)
 
     model = MPGNet(x_train.shape[1])
     criterion = nn.MSELoss()
