@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tenet_run.h"
 #include "tenet_status.h"
 
 #ifdef __cplusplus

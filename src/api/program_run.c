@@ -18,7 +18,7 @@
 #include "hypes/hypes.h"
 #include "run/link.h"
 #include "run/recorder.h"
-#include "tenet_run.h"
+#include "tenet.h"
 #include "vitals/vitals_cast.h"
 
 enum { WINDOW = 1024, NAME_MAX_BYTES = 256, TENSORS_MAX = 1 << 16, SERIAL_BUCKETS = 1024 };
