@@ -1,0 +1,313 @@
+"""Scores of a trial: 0 for the trivial predictor, 1 for a perfect one (src/subject/score.h), from predictions made before the updates.
+
+What they are made of is decided in the look and kept for the trials (private["score"]):
+    "loss_function"  predictions and labels of one call of a loss function, as the loss saw them
+    "output"         the network's output and the training loader's labels, where the program computes its loss by hand
+    "loss"           1 - loss / first loss, where there are no labels; only while no knob and no patch touches the loss's scale
+    "none"           several optimizers that take turns, constant labels, a loss that is below zero
+A score after step N is over the last steps that hold at least min(1000, training samples) rows, but at most the last quarter of the steps.
+"""
+import collections
+import math
+
+import torch
+
+from . import knob_answers, torch_rows, torch_samplers
+
+ENOUGH_ROWS = 1000
+HELD_MAX = 1 << 24  # values of predictions that are held for a score to come
+# Which loss is the task where a step calls several: the first of these that is there.
+RANK = {name: place for place, name in enumerate(
+    torch_rows.CATEGORICAL + tuple(torch_rows.BINARY) + ("kl_div",) + torch_rows.REGRESSION)}
+
+
+def install(session):
+    if not knob_answers.is_needed(session):
+        return
+    session.scores = Scores(session)
+    from .torch_shown import Shown
+    session.shown = Shown(session)
+
+
+Part = collections.namedtuple("Part", "step rows loss")  # rows: list of torch_rows.Rows
+
+
+class Scores:
+    def __init__(self, session):
+        self.session = session
+        self.parts = collections.deque()  # of the last steps
+        self.held = self.held_rows = 0  # values and rows in them
+        self.rows = []  # of the present step, by where they came from
+        self.loss = 0.0  # of the present step: the sum over its backward calls
+        self.first_loss = None
+        self.lowest_loss = math.inf
+        self.backwards = 0
+        self.sites = {}  # in a look: site: [name, steps in which it was called, rows]
+        self.site_steps = set()
+        self.statistics = None  # of the labels
+        self.chosen = None  # the site whose labels are counted in a look
+        self.plain, self.reduction = True, "mean"
+        self.output = None  # the network's output of this step
+        self.output_task = None
+        self.takes_turns = False
+        self.last_stepper = None
+        self.sent = None  # the last step that has a score
+        self.own = math.nan  # tenet.score
+        self.last_scores = []
+        session.on("loss_output", self.on_loss)
+        session.on("root_output", self.on_output)
+        session.on("backward", self.on_backward)
+        session.on("before_step", self.before_step)
+        session.on("step_done", self.on_step)
+        session.on("own_score", self.on_own)
+        session.on("end", self.on_end)
+
+    # ---- what is decided ----
+
+    def kind(self):
+        """How this trial is scored; in a look, and without one, by what is seen."""
+        known = self.session.known.get("score")
+        if known is not None:
+            return known["kind"]
+        if self.takes_turns:
+            return "none"
+        if self.sites:
+            return "loss_function"
+        return "output" if self.output_task else "loss"
+
+    def site(self):
+        known = self.session.known.get("score")
+        if known is not None:
+            return known.get("site")
+        if not self.sites:
+            return None
+        # The loss that most steps call; among those, the one that says most of a task.
+        most = max(seen[1] for seen in self.sites.values())
+        often = [(RANK.get(seen[0], 99), place, site) for place, (site, seen) in enumerate(self.sites.items()) if seen[1] * 2 >= most]
+        return min(often)[2]
+
+    def task(self):
+        return (self.session.known.get("score") or {}).get("task")
+
+    def is_wanted(self):
+        return not self.session.trial.get("unscored") or self.session.mode == "look"
+
+    # ---- what is seen ----
+
+    def on_loss(self, call):
+        if not call.training or not self.is_wanted():
+            return
+        known = self.session.known.get("score")
+        if known is not None and (known["kind"] != "loss_function" or known["site"] != call.site):
+            return
+        rows = call.rows(self.task())
+        if rows is None:
+            return
+        if known is None:
+            seen = self.sites.setdefault(call.site, [call.name, 0, len(rows)])
+            if call.site not in self.site_steps:
+                self.site_steps.add(call.site)
+                seen[1] += 1
+            self.count_labels(call, rows)
+        self.hold(call.site, rows)
+
+    def count_labels(self, call, rows):
+        """In a look: statistics of the labels."""
+        if self.session.mode != "look" or (self.chosen is not None and self.chosen != call.site):
+            return
+        if self.statistics is None:
+            self.statistics, self.chosen = torch_rows.LabelStatistics(), call.site
+            self.plain, self.reduction = call.is_plain, call.reduction
+        self.statistics.add(call.name, rows)
+
+    def hold(self, site, rows):
+        if len(rows):
+            held = rows.hold()
+            self.rows.append((site, held))
+
+    def on_output(self, module, args, output):
+        """For a program that computes its loss by hand: its output, until the step is made."""
+        if self.kind() in ("none", "loss_function") or not torch.is_grad_enabled() or not self.is_wanted():
+            return
+        # A loss that is a module has an output as well: of no axis.
+        leaf = next((leaf for _, leaf in torch_samplers.leaves_of(output) if leaf.requires_grad and leaf.is_floating_point() and leaf.dim() > 0), None)
+        if leaf is not None:
+            self.output = leaf.detach()
+
+    def compare_output(self):
+        """The network's output with the labels of the batch that it was made of; None where they do not fit."""
+        loaders = getattr(self.session, "loaders", None)
+        output, self.output = self.output, None
+        if output is None or loaders is None or loaders.last is None:
+            return None
+        batch = loaders.last[2]
+        path = (self.session.known.get("loader") or {}).get("label")
+        path = tuple(path) if path is not None else loaders.label_path(batch)
+        if path is None:
+            return None
+        try:
+            label = torch_samplers.leaf_at(batch, path)
+        except (KeyError, IndexError, TypeError):
+            return None
+        if not isinstance(label, torch.Tensor) or label.dim() == 0 or len(label) != len(output):
+            return None
+        label = label.to(output.device)
+        if not label.is_floating_point() and output.dim() > 1 and output.shape[1] > 1 and label.numel() * output.shape[1] == output.numel():
+            return torch_rows.rows_of("softmax_cross_entropy", output, label.reshape(output.shape[:1] + output.shape[2:]))
+        return torch_rows.rows_of("mse", output, label.to(output.dtype), None, self.task()) if label.numel() == output.numel() else None
+
+    def on_backward(self, value, training=True):
+        if training:
+            self.loss += value
+            self.backwards += 1
+
+    def before_step(self, optimizer, is_primary):
+        if self.last_stepper not in (None, id(optimizer)) and self.backwards > 0:
+            self.takes_turns = True  # each optimizer has a backward pass of its own
+        self.last_stepper = id(optimizer)
+        if not is_primary:
+            self.backwards = 0
+            return
+        self.backwards = 0
+        self.close()
+        if self.session.step == 0 and self.parts:
+            self.send(0)
+
+    def close(self):
+        """The end of a step's forward passes: what it predicted, and its loss."""
+        kind = self.kind()
+        rows = [held for site, held in self.rows if kind == "loss_function" and site == self.site()]
+        self.rows, self.site_steps = [], set()
+        if kind in ("output", "loss") and self.is_wanted():
+            found = self.compare_output()
+            if found is not None and len(found):
+                self.output_task = found.task
+                if self.session.mode == "look":
+                    self.count_output(found)
+                rows = [found.hold()]
+        loss, self.loss = self.loss, 0.0
+        if self.first_loss is None:
+            self.first_loss = loss
+        if math.isfinite(loss):
+            self.lowest_loss = min(self.lowest_loss, loss)
+        self.parts.append(Part(self.session.step + 1, rows, loss))
+        self.held += sum(values_of(row) for row in rows)
+        self.held_rows += count(self.parts[-1])
+        self.forget()
+
+    def count_output(self, rows):
+        if self.statistics is None:
+            self.statistics, self.plain = torch_rows.LabelStatistics(), False
+        self.statistics.add("output", rows)
+
+    def enough(self):
+        known = self.session.known
+        samples = self.session.knobs.get("samples") or (known.get("data") or {}).get("rows") or (known.get("loader") or {}).get("samples") or (
+            known.get("full_batch") or {}).get("rows") or ENOUGH_ROWS
+        return min(ENOUGH_ROWS, samples)
+
+    def forget(self):
+        """Parts that no score to come reaches back to: newer ones hold enough rows, or they are older than the last quarter of the steps, which only moves on."""
+        step, enough = self.session.step + 1, self.enough()
+        while len(self.parts) > 1:
+            first = self.parts[0]
+            if self.held_rows - count(first) < enough and first.step >= step - step // 4 and self.held <= HELD_MAX:
+                return
+            self.parts.popleft()
+            self.held -= sum(values_of(row) for row in first.rows)
+            self.held_rows -= count(first)
+
+    # ---- what is sent ----
+
+    def window(self, step):
+        """The last steps that hold enough rows, at most a quarter of the steps."""
+        most, found, rows, enough = max(1, step // 4), [], 0, self.enough()
+        for part in reversed(self.parts):
+            if found and (len(found) >= most or rows >= enough):
+                break
+            found.append(part)
+            rows += count(part)
+        return found
+
+    def score(self, step):
+        kind, window = self.kind(), self.window(step)
+        if kind in ("loss_function", "output"):
+            return torch_rows.score_of([row for part in window for row in part.rows])
+        if kind == "loss" and self.is_loss_comparable() and window:
+            value = 1 - sum(part.loss for part in window) / len(window) / self.first_loss
+            return min(1.0, max(0.0, value)) if math.isfinite(value) else math.nan
+        return math.nan
+
+    def is_loss_comparable(self):
+        if not self.first_loss or not self.first_loss > 0 or self.lowest_loss < 0:
+            return False
+        patch = [path for path in self.session.patch or () if not path.startswith(("solver", "init", "hypes"))]
+        return not self.session.knobs.get("label_scale") and not patch
+
+    def send(self, step):
+        session = self.session
+        if session.trial.get("unscored") or session.link is None:
+            return
+        window = self.window(step)
+        losses = [part.loss for part in window if math.isfinite(part.loss)]
+        score = self.score(step)
+        if session.mode == "look":
+            self.last_scores.append(score)
+        if math.isnan(score) and math.isnan(self.own):
+            return
+        session.link.score(step, session.samples if step else 0, train_score=score, valid_score=self.own, train_loss=sum(losses) / len(losses) if losses else math.nan)
+        self.sent = step
+
+    def on_step(self, step):
+        every = self.session.trial.get("score_every") or 0
+        if every and step % every == 0:
+            self.send(step)
+
+    def on_own(self, value):
+        self.own = float(value)
+        step = self.session.step
+        self.sent = None if self.sent == step else self.sent
+        self.send(step)
+
+    def on_end(self, reason):
+        session = self.session
+        lost = self.parts and not math.isfinite(self.parts[-1].loss)
+        if session.step and self.sent != session.step and not lost and reason != "exception":
+            self.send(session.step)
+        if session.mode == "look":
+            self.conclude()
+
+    def conclude(self):
+        session = self.session
+        kind, why = self.kind(), None
+        if kind == "none":
+            why = "several optimizers take turns, so no single number says how good the networks are"
+        elif kind in ("loss_function", "output") and self.statistics is not None and self.is_constant():
+            kind, why = "none", "the labels are constant"
+        elif kind == "loss":
+            if self.is_loss_comparable():
+                why = "from the loss: no loss function of torch.nn.functional compares predictions with labels"
+            else:
+                kind, why = "none", "nothing is supervised: no loss function compares predictions with labels, and the loss is %s" % (
+                    "below zero at times" if self.lowest_loss < 0 else "not above zero at the first step")
+        if not math.isnan(self.own):
+            why = None  # the program tells a score of its own
+        task = self.statistics.task if self.statistics is not None else None
+        session.private["score"] = {"kind": kind, "site": self.site(), "task": task}
+        session.facts["scored"] = kind != "none" or not math.isnan(self.own)
+        session.facts["score_why"] = why
+        if self.statistics is not None and kind in ("loss_function", "output"):
+            for name, value in self.statistics.facts(self.plain and kind == "loss_function", self.reduction).items():
+                session.facts.setdefault(name, value)
+
+    def is_constant(self):
+        labels = self.statistics.labels()
+        return labels is None or bool((labels == labels[:1]).all())
+
+
+def count(part):
+    return sum(len(rows) for rows in part.rows)
+
+
+def values_of(rows):
+    return rows.outputs.numel() + rows.labels.numel()
