@@ -365,7 +365,8 @@ static void probe(const char *folder, int twice, int pipe_end)
     if (status == TN_OK && twice)
         status = tn_scratch_possible(folder, 0, &error);
     error.code = status;
-    _exit(write(pipe_end, &error, sizeof error) == (ssize_t)sizeof error ? 0 : 1);
+    bool told = write(pipe_end, &error, sizeof error) == (ssize_t)sizeof error;
+    _exit(!told); /* the forked child */
 }
 
 tn_status tn_scratch_possible(const char *folder, int twice, tn_error *error)
