@@ -36,7 +36,7 @@ Score = NamedTuple("Score", [("step", int), ("samples", int), ("train_score", fl
 def package_folder():
     """The folder that holds the package and bootstrap/: the one that the tests import it from."""
     import tenet
-    return pathlib.Path(tenet.__file__).resolve().parent.parent
+    return pathlib.Path(os.path.abspath(tenet.__file__)).parent.parent  # not resolved: in the build folder the modules are links
 
 
 def bootstrap_folder():
@@ -222,7 +222,7 @@ def run(script, trial=None, arguments=(), environment=None, stop_at=None, on_rec
     """Runs a program, given as its text or as the path of a file, as one trial. The working folder is one of its own unless `folder` is given."""
     with tempfile.TemporaryDirectory() as made:
         folder = pathlib.Path(folder or made)
-        path = script
+        path = os.path.abspath(str(script))
         if "\n" in str(script):
             path = folder / "train.py"
             path.write_text(script)
