@@ -165,7 +165,8 @@ def logarithm(core, nodes):
     number = node_of(inside)
     if number is None or nodes[number].op != "softmax" or picked is core and inside is inner:
         return None
-    return "categorical_cross_entropy", number, clip, picked[2] if direct and inside is inner else None
+    # log_softmax can stand in for log where its argument may be shifted, but not where it is cut.
+    return "categorical_cross_entropy", number, clip, picked[2] if direct and inside is inner and picked[1][0][0] != "clamp" else None
 
 
 def unclipped(found):
