@@ -25,6 +25,7 @@
 
 #include "run/scratch_files.h"
 #include "run/scratch_mounts.h"
+#include "run/scratch_own.h"
 
 enum { PATH_BYTES = 4096, DEPTH_MAX = 64 };
 
@@ -121,8 +122,8 @@ static void copy_owner(int upper, const char *name, int lower)
         (void)errno;
 }
 
-/* Lays an overlay with a fresh upper layer over what `lower` refers to. 0 or errno. */
-static int mount_overlay(work *w, int lower, const char *target)
+/* Lays an overlay with a fresh upper layer over `path`, which `lower` refers to. 0 or errno. */
+static int mount_overlay(work *w, int lower, const char *path, const char *target)
 {
     /* A user's overlay keeps its marks in other attributes. Without them a folder that was removed cannot be made again, but all else works. */
     static const char *const OPTIONS[2][2] = {{",redirect_dir=on,index=off", ""}, {",userxattr,index=off", ",index=off"}};
@@ -133,6 +134,8 @@ static int mount_overlay(work *w, int lower, const char *target)
     if (mkdirat(w->upper, top, 0755) != 0 || mkdirat(w->upper, work_name, 0700) != 0)
         return errno;
     copy_owner(w->upper, top, lower);
+    if (w->in_user_namespace && geteuid() != 0)
+        tn_own_prepare(w->upper, top, path, w->directory, &w->mounts);
     int failure = EINVAL;
     for (size_t i = w->options; i < 2 && failure == EINVAL; i++) {
         snprintf(options, sizeof options, "lowerdir=/proc/self/fd/%d,upperdir=/proc/self/fd/%d/%s,workdir=/proc/self/fd/%d/%s%s", lower,
@@ -216,7 +219,7 @@ static tn_status cover_whole(work *w, const char *path, int *failure)
             *failure = errno;
     }
     if (status == TN_OK && *failure == 0)
-        *failure = mount_overlay(w, lower, is_root ? prefix : path);
+        *failure = mount_overlay(w, lower, path, is_root ? prefix : path);
     for (size_t i = 0; i < w->mounts.count && status == TN_OK && *failure == 0; i++) {
         if (held[i] < 0)
             continue;
