@@ -16,8 +16,11 @@ __all__ = ["data", "debug", "hypes", "score", "watch"]
 def data(*arrays):
     """The training data, inputs first and labels last, as this trial wants them. Unchanged outside of tenet."""
     from . import session
-    if session.current() is None:
+    watching = session.current()
+    if watching is None:
         return arrays if len(arrays) != 1 else arrays[0]
+    if getattr(watching, "keras", None) is not None:
+        return watching.keras.data.data(*arrays)
     from . import torch_losses
     return torch_losses.data(*arrays)
 
