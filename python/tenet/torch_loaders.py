@@ -23,6 +23,7 @@ from .knob_answers import LINE
 
 KNOBS = ("batch_size", "samples", "shuffle_labels")
 FRAMES_MAX = 24
+LOADER = "_tenet_loader"  # attribute of torch's iterator
 LABEL_KEYS = ("labels", "label", "targets", "target", "y")
 
 
@@ -94,7 +95,8 @@ class Origin:
     def __init__(self, order, key, index, file, line):
         self.order, self.key, self.index = order, key, index
         self.file, self.line = file, line
-        self.steps = self.passes = self.batches = 0
+        self.steps = self.passes = 0
+        self.batches = self.longest = 0  # of this pass; of the longest
         self.rows = 0  # of the first batch
         self.is_turned = self.is_reseeded = False
         self.length = None  # batches a pass, where it was set
@@ -122,8 +124,7 @@ class Loaders:
         self.origins = weakref.WeakKeyDictionary()
         self.all = []  # every origin, in order
         self.made_at = {}  # key: how many
-        self.iterators = weakref.WeakKeyDictionary()  # torch's iterator: a weak reference to its loader
-        self.last = None  # (origin, loader's weak reference, batch) of what came last
+        self.last = None  # (origin, loader, batch) of what came last
         self.label_votes = {}
         self.input_path = None
         self.wanted_shuffle = None
@@ -154,19 +155,20 @@ class Loaders:
         return self.origins[loader]
 
     def arrived(self, iterator, batch):
-        reference = self.iterators.get(iterator)
-        loader = reference() if reference is not None else None
+        loader = iterator.__dict__.get(LOADER)
         return batch if loader is None else self.batch(loader, batch)
 
     def batch(self, loader, batch):
         origin = self.origin(loader)
+        origin.batches += 1
+        origin.longest = max(origin.longest, origin.batches)
         if origin.roll is not None:
-            path, origin.batches = origin.roll, origin.batches + 1
+            path = origin.roll
             batch = torch_samplers.with_leaf(batch, path, torch_samplers.rolled(torch_samplers.leaf_at(batch, path), origin.batches))
             knob_answers.of(self.session).applied("shuffle_labels")
         if origin.rows == 0:
             origin.rows = torch_samplers.rows_of_batch(batch)
-        self.last = (origin, weakref.ref(loader), batch)
+        self.last = (origin, loader, batch)
         self.session.emit("batch", loader, batch)
         return batch
 
@@ -284,7 +286,7 @@ class Loaders:
             drop = bool(loader.drop_last or getattr(inner, "drop_last", False))
             count = len(kept) if kept is not None else count_of(inner)
             made = max(1, count // used if drop and count > used else math.ceil(count / used)) if regroup and count else natural
-            turned = torch_samplers.TurnedBatches(inner, kept, used if regroup else None, drop, length_of(natural, made, rounds), self.wanted_shuffle)
+            turned = torch_samplers.TurnedBatches(inner, kept, used if regroup else None, drop and count > used, length_of(natural, made, rounds), self.wanted_shuffle)
             loader.__dict__["batch_sampler" if loader.batch_sampler is not None else "sampler"] = turned
             if size and loader.batch_size is not None:
                 loader.__dict__["batch_size"] = size
@@ -359,6 +361,7 @@ class Loaders:
             self.turn(loader, origin)
             self.reseed(loader, origin)
             origin.passes += 1
+            origin.batches = 0
             if origin.kept is not None:
                 return KeptPass(self, loader, origin)
             iterator = self.make(loader, origin, original)
@@ -379,7 +382,7 @@ class Loaders:
         finally:
             loader.__dict__.update(own)
         if isinstance(iterator, torch_dataloader._BaseDataLoaderIter):
-            self.iterators[iterator] = weakref.ref(loader)
+            iterator.__dict__[LOADER] = loader  # a loader that is made in the head of a loop lives no longer than that line
         return iterator
 
     def reseed(self, loader, origin):
@@ -403,8 +406,11 @@ class Loaders:
 
     def conclude(self, reason):
         session = self.session
-        best = max(self.all, key=lambda origin: origin.steps, default=None)
-        if best is None or best.steps == 0 or best.steps * 2 < session.step:
+        steps = {}
+        for origin in self.all:
+            steps[origin.key] = steps.get(origin.key, 0) + origin.steps
+        best = max(self.all, key=lambda origin: (steps[origin.key], origin.steps), default=None)
+        if best is None or best.steps == 0 or steps[best.key] * 2 < session.step:
             if not session.private.get("data") and not self.has_full_batch():
                 why = "the program has no DataLoader" if not self.all else "no DataLoader's batch comes before its steps"
                 for name in KNOBS:
@@ -418,7 +424,7 @@ class Loaders:
             voted[origin.index] = origin.steps > 0
         if all(voted[origin.index] for origin in used):
             voted = [True]
-        loader, batch = self.last[1]() if self.last[0] is best else None, self.last[2]
+        loader, batch = self.last[1] if self.last[0] is best else None, self.last[2]
         if loader is None:
             loader = next((one for one, origin in self.origins.items() if origin is best), None)
         self.record(best, voted, loader, batch, reason)
@@ -435,6 +441,7 @@ class Loaders:
             inner = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
             length = len_of(inner) if is_map else len_of(loader)
             samples = count_of(inner) if is_map else len_of(loader.dataset) or 0
+        length = length or best.longest
         session.private["loader"] = {
             "key": best.key, "voted": voted, "file": best.file, "line": best.line, "rows": best.rows, "length": length, "samples": samples, "label": list(path) if path else None,
             "style": "map" if is_map else "iterable", "steps_total": session.step if reason == "exit" else 0}

@@ -5,7 +5,7 @@ import random
 import sys
 
 import torch
-from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler
+from torch.utils.data import BatchSampler, RandomSampler, SequentialSampler, SubsetRandomSampler, WeightedRandomSampler
 
 LOOKED_MAX = 1 << 20  # indices that are drawn from an unknown sampler to learn which there are
 
@@ -25,6 +25,15 @@ class RandomStates:
             sys.modules["numpy"].random.set_state(self.numpy)
 
 
+def seed_alike():
+    """So that an unknown sampler shows the same indices in every trial, whatever its seed."""
+    torch.default_generator.manual_seed(0)
+    random.setstate(random.Random(0).getstate())
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.set_state(numpy.random.RandomState(0).get_state())
+
+
 def is_batch_of_indices(item):
     return isinstance(item, (list, tuple)) or (isinstance(item, torch.Tensor) and item.dim() == 1)
 
@@ -37,10 +46,13 @@ def domain_of(sampler):
         return range(len(sampler.data_source))
     if type(sampler) is SubsetRandomSampler:
         return list(sampler.indices)
+    if type(sampler) is WeightedRandomSampler:
+        return [index for index, weight in enumerate(sampler.weights.tolist()) if weight > 0]
     found, drawn = {}, 0
     generator = getattr(sampler, "generator", None)
     state = generator.get_state() if isinstance(generator, torch.Generator) else None
     with RandomStates():
+        seed_alike()
         for item in sampler:
             for index in item if is_batch_of_indices(item) else (item,):
                 found[plain_index(index)] = None
@@ -90,16 +102,13 @@ class TurnedBatches:
         if self.kept is None and self.size is None and self.shuffle is None:
             yield from self.inner
             return
-        indices, size = self.indices(), self.size
-        whole = len(self.kept) if self.kept is not None else None
-        drop = self.drop_last and not (whole is not None and whole <= size)
         batch = []
-        for index in indices:
+        for index in self.indices():
             batch.append(index)
-            if len(batch) == size:
+            if len(batch) == self.size:
                 yield batch
                 batch = []
-        if batch and not drop:
+        if batch and not self.drop_last:
             yield batch
 
     def indices(self):
