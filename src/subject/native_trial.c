@@ -352,30 +352,12 @@ static tn_status train(trial *t, tn_error *error)
 
 /* ---- 4. the end ---- */
 
-static json_t *number_or_null(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-/* The result for the store; NULL where memory is out, then the store holds the end alone. */
-static char *result_text(const tn_trial_result *result)
-{
-    json_t *object = json_pack("{s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "score", number_or_null(tn_trial_score(result)), "train_score",
-                               number_or_null(tn_trial_train_score(result)), "steps", (json_int_t)result->steps, "samples",
-                               (json_int_t)result->samples, "train_samples", (json_int_t)result->train_samples, "nonfinite_step",
-                               result->end == TN_TRIAL_NONFINITE ? json_integer((json_int_t)result->nonfinite_step) : json_null(),
-                               "seconds", number_or_null(result->seconds));
-    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
-    json_decref(object);
-    return text;
-}
-
 /* A store that cannot write has told its own first failure and tells it again when it is closed; the trial stands without it. */
 static void end_recording(trial *t, tn_status status)
 {
     if (!t->recorder)
         return;
-    char *text = t->native->store && status == TN_OK ? result_text(t->result) : NULL;
+    char *text = t->native->store && status == TN_OK ? tn_trial_result_json(t->result) : NULL;
     (void)tn_recorder_end(t->recorder, status == TN_OK ? tn_trial_end_name(t->result->end) : "failed", text, NULL);
     free(text);
 }

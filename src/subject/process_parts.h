@@ -6,8 +6,11 @@
  *   process_start.c   environment, isolation, exec; the last words; the end of a process group
  *   process_serve.c   the process that serves forks
  *   process_order.c   knobs -> the trial file, the patched hypes; which knobs arrived
- *   process_trial.c   one run of the program, from its start to its end: a trial, the look, or a training
+ *   process_trial.c   one run of the program: a trial, the look, or a training
+ *   process_watch.c   its start, the wait, its end
  *   process_hear.c    records -> the recorder and the result; ranks merged
+ *   process_voice.c   one caller: names of its tensors, what it applied, how it ends
+ *   process_shown.c   samples that are shown
  *   process_log.c     lines of $TENET_LOG -> the same, for programs that do not speak over the socket
  *   process_hypes.c   the program's own file of hypes, patched */
 #ifndef TN_SUBJECT_PROCESS_PARTS_H
@@ -178,6 +181,18 @@ void tn_last_words(const char *path, char *text, size_t size);
 /* Keeps a file of output under 64 MiB by emptying it. */
 void tn_output_trim(const char *path);
 
+/* ---- process_order.c: what a run is told ---- */
+
+typedef enum tn_run_mode { TN_RUN_TRIAL, TN_RUN_LOOK, TN_RUN_TRAIN, TN_RUN_SERVE } tn_run_mode;
+
+/* Files of one run in the scratch folder, and what went into them. */
+typedef struct tn_order {
+    char id[TN_TRIAL_ID];
+    char *trial, *output, *log, *hypes; /* paths; hypes NULL where the program reads none */
+    tn_process_turned turned;
+    char *record; /* knobs and patch as JSON, for the store */
+} tn_order;
+
 /* ---- the subject ---- */
 
 typedef struct tn_process {
@@ -191,8 +206,8 @@ typedef struct tn_process {
     uint32_t mapped;       /* knobs that the file of hypes takes */
     bool reports_by_lines; /* the program told of its steps in $TENET_LOG */
 
-    tn_child server; /* who serves forks */
-    char *server_output;
+    tn_child server;       /* who serves forks */
+    tn_order server_order; /* its files, while it may read them */
     atomic_bool serves;
     char serves_not[256]; /* why there are no forks */
 
@@ -200,18 +215,6 @@ typedef struct tn_process {
     tn_hypes *hypes;
     tn_subject_facts facts;
 } tn_process;
-
-/* ---- process_order.c: what a run is told ---- */
-
-typedef enum tn_run_mode { TN_RUN_TRIAL, TN_RUN_LOOK, TN_RUN_TRAIN, TN_RUN_SERVE } tn_run_mode;
-
-/* Files of one run in the scratch folder, and what went into them. */
-typedef struct tn_order {
-    char id[TN_TRIAL_ID];
-    char *trial, *output, *log, *hypes; /* paths; hypes NULL where the program reads none */
-    tn_process_turned turned;
-    char *record; /* knobs and patch as JSON, for the store */
-} tn_order;
 
 /* Writes the trial file and the hypes. TN_ERROR_HYPES where the knobs do not fit. Deinit in any case: it removes the files. `request` NULL: as given. */
 tn_status tn_order_write(tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads, tn_order *order,
@@ -227,10 +230,62 @@ uint32_t tn_knob_by_name(const char *name);
 void tn_process_serve(tn_process *process);
 void tn_process_serve_end(tn_process *process);
 
-/* ---- process_hear.c: what a run tells ---- */
+/* ---- process_shown.c ---- */
 
-/* One caller's side of a run. */
-typedef struct tn_voice tn_voice;
+/* Samples of a SHOWN record into result->shown, at most `most`, in place of those before. TN_ERROR_DATA where they are none. */
+tn_status tn_process_show(const char *json, size_t most, tn_trial_result *result, tn_error *error);
+
+/* ---- process_voice.c: one caller's side of a run ---- */
+
+/* A tensor's name as the caller gave it; strings are ours. */
+typedef struct tn_voice_tensor {
+    tn_tensor_name name; /* node NULL: not named yet */
+    char *strings;       /* what the name points into */
+} tn_voice_tensor;
+
+/* Vitals that wait for those of other ranks. */
+typedef struct tn_voice_vitals {
+    uint32_t index;
+    tn_vitals vitals;
+} tn_voice_vitals;
+
+typedef struct tn_voice {
+    struct tn_voice *next;
+    tn_caller *caller;
+    bool is_open;
+    bool told_to_stop;
+    uint64_t last_step;       /* it has told */
+    tn_voice_tensor *tensors; /* [tensor_count], by the caller's numbers */
+    size_t tensor_count, tensor_capacity;
+
+    /* Of several ranks: it waits with this step until the others have come as far. */
+    bool held;
+    bool left_behind; /* waited for in vain once */
+    uint64_t held_ns;
+    tn_step held_step;
+    tn_voice_vitals *pending;
+    size_t pending_count, pending_capacity;
+
+    uint32_t applied; /* knobs */
+    json_t *refused;  /* {"knob": "why"}, or NULL */
+    json_t *facts, *end;
+    char *note; /* the last one */
+} tn_voice;
+
+/* Takes the caller over, also where memory is out. */
+tn_status tn_voice_create(tn_caller *caller, tn_voice **voice, tn_error *error);
+void tn_voice_destroy(tn_voice *voice);
+
+/* Takes what is about the program and not about its training: HELLO, APPLIED, FACTS, NOTE, END, TENSOR. *taken is false for other records. TN_ERROR_DATA for nonsense. */
+tn_status tn_voice_take(tn_voice *voice, const tn_wire_record *record, bool *taken, tn_error *error);
+
+/* Puts vitals aside. */
+tn_status tn_voice_keep(tn_voice *voice, const tn_wire_record *record, tn_error *error);
+
+/* The tensor of that index; NULL where it was not named. */
+const tn_tensor_name *tn_voice_tensor_name(const tn_voice *voice, uint32_t index);
+
+/* ---- process_hear.c: what a run tells ---- */
 
 /* What is known of a run while it lasts. */
 typedef struct tn_hearing {
@@ -243,10 +298,11 @@ typedef struct tn_hearing {
     tn_voice *voices;      /* the newest first */
     tn_voice *primary;     /* whose steps count: the first of rank 0 that trained; NULL before */
     size_t voice_count;
+    bool ranks_missing;         /* one never came: nobody waits for it any more */
     bool by_lines;              /* steps came from $TENET_LOG */
-    bool decided;               /* result->end is set, and nothing more counts */
-    bool wants_stop;            /* STOP is due, for whoever has not heard it */
-    double first_loss;          /* by lines: for a score from the loss */
+    bool decided;               /* nothing more counts */
+    bool stopped;               /* an observer ended it */
+    bool wants_stop;            /* the program is to end */
     double learning_rate;       /* of the first step; NAN before */
     uint64_t first_samples;     /* after the first step */
     uint64_t first_ns, last_ns; /* when steps came; 0: never */
@@ -258,25 +314,48 @@ void tn_hearing_deinit(tn_hearing *hearing);
 /* Takes the caller over. */
 tn_status tn_hearing_add(tn_hearing *hearing, tn_caller *caller, tn_error *error);
 
-/* Reads what voices say, and hands it on as far as the ranks have come; `now_ns` is the time. *heard: something arrived. Only memory that is out is an error. */
-tn_status tn_hearing_listen(tn_hearing *hearing, uint64_t now_ns, bool *heard, tn_error *error);
+/* Reads what voices say, and hands it on as far as the ranks have come. *heard: something arrived. Only memory that is out is an error. */
+tn_status tn_hearing_listen(tn_hearing *hearing, bool *heard, tn_error *error);
 
-/* A step or score by a line of $TENET_LOG. false: no more is wanted. */
-bool tn_hearing_step(tn_hearing *hearing, const tn_step *step, uint64_t now_ns);
-bool tn_hearing_score(tn_hearing *hearing, const tn_score_point *point);
+/* A step or score by a line of $TENET_LOG. */
+void tn_hearing_step(tn_hearing *hearing, const tn_step *step);
+void tn_hearing_score(tn_hearing *hearing, const tn_score_point *point);
+
+/* Tells all that are still there to stop, once each. */
+void tn_hearing_stop(tn_hearing *hearing);
 
 /* Descriptors to wait on, at most `most`; those of voices that wait for other ranks are left out. */
 size_t tn_hearing_descriptors(const tn_hearing *hearing, int *descriptors, size_t most);
 
 bool tn_hearing_is_open(const tn_hearing *hearing); /* some voice has not closed */
 
-/* Of the voice that counts: the primary, or the only one that said anything. NULL where it said none. Borrowed. */
-const json_t *tn_hearing_facts(const tn_hearing *hearing);
-const json_t *tn_hearing_end(const tn_hearing *hearing);
-const char *tn_hearing_note(const tn_hearing *hearing);                                  /* the last NOTE */
-uint32_t tn_hearing_applied(const tn_hearing *hearing);                                  /* knobs */
-void tn_hearing_refused(const tn_hearing *hearing, const char **name, const char **why); /* the first; NULL where there is none */
-bool tn_hearing_primary_closed(const tn_hearing *hearing);
+/* Whose word counts: the primary; before there is one, the first that has said how it ends or what it is, else the first. NULL: nobody spoke. */
+const tn_voice *tn_hearing_speaker(const tn_hearing *hearing);
+
+/* ---- process_watch.c: one run, from its start to its end ---- */
+
+typedef struct tn_run {
+    tn_process *process;
+    tn_run_mode mode;
+    const tn_trial_request *request; /* NULL in the look */
+    size_t threads;
+    tn_order order;
+    tn_inbox inbox;
+    tn_child child; /* pid 0 for a fork */
+    bool forked;
+    bool abandoned; /* who forked it is gone before it said a word: it can be started anew */
+    tn_process_log *log;
+    tn_hearing hearing;
+    uint64_t start_ns, heard_ns;        /* heard: when it last told something */
+    uint64_t stop_ns, end_ns, close_ns; /* when it was told to stop, said that it ends, closed; 0: not yet */
+    bool was_asked_to_end;              /* by a signal */
+    bool status_known;
+    int status;       /* as waitpid gives it */
+    tn_error failure; /* why it is refused; code TN_OK: it is not */
+} tn_run;
+
+/* Starts the program, listens until it has ended, and ends it where it does not by itself. Errors are those of this side; what the program did wrong is in run->failure. */
+tn_status tn_run_watch(tn_run *run, tn_error *error);
 
 /* ---- process_trial.c ---- */
 
@@ -284,16 +363,21 @@ bool tn_hearing_primary_closed(const tn_hearing *hearing);
 typedef struct tn_run_end {
     json_t *facts;        /* a new reference; NULL */
     double start_seconds; /* to the first step; NAN where there was none */
-    double step_seconds;  /* a step; NAN where there were not two */
-    bool by_lines, ended_by_itself;
-    bool ever_spoke;
-    int status; /* of the process; -1 where it is not known */
+    double step_seconds;  /* of one step; NAN where there were not two */
+    bool by_lines;
+    bool spoke;           /* it told anything */
+    bool ended_by_itself; /* and not because it was told to, or failed */
+    bool has_scores;      /* of its own, not made of its losses */
+    bool status_known;
+    int status; /* of the process, as waitpid gives it */
     double learning_rate;
-    uint64_t batch_size;
+    uint64_t batch_size; /* samples of the first step; 0 where it did not tell */
     char framework[64];
 } tn_run_end;
 
-/* Runs the program once in `mode` (not TN_RUN_SERVE). A trial that fails is a refused result, in the look and in tn_process_train as well. */
+void tn_run_end_deinit(tn_run_end *end);
+
+/* Runs the program once in `mode` (not TN_RUN_SERVE). A run that fails is a refused result, in the look and in tn_process_train as well. */
 tn_status tn_process_run(tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads, tn_trial_result *result,
                          tn_run_end *end, tn_error *error);
 

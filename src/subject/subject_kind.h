@@ -18,4 +18,7 @@ struct tn_subject {
     const tn_subject_kind *kind;
 };
 
+/* The result for the store, malloc'd; NULL where memory is out, then the store holds the end alone. */
+char *tn_trial_result_json(const tn_trial_result *result);
+
 #endif

@@ -1,8 +1,8 @@
-/* trial_result.c: what a trial gave: names, scores and freeing; see subject.h. */
+/* trial_result.c: what a trial gave: names, scores, JSON and freeing; see subject.h. */
 #include <math.h>
 #include <stdlib.h>
 
-#include "subject/subject.h"
+#include "subject/subject_kind.h"
 
 const char *tn_trial_end_name(tn_trial_end end)
 {
@@ -36,4 +36,21 @@ double tn_trial_score(const tn_trial_result *result)
         return NAN;
     const tn_score_point *last = &result->scores[result->score_count - 1];
     return isnan(last->valid_score) ? last->train_score : last->valid_score;
+}
+
+static json_t *number_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+char *tn_trial_result_json(const tn_trial_result *result)
+{
+    json_t *object = json_pack("{s:o,s:o,s:I,s:I,s:I,s:o,s:o}", "score", number_or_null(tn_trial_score(result)), "train_score",
+                               number_or_null(tn_trial_train_score(result)), "steps", (json_int_t)result->steps, "samples",
+                               (json_int_t)result->samples, "train_samples", (json_int_t)result->train_samples, "nonfinite_step",
+                               result->end == TN_TRIAL_NONFINITE ? json_integer((json_int_t)result->nonfinite_step) : json_null(),
+                               "seconds", number_or_null(result->seconds));
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    json_decref(object);
+    return text;
 }

@@ -1,0 +1,280 @@
+/* process.c: a training program as a subject: its life, its look, and a training as it is; see process.h and process_parts.h. */
+#include "subject/process.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "run/scratch.h"
+#include "subject/process_parts.h"
+
+static const double SILENCE_SECONDS = 120, LOOK_SECONDS = 10;
+
+enum { HASHED_FILE_MAX = 16 << 20, WORDS_MAX = 400 };
+
+/* ---- what the subject is ---- */
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
+{
+    const unsigned char *each = bytes;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ each[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* The content of a file that the command names: the program, its configuration. Large ones are data, and stand by their size. */
+static uint64_t hash_file(uint64_t hash, const char *path)
+{
+    unsigned char bytes[4096];
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return hash;
+    hash = hash_bytes(hash, &info.st_size, sizeof info.st_size);
+    FILE *file = info.st_size <= HASHED_FILE_MAX ? fopen(path, "rbe") : NULL;
+    for (size_t got = 1; file && got > 0;) {
+        got = fread(bytes, 1, sizeof bytes, file);
+        hash = hash_bytes(hash, bytes, got);
+    }
+    if (file)
+        fclose(file);
+    return hash;
+}
+
+/* The command, the folder it runs in, the files that it names, its hypes. What it imports beyond is not seen. */
+static uint64_t find_identity(const tn_process_settings *settings)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    char folder[PATH_MAX];
+    if (getcwd(folder, sizeof folder))
+        hash = hash_bytes(hash, folder, strlen(folder) + 1);
+    for (size_t i = 0; settings->command[i]; i++) {
+        hash = hash_bytes(hash, settings->command[i], strlen(settings->command[i]) + 1);
+        hash = hash_file(hash, settings->command[i]);
+    }
+    if (settings->hypes_path)
+        hash = hash_file(hash, settings->hypes_path);
+    char *patch = settings->hypes_patch ? json_dumps(settings->hypes_patch, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    if (patch)
+        hash = hash_bytes(hash, patch, strlen(patch));
+    free(patch);
+    return hash;
+}
+
+/* ---- life ---- */
+
+static tn_status make_folder(char **folder, tn_error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    char *path = NULL;
+    if (!parent || parent[0] != '/')
+        parent = "/tmp";
+    if (asprintf(&path, "%s/tenet-%d-XXXXXX", parent, (int)getpid()) < 0)
+        return tn_fail_memory(error, strlen(parent) + 32);
+    if (!mkdtemp(path)) {
+        tn_status status =
+            tn_fail(error, TN_ERROR_IO, "cannot make a folder in %.300s for what trials write; is there space left?", parent);
+        free(path);
+        return status;
+    }
+    *folder = path;
+    return TN_OK;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
+{
+    (void)info;
+    (void)type;
+    (void)place;
+    (void)remove(path);
+    return 0;
+}
+
+static void close_process(tn_process *process)
+{
+    if (process->listener)
+        tn_process_serve_end(process);
+    tn_listener_destroy(process->listener);
+    if (process->folder)
+        (void)nftw(process->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+    free(process->folder);
+    tn_hypes_destroy(process->hypes);
+    json_decref(process->told);
+}
+
+static tn_status open_process(tn_process *process, const tn_process_settings *settings, bool isolated, tn_error *error)
+{
+    *process = (tn_process){.settings = *settings};
+    if (process->settings.silence_seconds <= 0)
+        process->settings.silence_seconds = SILENCE_SECONDS;
+    if (process->settings.look_seconds <= 0)
+        process->settings.look_seconds = LOOK_SECONDS;
+    if (!settings->command || !settings->command[0])
+        return tn_fail(error, TN_ERROR_USAGE, "there is no command to run; expected one after --");
+    process->identity = find_identity(settings);
+    tn_status status = tn_process_hypes_knobs(settings, &process->mapped, error);
+    if (status == TN_OK)
+        status = make_folder(&process->folder, error);
+    if (status == TN_OK && isolated) {
+        process->isolation = TN_ISOLATION_NAMESPACE;
+        status = tn_scratch_possible(process->folder, 0, error);
+    }
+    return status == TN_OK ? tn_listener_create(&process->listener, error) : status;
+}
+
+/* ---- the look ---- */
+
+/* A program that nobody heard: what was expected, and what may be in the way. */
+static tn_status tell_silence(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)
+{
+    char refusal[256], how[96] = "";
+    tn_listener_refusal(process->listener, refusal);
+    if (look->status_known)
+        tn_child_tell(look->status, how);
+    if (look->spoke)
+        return tn_fail(
+            error, TN_ERROR_UNSUPPORTED,
+            "The program uses %s but made no step of an optimizer that tenet could see (it %s). Expected a training loop that calls "
+            "backward() and an optimizer's step() in this process. %.400s",
+            look->framework[0] ? look->framework : "tenet", how[0] ? how : "was ended", result->error.message);
+    return tn_fail(
+        error, TN_ERROR_UNSUPPORTED,
+        "The program never reported to tenet%s%s. Expected a Python program that imports torch or keras, or any program that appends "
+        "lines such as {\"step\": 1, \"loss\": 2.3} to the file that $TENET_LOG names. Python started with -I, -S or -E does not "
+        "load tenet's hooks; nor does a program that clears its environment.%s%.200s %.300s",
+        how[0] ? ": it " : "", how, refusal[0] ? " A call was refused: " : "", refusal, result->error.message);
+}
+
+static tn_status judge_look(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)
+{
+    bool failed = look->status_known && look->status != 0;
+    if (result->end == TN_TRIAL_CANCELLED)
+        return tn_fail(error, TN_ERROR_CANCELLED, "cancelled while the program was looked at");
+    if (result->end != TN_TRIAL_REFUSED && result->steps > 0)
+        return TN_OK;
+    /* One that fails by itself has told why. */
+    bool is_silent = result->steps == 0 && !failed && result->error.code == TN_ERROR_UNSUPPORTED;
+    if (is_silent || (!look->spoke && !failed))
+        return tell_silence(process, result, look, error);
+    if (error)
+        *error = result->error;
+    return result->error.code;
+}
+
+static tn_status look_once(tn_process *process, tn_error *error)
+{
+    tn_trial_result result = {0};
+    tn_run_end look;
+    tn_status status = tn_process_run(process, TN_RUN_LOOK, NULL, process->settings.threads, &result, &look, error);
+    if (status == TN_OK)
+        status = judge_look(process, &result, &look, error);
+    if (status == TN_OK)
+        status = tn_process_find_facts(process, &look, &result, error);
+    tn_run_end_deinit(&look);
+    tn_trial_result_deinit(&result);
+    return status;
+}
+
+static tn_status look_at(tn_process *process, tn_error *error)
+{
+    tn_process_serve(process);
+    tn_error found = {0};
+    tn_status status = look_once(process, &found);
+    /* What fails as a fork may do as a process of its own. */
+    if (status != TN_OK && status != TN_ERROR_CANCELLED && status != TN_ERROR_MEMORY && process->server.pid > 0 &&
+        atomic_load(&process->serves)) {
+        snprintf(process->serves_not, sizeof process->serves_not, "its fork failed: %.200s", found.message);
+        tn_process_serve_end(process);
+        found = (tn_error){0};
+        status = look_once(process, &found);
+    }
+    if (status != TN_OK && error)
+        *error = found;
+    return status;
+}
+
+/* ---- the kind ---- */
+
+static tn_status run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error)
+{
+    tn_run_end end;
+    tn_status status = tn_process_run((tn_process *)subject, TN_RUN_TRIAL, request, threads, result, &end, error);
+    tn_run_end_deinit(&end);
+    return status;
+}
+
+static const tn_subject_facts *facts_of(const tn_subject *subject)
+{
+    return &((const tn_process *)subject)->facts;
+}
+
+static const tn_hypes *hypes_of(const tn_subject *subject)
+{
+    return ((const tn_process *)subject)->hypes;
+}
+
+static void destroy(tn_subject *subject)
+{
+    tn_process *process = (tn_process *)subject;
+    close_process(process);
+    tn_memory_destroy(process);
+}
+
+static const tn_subject_kind PROCESS = {.run = run, .facts = facts_of, .hypes = hypes_of, .destroy = destroy};
+
+tn_status tn_subject_process(const tn_process_settings *settings, tn_subject **subject, tn_error *error)
+{
+    *subject = NULL;
+    tn_process *process = tn_memory_create(1, sizeof *process);
+    if (!process)
+        return tn_fail_memory(error, sizeof *process);
+    tn_status status = open_process(process, settings, settings->isolated, error);
+    process->subject.kind = &PROCESS;
+    if (status == TN_OK)
+        status = look_at(process, error);
+    if (status != TN_OK)
+        destroy(&process->subject);
+    else
+        *subject = &process->subject;
+    return status;
+}
+
+/* ---- a training as it is ---- */
+
+static int exit_code_of(const tn_run_end *end)
+{
+    if (!end->status_known)
+        return EXIT_FAILURE;
+    return WIFSIGNALED(end->status) ? 128 + WTERMSIG(end->status) : WEXITSTATUS(end->status);
+}
+
+tn_status tn_process_train(const tn_process_settings *settings, const tn_trial_request *request, tn_subject_facts *facts,
+                           tn_trial_result *result, int *exit_code, tn_error *error)
+{
+    tn_process process;
+    tn_run_end end = {0};
+    tn_status status = open_process(&process, settings, false, error);
+    if (status == TN_OK)
+        status = tn_process_run(&process, TN_RUN_TRAIN, request, settings->threads, result, &end, error);
+    if (status == TN_OK)
+        status = tn_process_find_facts(&process, &end, result, error);
+    if (status == TN_OK) {
+        *exit_code = exit_code_of(&end);
+        if (!end.spoke)
+            (void)tell_silence(&process, result, &end, &result->error);
+        *facts = process.facts;
+        /* What these point into goes with the process. */
+        facts->places = facts->refused = NULL;
+        facts->score_note = facts->unscored ? "nothing that the program does is known to be a score" : NULL;
+    }
+    tn_run_end_deinit(&end);
+    close_process(&process);
+    return status;
+}
