@@ -8,6 +8,7 @@ import math
 
 import numpy
 
+from . import _tenet
 from .keras_attach import definer, wrap
 
 ENOUGH = 1000  # samples that a score is over, where there are so many
@@ -56,38 +57,6 @@ def classes_of(y, prediction_width):
         return y.argmax(axis=-1).astype(numpy.int64)
     y = y.reshape(-1)
     return (y > 0.5).astype(numpy.int64) if prediction_width == 1 else y.astype(numpy.int64)
-
-
-def score_classification(outputs, classes, threshold):
-    """(accuracy - majority) / (1 - majority); nan where all labels are alike. A row of equal outputs, or one with nan, is wrong."""
-    count = len(classes)
-    majority = numpy.bincount(classes - classes.min()).max() / count if count else 1.0
-    if majority == 1.0:
-        return math.nan
-    outputs = outputs.reshape(count, -1)
-    bad = numpy.isnan(outputs).any(axis=1)
-    if outputs.shape[1] == 1:
-        right = (outputs[:, 0] > threshold).astype(numpy.int64) == classes
-        bad |= outputs[:, 0] == threshold
-    else:
-        right = numpy.where(numpy.isnan(outputs), -numpy.inf, outputs).argmax(axis=1) == classes
-        bad |= outputs.max(axis=1) == outputs.min(axis=1)
-    return float(((right & ~bad).mean() - majority) / (1 - majority))
-
-
-def score_regression(outputs, targets):
-    """R2 averaged over the targets that vary, never below -1; nan where none varies."""
-    outputs, targets = outputs.reshape(len(outputs), -1).astype(numpy.float64), targets.reshape(len(targets), -1).astype(numpy.float64)
-    if outputs.shape != targets.shape:
-        return math.nan
-    spread = ((targets - targets.mean(axis=0)) ** 2).sum(axis=0)
-    varies = spread > 0
-    if not varies.any():
-        return math.nan
-    with numpy.errstate(all="ignore"):
-        error = ((outputs - targets) ** 2).sum(axis=0)[varies] / spread[varies]
-        score = float(numpy.where(numpy.isfinite(error), numpy.maximum(1 - error, -1.0), -1.0).mean())
-    return score
 
 
 class Score:
@@ -163,9 +132,10 @@ class Score:
                 classes = numpy.concatenate([classes_of(target, width) for target in targets])
                 if len(classes) != len(predictions):
                     return math.nan
-                return score_classification(predictions, classes, 0.5 if name == "binary_cross_entropy" else 0.0)
+                return _tenet.score_classification(predictions, classes, width, 0.5 if name == "binary_cross_entropy" else 0.0)
             if name is not None:
-                return score_regression(predictions, numpy.concatenate([target.reshape(len(target), -1) for target in targets]))
+                targets = numpy.concatenate([target.reshape(len(target), -1) for target in targets]).astype(numpy.float32)
+                return _tenet.score_regression(predictions, targets, predictions.shape[1]) if targets.shape == predictions.shape else math.nan
         return self.from_loss()
 
     def from_loss(self):

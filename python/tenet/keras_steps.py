@@ -12,6 +12,7 @@ import threading
 
 import numpy
 
+from . import _tenet
 from .keras_attach import definer, wrap
 
 KEY = "tenet"
@@ -75,7 +76,8 @@ class Steps:
         self.making = None  # the model whose training function is being made
         self.waiting = None  # a step whose loss is not yet read: in `tenet train`, JAX computes on meanwhile
         self.observers = {}
-        self.indices = {}
+        self.indices = {}  # of self.tensors
+        self.tensors = None
         self.called_back = False
         self.loop = {}  # of a loop of the program's own: the loss that was seen last
         session = self.session
@@ -248,9 +250,18 @@ class Steps:
             self.tell_tensor(step, GRADIENT, node, parameter, None, 0, gradient)
 
     def tell_tensor(self, step, role, node, parameter, op, position, value):
-        tell = getattr(self.session, "tell_tensor", None)
-        if tell is not None:
-            tell(step, role, node, parameter, op, position, numpy.ascontiguousarray(value))
+        """Vitals of one tensor; what is no number (a key of random numbers) has none."""
+        value = numpy.array(value)
+        if self.session.link is None or not self.session.live or value.dtype.kind not in "fV":
+            return
+        if self.tensors is None:
+            self.tensors = _tenet.Tensors(self.session.link)
+        key = (role, node, parameter)
+        if key not in self.indices:
+            self.indices[key] = self.tensors.add(role, node, parameter, op or "", position)
+        if value.dtype.kind == "V":
+            value = value.astype(numpy.float32)  # bfloat16 as NumPy has it
+        self.tensors.tell(step, self.indices[key], value.shape[-1] if value.ndim else 1, value)
 
     def record_layer(self, original):
         def __call__(layer, *args, **kwargs):
