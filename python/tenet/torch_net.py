@@ -156,25 +156,35 @@ class NetPart:
         self.hooks = []
         self.done = False
         self.mode = None
-        self.description = None
+        self.prepared_module = None  # the first layer, where the pass scales the input before it
         self.stepping = set()  # ids of optimizers
-        session.facts.setdefault("net", None)
-        session.facts.setdefault("loss", None)
-        self.places = session.facts.setdefault("places", {})
-        self.refuse("no training step was seen")
+        self.places = None
+
+    def is_on(self):
+        """Until the first training pass of a look is described. A fork learns late that it is one."""
+        if self.done or self.session.mode != "look":
+            return False
+        if self.places is None:
+            facts = self.session.facts
+            facts.setdefault("net", None)
+            facts.setdefault("loss", None)
+            self.places = facts.setdefault("places", {})
+            self.refuse("no training step was seen")
+        return True
 
     def refuse(self, why):
         self.session.facts.setdefault("refused", {})["patch"] = "the network is not described as one of the hypes: %s" % why
 
     def module_created(self, module):
-        if not self.done:
+        if self.is_on():
             self.made[module] = here()
 
     def optimizer_created(self, optimizer):
-        self.optimizers.append(optimizer)
+        if self.is_on():
+            self.optimizers.append(optimizer)
 
     def root_input(self, module, args, kwargs):
-        if self.done or not torch.is_grad_enabled() or is_loss_module(module):
+        if not self.is_on() or not torch.is_grad_enabled() or is_loss_module(module):
             return None
         if hasattr(module, "_orig_mod") or TorchFunctionMode is None:
             self.give_up("torch.compile hides its operations" if TorchFunctionMode is not None else "torch %s is too old" % torch.__version__)
@@ -211,9 +221,10 @@ class NetPart:
         self.guarded(self.trace.after_module, module, args, result)
 
     def loss_input(self, call):
-        if self.done or self.trace is None or not torch.is_grad_enabled():
+        if not self.is_on() or not call.training:
             return
-        self.trace.loss(call)
+        if self.trace is not None:
+            self.trace.loss(call)
         self.places["loss"] = self.loss_place(call)
 
     def loss_place(self, call):
@@ -227,13 +238,13 @@ class NetPart:
         return place_of(call.file, call.line)
 
     def backward(self, value, training):
-        if self.trace is None or self.done:
+        if not self.is_on() or self.trace is None:
             return
         trace, self.trace.leaves = self.trace, []
         self.stop()
-        self.session.private["work"] = trace.work
+        self.session.private["work"] = (trace.work, trace.rows)
         try:
-            self.description = Description(trace, value, self.optimizers)
+            found = Description(trace, value, self.optimizers)
         except Unknown as unknown:
             self.refuse(str(unknown))
             return
@@ -241,16 +252,18 @@ class NetPart:
             self.session.failed("the description of the network", error)
             self.refuse("it could not be followed (%s)" % error)
             return
-        self.tell(value)
+        self.tell(found)
 
-    def tell(self, value):
-        found, facts = self.description, self.session.facts
+    def tell(self, found):
+        facts = self.session.facts
         facts["net"], facts["loss"] = found.net, found.loss
         facts["refused"].pop("patch", None)
         self.places["net"] = found.places()
         if found.rewrite:
             self.places["loss"] = place_of(found.rewrite["file"], found.rewrite["line"])
         self.session.private["net"] = found.sites()
+        if found.trace.prepared:
+            self.prepared_module = found.trace.nodes[found.kept[0]].module
         if found.log_missing:
             call, ops = found.loss_call, [fact["op"] for fact in found.net]
             self.session.note("%s:%s: nll_loss takes logarithms of probabilities, and gets what %s gives; expected log_softmax before it, or cross_entropy in its "
@@ -271,7 +284,9 @@ class NetPart:
 
     def before_step(self, optimizer, is_primary):
         """A step without a description: an optimizer that calls the network itself (LBFGS) begins its step before the first pass."""
-        if not self.done and (self.trace is not None or self.session.step > 0):
+        if self.session.mode != "look":
+            return
+        if self.is_on() and (self.trace is not None or self.session.step > 0):
             self.give_up("no backward() was seen" if self.trace is not None else "no module was called")
         if self.mode is not None:
             self.mode.leave()
@@ -280,9 +295,12 @@ class NetPart:
             self.session.facts["net"] = None
             self.refuse("several optimizers take part")
 
+    def end(self, reason):
+        self.is_on()
+
 
 def install(session):
-    if session.mode != "look":
+    if session.mode not in ("look", "serve"):
         return
     part = NetPart(session)
     session.net = part
@@ -293,3 +311,4 @@ def install(session):
     session.on("loss_input", part.loss_input)
     session.on("backward", part.backward)
     session.on("before_step", part.before_step)
+    session.on("end", part.end)

@@ -37,7 +37,7 @@ class Node:
         self.op, self.keys, self.parents, self.site, self.place = op, keys, parents, site, place
         self.weight, self.bias = weights
         self.frozen = frozen  # why its weights cannot change, where the pass itself shows it
-        self.name = None
+        self.name = self.module = None
 
 
 # ---- places ----
@@ -161,7 +161,8 @@ class Trace:
         self.sites = Sites()
         self.losses = []  # calls of loss functions
         self.scalars = []  # what was computed down to one number: (tensor, Broken)
-        self.work = 0.0
+        self.work = 0.0  # multiply-adds
+        self.rows = 0  # of the first input
         self.is_inside = False  # of a root module's forward
         self.prepared = False  # the program scales the input before the first node
 
@@ -182,7 +183,7 @@ class Trace:
         for key, (tensor, _) in list(self.states.items()):
             self.states[key] = (tensor, Broken("several passes of the network take part in one loss"))
         self.nodes, self.losses, self.scalars, self.leaves, self.roots, self.work = [], [], [], [], [], 0.0
-        self.sites = Sites()
+        self.sites, self.rows = Sites(), 0
 
     # what is called
 
@@ -194,6 +195,7 @@ class Trace:
         self.sites.root(module)
         self.roots.append(module)
         self.is_inside = True
+        self.rows = self.rows or next((len(tensor) for tensor in given if tensor.dim() > 0), 0)
         for tensor in given:
             if self.state(tensor) is None or isinstance(self.state(tensor), Broken):
                 self.states[id(tensor)] = (tensor, INPUT)
@@ -232,6 +234,7 @@ class Trace:
             if said[0] in torch_ops.WEIGHTED and weights[0] is None:
                 raise Unknown("%s with a weight that is computed" % type(module).__name__)
             self.add(said, [state], result, site, place, weights)
+            self.nodes[-1].module = module
         except Unknown as unknown:
             self.put(result, Broken(str(unknown)))
 
