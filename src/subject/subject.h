@@ -62,6 +62,7 @@ typedef struct tn_trial_request {
     bool unscored;              /* take no scores at all: cheaper, where only the losses matter */
     size_t shown_samples;       /* fill result.shown for this many training samples */
     bool want_norms;            /* fill result.gradient_norms */
+    uint64_t deadline_ns;       /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
     const tn_observer *observers;
     size_t observer_count;
 } tn_trial_request;
