@@ -152,7 +152,65 @@ static void fill_environment(environment *to, const tn_launch *launch)
     quiet_loggers(to, launch->folder);
 }
 
+/* ---- the program's own hypes ---- */
+
+static bool is_file(const char *path, const struct stat *wanted)
+{
+    struct stat found;
+    return stat(path, &found) == 0 && found.st_dev == wanted->st_dev && found.st_ino == wanted->st_ino;
+}
+
+/* The command, with the copy of the hypes in place of every word that names the file itself, alone or behind "=". One block for free(); NULL where memory is out. Their texts are
+ * launch's, or, for a word such as --config=FILE, stand behind the pointers. */
+static const char **command_of(const tn_launch *launch)
+{
+    const char *const *command = launch->settings->command;
+    bool turns = launch->hypes && (!launch->as_it_is || launch->settings->hypes_patch);
+    struct stat file;
+    turns = turns && stat(launch->settings->hypes_path, &file) == 0;
+    size_t count = 0, room = 0, copy_length = turns ? strlen(launch->hypes) : 0;
+    for (; command[count]; count++)
+        room += strlen(command[count]) + copy_length + 1;
+    const char **words = malloc((count + 1) * sizeof *words + room);
+    if (!words)
+        return NULL;
+    char *texts = (char *)(words + count + 1);
+    for (size_t i = 0; i <= count; i++) {
+        const char *equals = command[i] ? strchr(command[i], '=') : NULL;
+        words[i] = command[i];
+        if (!turns || i == 0 || i == count)
+            continue;
+        if (is_file(command[i], &file)) {
+            words[i] = launch->hypes;
+        } else if (equals && is_file(equals + 1, &file)) {
+            words[i] = texts;
+            texts += sprintf(texts, "%.*s%s", (int)(equals + 1 - command[i]), command[i], launch->hypes) + 1;
+        }
+    }
+    return words;
+}
+
 /* ---- in the child ---- */
+
+/* In its own layer the file of hypes itself becomes the copy, for a program that opens it by a name of its own. */
+static tn_status lay_hypes(const tn_launch *launch, tn_error *error)
+{
+    char bytes[65536];
+    int from = open(launch->hypes, O_RDONLY | O_CLOEXEC), to = open(launch->settings->hypes_path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    ssize_t got = 0;
+    bool laid = from >= 0 && to >= 0;
+    while (laid && (got = read(from, bytes, sizeof bytes)) > 0)
+        laid = write(to, bytes, (size_t)got) == got;
+    laid = laid && got == 0;
+    int number = errno;
+    if (from >= 0)
+        close(from);
+    if (to >= 0)
+        close(to);
+    return laid ? TN_OK
+                : tn_fail(error, TN_ERROR_IO, "cannot lay the trial's hypes over '%.300s': %s", launch->settings->hypes_path,
+                          strerror(number));
+}
 
 static void reset_signals(bool as_it_is)
 {
@@ -186,7 +244,7 @@ static tn_status redirect(const tn_launch *launch, tn_error *error)
 }
 
 /* Becomes the program; returns only where that fails. */
-static tn_status become(const tn_launch *launch, char *const *variables, pid_t parent, tn_error *error)
+static tn_status become(const tn_launch *launch, const char *const *command, char *const *variables, pid_t parent, tn_error *error)
 {
     tn_status status = TN_OK;
     if (!launch->as_it_is)
@@ -194,6 +252,8 @@ static tn_status become(const tn_launch *launch, char *const *variables, pid_t p
     reset_signals(launch->as_it_is);
     if (launch->isolation == TN_ISOLATION_NAMESPACE)
         status = tn_scratch_begin(launch->folder, NULL, error);
+    if (status == TN_OK && launch->isolation == TN_ISOLATION_NAMESPACE && launch->hypes)
+        status = lay_hypes(launch, error);
     if (status != TN_OK)
         return status;
     /* After the isolation, since new rights clear it. */
@@ -205,7 +265,6 @@ static tn_status become(const tn_launch *launch, char *const *variables, pid_t p
     status = redirect(launch, error);
     if (status != TN_OK)
         return status;
-    const char *const *command = launch->settings->command;
     execvpe(command[0], (char *const *)(uintptr_t)command, variables);
     return tn_fail(error, TN_ERROR_IO, "cannot run '%.300s': %s%s", command[0], strerror(errno),
                    errno == ENOENT ? ". Is it spelled right, and on the PATH?" : "");
@@ -233,7 +292,7 @@ static tn_status read_report(int from, tn_error *error)
     return report.code;
 }
 
-static tn_status fork_into(const tn_launch *launch, char *const *variables, tn_child *child, tn_error *error)
+static tn_status fork_into(const tn_launch *launch, const char *const *command, char *const *variables, tn_child *child, tn_error *error)
 {
     int report[2];
     pid_t parent = getpid();
@@ -244,7 +303,7 @@ static tn_status fork_into(const tn_launch *launch, char *const *variables, tn_c
         tn_error found = {0};
         /* Kept from being one of the standard streams, which are redirected. */
         int kept = fcntl(report[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        (void)become(launch, variables, parent, &found);
+        (void)become(launch, command, variables, parent, &found);
         (void)!write(kept, &found, sizeof found);
         _exit(EXEC_FAILED);
     }
@@ -269,8 +328,10 @@ tn_status tn_child_start(const tn_launch *launch, tn_child *child, tn_error *err
     environment variables;
     *child = (tn_child){.descriptor = -1};
     fill_environment(&variables, launch);
-    tn_status status =
-        variables.failed ? tn_fail_memory(error, variables.capacity * sizeof(char *)) : fork_into(launch, variables.all, child, error);
+    const char **command = command_of(launch);
+    tn_status status = variables.failed || !command ? tn_fail_memory(error, variables.capacity * sizeof(char *))
+                                                    : fork_into(launch, command, variables.all, child, error);
+    free(command);
     environment_deinit(&variables);
     return status;
 }
