@@ -136,11 +136,16 @@ class Steps:
                 if isinstance(logs, dict):
                     logs.pop(KEY, None)
                 return logs, state
+            shown = self.shared.shown
+            if shown is not None and shown.before is None:
+                shown.first(model, state, *unpack(data))
             observed = self.observe(model, state, data) if self.is_observed(session.step + 1) else None
             logs, state = step_function(state, data)
             values = logs.pop(KEY, {}) if isinstance(logs, dict) else {}
             if observed is not None:
                 self.tell_observed(model, observed, state[0])
+            if shown is not None:
+                shown.last = model, state
             x, y = unpack(data)
             self.done(count_of(x), values, y, state)
             return logs, state

@@ -259,6 +259,14 @@ class Keras(unittest.TestCase):
         learnt = self.run_as(REGRESSION, steps=600, knobs={"input_scale": "standardize", "label_scale": "standardize", "learning_rate": 0.1})
         self.assertGreater(learnt.scores[-1].train_score, 0.9)
 
+    def test_samples_are_shown(self):
+        run = self.run_as(FIT, steps=100, shown_samples=5, knobs={"decay": "off"})
+        self.assertEqual(len(run.shown), 5)
+        for sample in run.shown:
+            self.assertEqual([len(sample[key]) for key in ("inputs", "label", "output_before", "output_after")], [20, 1, 2, 2])
+            self.assertEqual(sample["label"][0], float(sample["inputs"][0] + sample["inputs"][1] > 0))
+        self.assertLess(sum(sample["loss_after"] for sample in run.shown), sum(sample["loss_before"] for sample in run.shown))
+
     def test_facts(self):
         facts = self.run_as(FIT, "look").facts
         expected = {"parameters": 738, "train_samples": 192, "task": "classification", "classes": 2, "features": 20, "outputs": 2, "steps_total": 24, "steps_per_epoch": 6,
