@@ -42,7 +42,9 @@ PyMODINIT_FUNC PyInit__tenet(void);
 
 static int execute(PyObject *module)
 {
-    return tn_python_add_link(module) && tn_python_add_watcher(module) && tn_python_add_parameters(module) && tn_python_add_tensors(module) ? 0 : -1;
+    return tn_python_add_link(module) && tn_python_add_watcher(module) && tn_python_add_parameters(module) && tn_python_add_tensors(module)
+               ? 0
+               : -1;
 }
 
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, execute}, {0, NULL}};

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "watcher.h"
 
@@ -115,12 +114,10 @@ static void renew_copy(const parameters_object *object, parameter *one)
 static PyObject *before(PyObject *self, PyObject *args)
 {
     parameters_object *object = (parameters_object *)self;
-    tn_watcher *watcher = (tn_watcher *)object->watcher;
     unsigned long long step;
     int observed, want_norm;
     if (!PyArg_ParseTuple(args, "Kpp:before", &step, &observed, &want_norm))
         return NULL;
-    uint64_t start_ns = tn_clock_ns();
     double squares = 0;
     for (size_t i = 0; i < object->count; i++)
         if (object->all[i].gradient)
@@ -128,7 +125,6 @@ static PyObject *before(PyObject *self, PyObject *args)
     for (size_t i = 0; observed && i < object->count; i++)
         if (object->all[i].update)
             renew_copy(object, &object->all[i]);
-    watcher->cost_ns += tn_clock_ns() - start_ns;
     return PyFloat_FromDouble(want_norm || observed ? sqrt(squares) : NAN);
 }
 
@@ -242,7 +238,6 @@ static PyObject *after(PyObject *self, PyObject *args)
     unsigned long long step;
     if (!PyArg_ParseTuple(args, "K:after", &step))
         return NULL;
-    uint64_t start_ns = tn_clock_ns();
     for (size_t i = 0; i < object->count; i++)
         if (!open_view(watcher, &object->all[i]))
             show_far(object, &object->all[i], step);
@@ -255,7 +250,6 @@ static PyObject *after(PyObject *self, PyObject *args)
         if (one->copied)
             one->version = version_of(object, one);
     }
-    watcher->cost_ns += tn_clock_ns() - start_ns;
     Py_RETURN_NONE;
 }
 

@@ -110,7 +110,7 @@ static PyObject *hook_call(PyObject *self, PyObject *args, PyObject *keywords)
     gradient_hook *hook = (gradient_hook *)self;
     tn_watcher *watcher = (tn_watcher *)hook->watcher;
     PyObject *gradient = PyTuple_Size(args) >= 1 ? PyTuple_GetItem(args, 0) : Py_None;
-    if (watcher->step && tn_tensor_is(&watcher->asker, gradient)) {
+    if (watcher->step && !watcher->paused && tn_tensor_is(&watcher->asker, gradient)) {
         uint64_t start_ns = tn_clock_ns();
         tn_watcher_show(watcher, hook->shown, gradient, hook->axis);
         count_time(watcher, start_ns);
@@ -227,13 +227,16 @@ static void show_input(tn_watcher *watcher, PyObject *args)
         return;
     if (!watcher->input)
         watcher->input = tn_shown_create(&watcher->shown, TN_ROLE_INPUT, "input", NULL, "input", 0);
+    size_t rank;
+    watcher->input_rows = tn_tensor_axis(&watcher->asker, tensor, 0, &rank);
     if (watcher->input)
         tn_watcher_show(watcher, watcher->input, tensor, -1);
 }
 
 static void enter_root(tn_watcher *watcher, PyObject *module, PyObject *args)
 {
-    watcher->root_watched = watcher->step && !watcher->in_backward && asks(watcher->is_grad_enabled) && !asks(watcher->is_tracing);
+    watcher->root_watched =
+        watcher->step && !watcher->paused && !watcher->in_backward && asks(watcher->is_grad_enabled) && !asks(watcher->is_tracing);
     Py_CLEAR(watcher->last_output);
     if (!watcher->root_watched)
         return;
@@ -250,6 +253,7 @@ static void enter_root(tn_watcher *watcher, PyObject *module, PyObject *args)
 static PyObject *forward_pre(PyObject *self, PyObject *args)
 {
     tn_watcher *watcher = (tn_watcher *)self;
+    watcher->calls++;
     if (PyTuple_Size(args) >= 2 && ++watcher->depth == 1) {
         uint64_t start_ns = tn_clock_ns();
         enter_root(watcher, PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 1));
@@ -339,7 +343,18 @@ static PyObject *begin(PyObject *self, PyObject *args)
         return NULL;
     tn_shown_flush(&watcher->shown, NULL, 0);
     forget_root(watcher);
+    watcher->input_rows = 0;
+    watcher->paused = false;
     watcher->step = step;
+    Py_RETURN_NONE;
+}
+
+/* The activations come before what follows from them: a rule that looks for the first bad tensor takes the order for that of the step. */
+static PyObject *flush(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    tn_watcher *watcher = (tn_watcher *)self;
+    tn_shown_flush(&watcher->shown, watcher->link, watcher->step);
     Py_RETURN_NONE;
 }
 
@@ -349,11 +364,9 @@ static PyObject *end(PyObject *self, PyObject *args)
     int send;
     if (!PyArg_ParseTuple(args, "p:end", &send))
         return NULL;
-    uint64_t start_ns = tn_clock_ns();
     tn_shown_flush(&watcher->shown, send ? watcher->link : NULL, watcher->step);
     forget_root(watcher);
     watcher->step = 0;
-    count_time(watcher, start_ns);
     Py_RETURN_NONE;
 }
 
@@ -373,6 +386,30 @@ static PyObject *cost(PyObject *self, PyObject *unused)
     uint64_t spent_ns = watcher->cost_ns;
     watcher->cost_ns = 0;
     return PyFloat_FromDouble((double)spent_ns * 1e-9);
+}
+
+static PyObject *calls(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    tn_watcher *watcher = (tn_watcher *)self;
+    size_t made = watcher->calls;
+    watcher->calls = 0;
+    return PyLong_FromSize_t(made);
+}
+
+static PyObject *input_rows(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return PyLong_FromSize_t(((tn_watcher *)self)->input_rows);
+}
+
+static PyObject *pause_watcher(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    tn_watcher *watcher = (tn_watcher *)self;
+    forget_root(watcher);
+    watcher->paused = true;
+    Py_RETURN_NONE;
 }
 
 static PyObject *attach(PyObject *self, PyObject *link_object)
@@ -465,9 +502,13 @@ static PyMethodDef methods[] = {
     {"forward_pre", TN_METHOD(forward_pre), METH_VARARGS, "A global forward pre-hook."},
     {"forward", TN_METHOD(forward), METH_VARARGS, "A global forward hook."},
     {"begin", TN_METHOD(begin), METH_VARARGS, "begin(step): tensors are shown from here on, as those of this step."},
+    {"flush", TN_METHOD(flush), METH_NOARGS, "Sends what gathered of the step so far."},
     {"end", TN_METHOD(end), METH_VARARGS, "end(send): they are not any more; what gathered is sent or forgotten."},
     {"backward", TN_METHOD(backward), METH_VARARGS, "backward(runs): whether a backward pass runs."},
     {"cost", TN_METHOD(cost), METH_NOARGS, "Seconds spent in here since the last call."},
+    {"calls", TN_METHOD(calls), METH_NOARGS, "Calls of modules since the last call."},
+    {"input_rows", TN_METHOD(input_rows), METH_NOARGS, "Rows of the step's last input; 0 where none was seen."},
+    {"pause", TN_METHOD(pause_watcher), METH_NOARGS, "Nothing more gathers until begin() or end()."},
     {"close", TN_METHOD(close_watcher), METH_NOARGS, "Forgets all modules; breaks the cycles that hold them."},
     {0},
 };

@@ -40,9 +40,12 @@ typedef struct tn_watcher {
     PyObject *last_output;  /* of the root that runs: a container that returns its child's output is not shown twice */
     uint64_t step;          /* being observed; 0: none */
     size_t depth;
+    bool paused;       /* the step's tensors were all seen */
     bool root_watched; /* the root that runs is shown */
     bool in_backward;  /* recomputed activations were shown before */
-    uint64_t cost_ns;  /* time spent here since it was last asked */
+    uint64_t cost_ns;  /* time spent in the hooks since it was last asked */
+    size_t calls;      /* of modules, likewise */
+    size_t input_rows; /* the first axis of the step's last input */
 } tn_watcher;
 
 /* Adds the vitals of a tensor to where those of `shown` gather, whatever its device. false where it is out of reach. No exception is left. */

@@ -23,6 +23,19 @@ def current():
     return session if session is not None and session.live else None
 
 
+def awake():
+    """The session of this process, which is woken where it slept: for what only a process that trains does."""
+    session = _current
+    if session is not None and session.asleep and not is_loader_worker():
+        session.wake()
+    return current()
+
+
+def is_loader_worker():
+    data = sys.modules.get("torch.utils.data")
+    return data is not None and data.get_worker_info() is not None
+
+
 def plain(value):
     """A value as JSON can hold it: what has item() is a number, what has none is told by its text; numbers that are not finite are null."""
     if isinstance(value, dict):
@@ -53,6 +66,8 @@ class Session:
         self._listeners = {}
         self._failed = set()
         self._knobs_of = {}
+        self._providers = {}
+        self.asleep = False
         self.take(trial)
 
     def take(self, trial):
@@ -94,6 +109,8 @@ class Session:
             self.link.abandon()
         self.link = None
         self.live = False
+        self.asleep = True
+        self.emit("sleep")
 
     def wake(self, trial=None):
         """In a forked child that trains: a link of its own, under the same trial or another one. The caller says hello where a trial is given."""
@@ -101,11 +118,13 @@ class Session:
             self.take(trial)
         self.pid = os.getpid()
         self.live = True
-        self.ended = False
+        self.asleep = self.ended = False
         self.step = self.samples = 0
         self.connect()
-        if trial is None:
+        if self.live and trial is None:
             self.hello()
+        if self.live:
+            self.emit("wake")
 
     # ---- what the parent is told ----
 
@@ -126,6 +145,15 @@ class Session:
         self._listeners.setdefault(event, []).append(function)
         if knob is not None:
             self._knobs_of[function] = knob
+        if event in self._providers:
+            self._providers.pop(event)()
+
+    def provide(self, event, prepare):
+        """Calls prepare once somebody listens to `event`: what it costs to emit it is paid by those who want it."""
+        if self.listens(event):
+            prepare()
+        else:
+            self._providers[event] = prepare
 
     def listens(self, event):
         """Whether anybody listens: what is emitted often is not even put together for nobody."""

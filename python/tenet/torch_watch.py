@@ -1,0 +1,447 @@
+"""Watches a PyTorch program: steps, what backward() is called on, activations and their gradients, parameters, gradients and updates.
+
+A step is one of Optimizer.step; the first optimizer that steps is the primary one, and its steps are the trial's. Every class of optimizer is wrapped once, as torch's own profiler wraps
+it. Loss: the value at the root of each backward pass since the step before, summed. Tensors are looked at on observed steps alone: between them the hooks are out of torch's tables. The work is
+done in C (_tenet.Watcher, _tenet.Parameters).
+
+Nothing here changes what the program computes.
+"""
+import functools
+import math
+import time
+import weakref
+
+import torch
+import torch.nn.modules.module as torch_module
+from torch import nn
+
+from . import _tenet, session as sessions, torch_names
+
+KEY = "tenet"  # of the hooks in torch's tables
+HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
+ALWAYS_SECONDS = 6e-6  # of every step, whether observed or not: the wrappers and the record of the step
+UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
+RECENT = 16  # steps whose time tells that of a usual one
+
+_watch = None
+
+
+def active():
+    """The watch of this process; None where it is asleep."""
+    watch = _watch
+    return watch if watch is not None and watch.session.live else None
+
+
+def install(session):
+    global _watch
+    _watch = Watch(session)
+    patch_all()
+
+
+class Watch:
+    def __init__(self, session):
+        self.session = session
+        dtypes = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
+        self.watcher = _tenet.Watcher(torch.Tensor, nn.Parameter, torch._C._to_dlpack, dtypes, torch.is_grad_enabled, torch._C._get_tracing_state, self.find_root,
+                                      torch_names.reduced)
+        self.names = torch_names.Names(self.watcher)
+        self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
+        self.is_compiled = False
+        session.on("sleep", self.sleep)
+        session.on("wake", self.restart)
+        session.provide("root_input", watch_roots)
+        session.provide("root_output", watch_roots)
+        session.on("batch", self.on_batch)
+        session.on("loss_input", self.on_loss)
+        self.restart()
+
+    def restart(self):
+        """At the first step of a trial."""
+        trial = self.session.trial
+        self.every = int(trial.get("vitals_every") or 0)
+        self.share = float(trial.get("vitals_share") or 0)
+        self.want_norms = bool(trial.get("want_norms"))
+        self.primary = lambda: None
+        self.stepping = None  # the optimizer whose step runs
+        self.in_root = self.in_backward = False
+        self.observing = False
+        self.calls = 0
+        self.batch_rows = self.loss_rows = self.root_rows = 0
+        self.counts_batches = False
+        self.step_norm = math.nan
+        self.forget_step()
+        self.usual = []  # seconds of the last steps that were not observed
+        self.next_observed = 1
+        self.step_began = self.began = time.perf_counter()
+        if self.session.link is not None:
+            self.watcher.attach(self.session.link)
+            self.prepare()
+
+    def sleep(self):
+        self.unhook()
+        self.watcher.attach(None)
+        self.observing = False
+
+    def forget_step(self):
+        """What was seen since the last step belongs to none."""
+        self.loss, self.backwards, self.rows = 0.0, 0, 0
+        self.other_loss = math.nan
+
+    # ---- which steps are observed ----
+
+    def prepare(self):
+        """Before the coming step."""
+        step = self.session.step + 1
+        wanted = (step - 1) % self.every == 0 if self.every else bool(self.share) and step >= self.next_observed
+        if wanted and not self.session.link.alive:
+            self.session.sleep()
+            return
+        if wanted:
+            self.watcher.begin(step)
+            if not self.is_compiled:
+                torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
+                torch_module._global_forward_hooks[KEY] = self.watcher.forward
+        elif self.observing:
+            self.unhook()
+        self.observing = wanted
+
+    def unhook(self):
+        torch_module._global_forward_pre_hooks.pop(KEY, None)
+        torch_module._global_forward_hooks.pop(KEY, None)
+
+    def find_root(self, module, is_root):
+        self.names.find(module, is_root)
+
+    def plan(self, was_observed, now):
+        """After a step: what observing costs here, and when the next one is due so that it stays below the share."""
+        took, self.step_began = now - self.step_began, now
+        if not was_observed:
+            self.usual.append(took)
+            del self.usual[:-RECENT]
+            return
+        cost = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
+        usual = sorted(self.usual)[len(self.usual) // 2] if self.usual else max(took - cost, 1e-6)
+        left = max(self.share * usual - ALWAYS_SECONDS, 0.1 * self.share * usual)
+        self.next_observed = self.session.step + 1 + max(1, math.ceil(cost / left))
+
+    # ---- losses ----
+
+    def run_backward(self, original, tensors, grad_tensors, args, kwargs):
+        value = self.value_of(tensors, grad_tensors)
+        self.loss += value
+        self.backwards += 1
+        self.rows += self.rows_seen()
+        self.session.emit("backward", value, True)
+        return self.guarded_backward(original, tensors, grad_tensors, args, kwargs)
+
+    def guarded_backward(self, original, tensors, grad_tensors, args, kwargs):
+        self.in_backward = True
+        self.watcher.backward(True)
+        try:
+            return original(tensors, grad_tensors, *args, **kwargs)
+        finally:
+            self.in_backward = False
+            self.watcher.backward(False)
+
+    @staticmethod
+    def value_of(tensors, grad_tensors):
+        """The scalar whose gradients are asked for; nan where there is none."""
+        tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
+        gradients = [grad_tensors] if isinstance(grad_tensors, torch.Tensor) or grad_tensors is None else list(grad_tensors)
+        gradients += [None] * (len(tensors) - len(gradients))
+        total = 0.0
+        try:
+            for tensor, gradient in zip(tensors, gradients):
+                tensor = tensor.__dict__.get(UNSCALED, tensor) if isinstance(tensor, torch.Tensor) else tensor
+                if gradient is None or tensor.numel() == 1 == gradient.numel() and float(gradient) == 1:
+                    value = tensor.item()
+                else:
+                    value = (tensor.detach() * gradient.detach()).sum().item()
+                total += value.real if isinstance(value, complex) else value
+        except Exception:
+            return math.nan  # symbolic, or a kind of tensor that has no value
+        return total
+
+    def on_batch(self, loader, batch):
+        self.batch_rows, self.counts_batches = rows_of(batch), True
+
+    def on_loss(self, call):
+        if isinstance(call.prediction, torch.Tensor) and call.prediction.requires_grad and call.prediction.dim() > 0:
+            self.loss_rows = max(self.loss_rows, call.prediction.shape[0])
+
+    def rows_seen(self):
+        """Training samples of the backward pass that begins: of the loader's batch, else of the loss function, else of the network's last input that was seen."""
+        rows, self.batch_rows = self.batch_rows, 0
+        if rows == 0 and (not self.counts_batches or self.rows == 0):
+            rows = self.root_rows = self.loss_rows or self.watcher.input_rows() or self.root_rows or 1
+        self.loss_rows = 0
+        return rows
+
+    # ---- steps ----
+
+    def run_step(self, function, optimizer, args, kwargs):
+        self.stepping = optimizer
+        try:
+            began = time.perf_counter()
+            is_primary = self.is_primary(optimizer)
+            self.session.emit("before_step", optimizer, is_primary)
+            closure = args[0] if args else kwargs.get("closure")
+            if callable(closure):
+                closure = self.first_of(closure, optimizer)
+                args, kwargs = ((closure,) + args[1:], kwargs) if args else (args, dict(kwargs, closure=closure))
+            else:
+                closure = None
+                self.look_before(optimizer)
+            rate = rate_of(optimizer)
+            between = time.perf_counter()
+            result = function(optimizer, *args, **kwargs)
+            after = time.perf_counter()
+            if closure is not None:
+                closure.look()
+            self.look_after(optimizer, is_primary, rate, began - between + after)
+            return result
+        finally:
+            self.stepping = None
+
+    def is_primary(self, optimizer):
+        primary = self.primary()
+        if primary is None:
+            self.primary = weakref.ref(optimizer)
+            return True
+        return primary is optimizer
+
+    def first_of(self, closure, optimizer):
+        return FirstOf(self, closure, optimizer)
+
+    def look_before(self, optimizer):
+        if self.observing:
+            self.watcher.flush()
+        if self.observing or self.want_norms:
+            norm = self.parameters_of(optimizer).before(self.session.step + 1, self.observing, self.want_norms)
+            if self.is_primary(optimizer):
+                self.step_norm = norm if self.want_norms else math.nan
+
+    def look_after(self, optimizer, is_primary, rate, spent):
+        """`spent` is a moment of the clock less what was spent before the step: own seconds are counted from there."""
+        session = self.session
+        step = session.step + 1
+        if self.observing:
+            self.parameters_of(optimizer).after(step)
+        session.emit("after_step", optimizer, is_primary)
+        if not is_primary:
+            self.forget_step()
+            return
+        observed = self.observing
+        session.step = step
+        session.samples += self.rows
+        loss = self.loss if self.backwards else self.other_loss
+        self.forget_step()
+        if observed:
+            self.watcher.end(True)
+            self.release(optimizer)
+        going_on = session.link.step(step, session.samples, loss, rate, self.step_norm)
+        session.emit("step_done", step)
+        if not going_on:
+            session.end("stopped")
+        now = time.perf_counter()
+        self.own_seconds = now - spent
+        if self.share and not self.every:
+            self.plan(observed, now)
+        self.prepare()
+
+    def parameters_of(self, optimizer):
+        shape = tuple(len(group["params"]) for group in optimizer.param_groups), sum(
+            tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"])
+        found = self.parameters.get(id(optimizer))
+        if found is None or found[0]() is not optimizer or found[1] != shape:
+            self.parameters = {key: value for key, value in self.parameters.items() if value[0]() is not None}
+            made = _tenet.Parameters(self.watcher, self.names.rows_of(optimizer, self.is_primary(optimizer)))
+            found = self.parameters[id(optimizer)] = weakref.ref(optimizer), shape, made
+        return found[2]
+
+    def release(self, optimizer):
+        """Copies of weights that the next step will not use."""
+        if self.every != 1:
+            self.parameters_of(optimizer).expire()
+
+    def skipped(self):
+        """GradScaler took no step: what was seen belongs to none."""
+        self.forget_step()
+        if self.observing:
+            self.watcher.begin(self.session.step + 1)
+
+
+class FirstOf:
+    """A closure that is called again and again within one step: the first call is the step's loss and gradients, before anything was updated."""
+
+    def __init__(self, watch, closure, optimizer):
+        self.watch, self.closure, self.optimizer = watch, closure, optimizer
+        self.seen = None
+        functools.update_wrapper(self, closure, updated=())
+
+    def __call__(self, *args, **kwargs):
+        result = self.closure(*args, **kwargs)
+        self.look()
+        return result
+
+    def look(self):
+        watch = self.watch
+        if self.seen is None:
+            watch.look_before(self.optimizer)
+            self.seen = watch.loss, watch.backwards, watch.rows
+            watch.unhook()
+            watch.watcher.pause()
+        watch.loss, watch.backwards, watch.rows = self.seen
+
+
+def rate_of(optimizer):
+    try:
+        return float(optimizer.param_groups[0]["lr"])
+    except (KeyError, TypeError, ValueError, IndexError):
+        return math.nan
+
+
+def rows_of(batch, depth=0):
+    """Rows of a batch: the length of its first tensor."""
+    if isinstance(batch, torch.Tensor):
+        return batch.shape[0] if batch.dim() else 1
+    if depth < 4 and isinstance(batch, (tuple, list)):
+        return next((rows for rows in (rows_of(one, depth + 1) for one in batch) if rows), 0)
+    if depth < 4 and hasattr(batch, "values") and callable(batch.values):
+        return next((rows for rows in (rows_of(one, depth + 1) for one in batch.values()) if rows), 0)
+    return 0
+
+
+# ---- what is put around torch's functions ----
+
+def wrapped(owner, name, make):
+    """Puts make(original) in the place of owner.name, once, under the original's name, signature and documentation."""
+    original = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
+    if getattr(original, "__tenet__", False):
+        return
+    made = functools.wraps(original)(make(original))
+    made.__tenet__ = True
+    setattr(owner, name, made)
+
+
+def patch_all():
+    wrapped(nn.Module, "__init__", around_module)
+    wrapped(torch.optim.Optimizer, "__init__", around_optimizer)
+    wrapped(torch.autograd, "backward", around_backward)
+    wrapped(torch.autograd, "grad", around_grad)
+    scalers = {getattr(getattr(torch, "amp", None), "GradScaler", None), torch.cuda.amp.GradScaler}
+    for scaler in scalers - {None}:
+        for name, make in (("scale", around_scale), ("step", around_scaler_step)):
+            if name in scaler.__dict__:
+                wrapped(scaler, name, make)
+    if hasattr(torch, "compile"):
+        wrapped(torch, "compile", around_compile)
+    if "compile" in nn.Module.__dict__:
+        wrapped(nn.Module, "compile", around_compile)
+
+
+def around_module(original):
+    def __init__(self, *args, **kwargs):
+        watch = active()
+        if watch is not None:
+            watch.session.emit("module_created", self)
+        original(self, *args, **kwargs)
+        if _watch is not None:
+            _watch.names.module_created(self)  # asleep too: a rank wakes at its optimizer
+    return __init__
+
+
+def around_optimizer(original):
+    def __init__(self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for kind in type(self).__mro__:
+            if "step" in kind.__dict__ and kind is not torch.optim.Optimizer and callable(kind.__dict__["step"]):
+                wrapped(kind, "step", around_step)
+        session = sessions.awake()
+        if session is not None:
+            session.emit("optimizer_created", self)
+    return __init__
+
+
+def around_step(original):
+    def step(self, *args, **kwargs):
+        watch = active()
+        if watch is None or watch.stepping is not None:
+            return original(self, *args, **kwargs)
+        return watch.run_step(original, self, args, kwargs)
+    return step
+
+
+def around_backward(original):
+    def backward(tensors, grad_tensors=None, *args, **kwargs):
+        watch = active()
+        if watch is None or watch.in_backward:
+            return original(tensors, grad_tensors, *args, **kwargs)
+        return watch.run_backward(original, tensors, grad_tensors, args, kwargs)
+    return backward
+
+
+def around_grad(original):
+    """A program that asks for gradients by name and sets them itself has its loss there; where backward() is called too, that is the loss."""
+    def grad(outputs, inputs, grad_outputs=None, *args, **kwargs):
+        watch = active()
+        if watch is not None and not watch.in_backward:
+            watch.other_loss = watch.value_of(outputs, grad_outputs)
+        return original(outputs, inputs, grad_outputs, *args, **kwargs)
+    return grad
+
+
+def around_scale(original):
+    def scale(self, outputs):
+        scaled = original(self, outputs)
+        watch = active()
+        if watch is not None and isinstance(outputs, torch.Tensor) and isinstance(scaled, torch.Tensor) and scaled is not outputs:
+            setattr(scaled, UNSCALED, outputs.detach())
+        return scaled
+    return scale
+
+
+def around_scaler_step(original):
+    def step(self, optimizer, *args, **kwargs):
+        watch = active()
+        if watch is None:
+            return original(self, optimizer, *args, **kwargs)
+        before = watch.session.step
+        result = original(self, optimizer, *args, **kwargs)
+        if watch.session.step == before and watch.is_primary(optimizer):
+            watch.skipped()
+        return result
+    return step
+
+
+def around_compile(original):
+    def compile(*args, **kwargs):
+        watch = active()
+        if watch is not None and not watch.is_compiled:
+            watch.is_compiled = True
+            watch.unhook()
+            watch.session.note("the network is compiled: its activations are not watched, since hooks would change what the compiler makes of it; parameters, "
+                               "gradients and updates are")
+        return original(*args, **kwargs)
+    return compile
+
+
+def watch_roots():
+    """Puts the events root_input and root_output around modules that are called from outside of any other module; called once somebody listens."""
+    wrapped(nn.Module, "__call__", around_call)
+
+
+def around_call(original):
+    def __call__(self, *args, **kwargs):
+        watch = active()
+        if watch is None or watch.in_root or watch.in_backward or torch_names.is_loss(self):
+            return original(self, *args, **kwargs)
+        watch.in_root = True
+        try:
+            args, kwargs = watch.session.emit_input(self, args, kwargs)
+            output = original(self, *args, **kwargs)
+            watch.session.emit("root_output", self, args, output)
+            return output
+        finally:
+            watch.in_root = False
+    return __call__
