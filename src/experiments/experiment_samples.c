@@ -94,7 +94,9 @@ static void judge(tn_outcome *outcome, const tn_trial_result *result)
         not_finite += !finite;
         same += i > 0 && memcmp(inputs, result->shown[0].inputs, result->input_size * sizeof *inputs) == 0;
     }
-    if (not_finite > 0)
+    if (result->shown_count == 0)
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "the program's samples cannot be seen from outside");
+    else if (not_finite > 0)
         tn_outcome_conclude(outcome, TN_VERDICT_FAIL, "%zu of the %zu samples hold a value that is NaN or infinite", not_finite,
                             result->shown_count);
     else if (result->shown_count > 1 && same == result->shown_count - 1)

@@ -116,7 +116,7 @@ static json_t *fix_json(tn_investigation *investigation, const tn_fix *fix, cons
     tn_json_set(investigation, entry, "text", json_string(fix->text));
     json_t *patch = tn_fix_as_patch(investigation, fix);
     tn_json_set(investigation, entry, "patch", patch);
-    if (investigation->facts->places)
+    if (investigation->facts->is_program)
         tn_json_set(investigation, entry, "lines", tn_source_lines(investigation, patch));
     tn_json_set(investigation, effect, "metric", json_string("score"));
     tn_json_set(investigation, effect, "before", scores(investigation, confirmation->before, confirmation->pairs));

@@ -50,11 +50,11 @@ void tn_source_put(tn_investigation *investigation, json_t *object, const json_t
 }
 
 /* "relu in place of this", "leave this out": what a patch's value asks of the line. */
-static void describe(char *text, size_t size, const char *path, const json_t *value)
+static void describe(char *text, size_t size, const char *path, const json_t *value, bool is_key)
 {
     const char *op = json_string_value(json_object_get(value, "op"));
     const json_t *inserted = json_object_get(value, "$insert");
-    const char *key = strrchr(path, '.');
+    const char *key = is_key ? NULL : strrchr(path, '.');
     key = key ? key + 1 : path;
     if (json_is_true(json_object_get(value, "$remove"))) {
         snprintf(text, size, "leave this out");
@@ -77,6 +77,29 @@ static void describe(char *text, size_t size, const char *path, const json_t *va
     }
 }
 
+/* Paths of a patch and the knobs that they are. */
+static const struct {
+    const char *path, *knob;
+} KNOBS[] = {
+    {"solver.learning_rate", "learning_rate"},
+    {"solver.batch_size", "batch_size"},
+    {"solver.clip_norm", "clip_norm"},
+    {"solver.opt", "optimizer"},
+    {"data.input.scale", "input_scale"},
+    {"data.label.scale", "label_scale"},
+    {"init.scale", "init_scale"},
+    {"solver.steps", "steps"},
+};
+
+/* The key of the program's own hypes that stands for a path; NULL where none does. */
+static const char *key_of(const tn_subject_facts *facts, const char *path)
+{
+    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++)
+        if (strcmp(KNOBS[i].path, path) == 0)
+            return json_string_value(json_object_get(facts->knob_paths, KNOBS[i].knob));
+    return NULL;
+}
+
 json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
 {
     json_t *lines = tn_json_checked(investigation, json_array());
@@ -86,10 +109,13 @@ json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
     {
         char change[160];
         json_t *entry = tn_json_checked(investigation, json_object());
-        const json_t *place = tn_source_place(investigation->facts->places, path);
+        const char *key = key_of(investigation->facts, path);
+        const json_t *place = key ? NULL : tn_source_place(investigation->facts->places, path);
+        if (key)
+            tn_json_set(investigation, entry, "file", json_string(investigation->facts->hypes_file));
         tn_source_put(investigation, entry, place);
         put(investigation, entry, "was", json_object_get(place, "text"));
-        describe(change, sizeof change, path, value);
+        describe(change, sizeof change, key ? key : path, value, key != NULL);
         tn_json_set(investigation, entry, "change", json_string(change));
         tn_json_append(investigation, lines, entry);
     }

@@ -102,8 +102,11 @@ static void source_lines(tn_page *page, size_t indent, const json_t *lines)
     {
         const char *file = tn_part_string(entry, "file"), *was = tn_part_string(entry, "was"), *wanted = tn_part_string(entry, "change");
         tn_page_fill_to(page, indent);
-        if (file)
-            tn_page_putf(page, TN_STYLE_NAME, "%s:%.0f  ", file, tn_part_number(entry, "line"));
+        double number = tn_part_number(entry, "line");
+        if (file && isnan(number))
+            tn_page_putf(page, TN_STYLE_NAME, "%s  ", file);
+        else if (file)
+            tn_page_putf(page, TN_STYLE_NAME, "%s:%.0f  ", file, number);
         tn_page_wrap(page, TN_STYLE_PLAIN, page->column, wanted ? wanted : "");
         tn_page_end_line(page);
         if (was && file) {

@@ -105,6 +105,7 @@ static void close_process(tn_process *process)
     if (process->folder)
         (void)nftw(process->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     free(process->folder);
+    json_decref(process->mapping);
     tn_hypes_destroy(process->hypes);
     json_decref(process->told);
 }
@@ -120,6 +121,8 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
         return tn_fail(error, TN_ERROR_USAGE, "there is no command to run; expected one after --");
     process->identity = find_identity(settings);
     tn_status status = tn_process_hypes_knobs(settings, &process->mapped, error);
+    if (status == TN_OK)
+        status = tn_process_hypes_mapping(settings, &process->mapping, error);
     if (status == TN_OK)
         status = make_folder(&process->folder, error);
     if (status == TN_OK && isolated) {

@@ -144,6 +144,9 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     facts->knobs = knobs_of(told) | process->mapped | (uint32_t)TN_KNOB_STEPS;
     if (process->settings.hypes_path)
         facts->knobs |= TN_KNOB_PATCH;
+    facts->is_program = true;
+    facts->knob_paths = process->mapping;
+    facts->hypes_file = process->settings.hypes_path;
     facts->places = object(told, "places");
     facts->refused = object(told, "refused");
     facts->start_seconds = isnan(look->start_seconds) ? 0 : look->start_seconds;

@@ -137,6 +137,23 @@ tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *
     return status;
 }
 
+tn_status tn_process_hypes_mapping(const tn_process_settings *settings, json_t **mapping, tn_error *error)
+{
+    *mapping = NULL;
+    if (!settings->hypes_path)
+        return TN_OK;
+    tn_hypes *hypes = NULL;
+    uint32_t knobs;
+    tn_status status = load(settings, &hypes, &knobs, error);
+    if (status == TN_OK && knobs) {
+        *mapping = json_deep_copy(tn_hypes_value(hypes, "knobs"));
+        if (!*mapping)
+            status = tn_fail_memory(error, 64);
+    }
+    tn_hypes_destroy(hypes);
+    return status;
+}
+
 /* The values of the knobs that the file takes, as a patch of it. NULL where memory is out. */
 static json_t *knob_patch(const tn_hypes *hypes, const tn_knobs *knobs, uint32_t *written)
 {

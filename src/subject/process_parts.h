@@ -66,6 +66,9 @@ void tn_process_turned_deinit(tn_process_turned *turned);
  * TN_ERROR_HYPES with file, line and pointer. */
 tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *knobs, tn_error *error);
 
+/* That "knobs" object (a new reference), NULL where there is none. Errors as above. */
+tn_status tn_process_hypes_mapping(const tn_process_settings *settings, json_t **mapping, tn_error *error);
+
 /* Writes to `path` the program's hypes with settings->hypes_patch, then the paths "hypes.x.y" of knobs->patch (without that prefix), then the mapped knobs of `knobs`. knobs NULL: the
  * file as the user gave it, with settings->hypes_patch. Without a file (settings->hypes_path NULL) nothing is written, and a path that begins with "hypes." is TN_ERROR_HYPES. */
 tn_status tn_process_hypes_write(const tn_process_settings *settings, const tn_knobs *knobs, const char *path, tn_process_turned *turned,
@@ -204,6 +207,7 @@ typedef struct tn_process {
     atomic_uint_fast64_t next_trial;
     uint64_t identity;     /* hash of the command and its hypes */
     uint32_t mapped;       /* knobs that the file of hypes takes */
+    json_t *mapping;       /* {"learning_rate": "optim.lr"}; NULL: none */
     bool reports_by_lines; /* the program told of its steps in $TENET_LOG */
 
     tn_child server;       /* who serves forks */
@@ -306,7 +310,8 @@ typedef struct tn_hearing {
     double learning_rate;       /* of the first step; NAN before */
     uint64_t first_samples;     /* after the first step */
     uint64_t first_ns, last_ns; /* when steps came; 0: never */
-    tn_error nonsense;          /* code TN_OK: none */
+    tn_error nonsense;          /* of the primary, or of lines; code TN_OK: none */
+    tn_error stray;             /* of another voice */
 } tn_hearing;
 
 void tn_hearing_deinit(tn_hearing *hearing);

@@ -130,13 +130,16 @@ typedef struct tn_subject_facts {
     uint32_t knobs;                                     /* which can be turned */
 
     /* Of an attached program only; 0 and NULL for a native subject. */
+    bool is_program;
     bool unscored;          /* nothing is supervised, or several things are: its trials have no score */
     const char *score_note; /* why there is no score, or what it is made of where that is no prediction; NULL */
     const json_t *places;   /* {"net": [{"file", "line", "text"}, ...], "loss": {...}, "optimizer", "loader", "backward"}, borrowed; NULL */
-    const json_t *refused;  /* {"batch_size": "why it cannot be turned, and the line to add"}, borrowed; NULL */
-    double start_seconds;   /* from the start of a trial to its first step */
-    double step_seconds;    /* of one step, as the first look measured it */
-    bool forks;             /* trials are forked from a program that has its data */
+    const json_t *knob_paths; /* {"learning_rate": "optim.lr"}: keys of hypes_file that are knobs, borrowed; NULL */
+    const char *hypes_file;   /* that the program reads; NULL */
+    const json_t *refused;    /* {"batch_size": "why it cannot be turned, and the line to add"}, borrowed; NULL */
+    double start_seconds;     /* from the start of a trial to its first step */
+    double step_seconds;      /* of one step, as the first look measured it */
+    bool forks;               /* trials are forked from a program that has its data */
 } tn_subject_facts;
 
 /* Set by the user (Ctrl-C) or a budget; a running trial ends at its next step. */

@@ -36,6 +36,7 @@ static void the_finding_points_to_the_line(void **state)
     made_up_init(&subject);
     json_t *lines = places();
     subject.facts.places = lines;
+    subject.facts.is_program = true;
     subject.facts.learning_rate = 50;
     subject.nan_rate = 1;
     subject.score = needs_a_small_rate;
