@@ -376,12 +376,13 @@ static tn_status take_record(tn_hearing *hearing, tn_voice *voice, const tn_wire
     return is_rank(hearing, voice) ? take_rank(voice, record, error) : TN_OK;
 }
 
-/* What was nonsense ends the conversation with that voice. It matters where its training counts, or nobody's does yet. */
+/* What was nonsense ends the conversation with that voice, and matters to the run where its training counts. */
 static void end_voice(tn_hearing *hearing, tn_voice *voice, const tn_error *why)
 {
+    tn_error *kept = voice == hearing->primary ? &hearing->nonsense : &hearing->stray;
     voice->is_open = false;
-    if ((voice == hearing->primary || !hearing->primary) && hearing->nonsense.code == TN_OK)
-        hearing->nonsense = *why;
+    if (kept->code == TN_OK)
+        *kept = *why;
 }
 
 /* The records that have arrived, up to a step at which it must wait. Only memory that is out is an error. */

@@ -184,8 +184,11 @@ static tn_status hear(tn_run *run, bool ended, bool *heard, tn_error *error)
             *error = hearing->nonsense;
         return TN_ERROR_MEMORY;
     }
-    if (hearing->nonsense.code != TN_OK)
-        fail(run, TN_ERROR_DATA, "told tenet what makes no sense (%.300s)", hearing->nonsense.message);
+    const tn_error *nonsense = &hearing->nonsense;
+    if (!hearing->primary && hearing->stray.code != TN_OK && !tn_hearing_is_open(hearing))
+        nonsense = &hearing->stray; /* nobody is left who could train */
+    if (nonsense->code != TN_OK)
+        fail(run, TN_ERROR_DATA, "told tenet what makes no sense (%.300s)", nonsense->message);
     return status;
 }
 
