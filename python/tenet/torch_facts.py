@@ -143,7 +143,9 @@ class FactsPart:
         facts["steps_total"] = session.step if reason == "exit" else 0
         full = session.private.get("full_batch")
         if not facts.get("batch_size"):
-            facts["batch_size"] = full["rows"] if full else max(1, round(session.samples / session.step))
+            rows = (session.private.get("work") or (0, 0))[1]
+            counted = max(1, round(session.samples / session.step))
+            facts["batch_size"] = full["rows"] if full else counted if counted > 1 else max(1, rows)
         if not facts.get("train_samples"):
             facts["train_samples"] = full["rows"] if full else 0
         if not facts.get("steps_per_epoch"):

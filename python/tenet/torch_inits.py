@@ -8,7 +8,7 @@ import math
 import torch
 
 WIDER = 2.0  # how far outside the usual widths is unusual; own choice
-FEW = 16  # values; of fewer the width is not known well, and only a larger deviation counts
+FEW = 16  # values; of fewer the width is not known well: none is too small, and only a larger one too large
 DECIMALS = 4
 
 
@@ -34,13 +34,14 @@ def read_weight(weight):
     if values.numel() == 0 or not bool(torch.isfinite(values).all()):
         return None
     low, high = float(values.min()), float(values.max())
-    if values.numel() > 1 and low == high or low == high == 0:
+    if values.numel() > 1 and low == high:
         return of_equal_values(low)
     fan_in, fan_out = fans(weight)
     glorot, he, default = math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 1 / math.sqrt(3 * fan_in)
-    wide = WIDER if values.numel() >= FEW else WIDER * 2
     width = math.sqrt(float((values * values).mean()))
-    if min(default, glorot) / wide <= width <= max(he, glorot) * wide:
+    few = values.numel() < FEW
+    least, most = 0 if few else min(default, glorot) / WIDER, max(he, glorot) * WIDER * (2 if few else 1)
+    if least <= width <= most:
         return None
     return of_width(values, width)
 

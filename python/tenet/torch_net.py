@@ -203,8 +203,6 @@ class NetPart:
             self.trace.is_inside = False
 
     def guarded(self, function, *args):
-        if self.done:
-            return
         try:
             function(*args)
         except Exception as error:
@@ -212,13 +210,16 @@ class NetPart:
             self.give_up("it could not be followed (%s)" % error)
 
     def see(self, *args):
-        self.guarded(self.trace.see, *args)
+        if self.trace is not None:
+            self.guarded(self.trace.see, *args)
 
     def before_module(self, module, args):
-        self.guarded(self.trace.before_module, module, args)
+        if self.trace is not None:
+            self.guarded(self.trace.before_module, module, args)
 
     def after_module(self, module, args, result):
-        self.guarded(self.trace.after_module, module, args, result)
+        if self.trace is not None:
+            self.guarded(self.trace.after_module, module, args, result)
 
     def loss_input(self, call):
         if not self.is_on() or not call.training:

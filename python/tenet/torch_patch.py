@@ -326,6 +326,7 @@ class PatchPart:
         applied = self.current()
         if applied is None:
             return
+        applied.leave(True)  # backward() ran within the mode
         self.guarded(applied.step, optimizer, is_primary)
         if self.applied is not None and is_primary and not self.is_answered:
             applied.collect()

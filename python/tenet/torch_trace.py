@@ -131,7 +131,7 @@ if TorchFunctionMode is not None:
 
 
 class Modes:
-    """A mode that begins and ends at different places of the program. One that another mode covers is taken away when it is on top again."""
+    """A mode that begins and ends at different places of the program. One that another mode covers, or that is at work (Tensor.backward runs within it), is taken away later."""
 
     def __init__(self, mode):
         self.mode = mode
