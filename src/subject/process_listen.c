@@ -202,12 +202,16 @@ static bool hear_waiting(tn_listener *listener, tn_caller *caller)
             refuse(listener, caller, "it closed the connection before it said who it is");
         return is_open;
     }
+    /* Python's start-up hook tells in a NOTE why it cannot call properly. */
+    json_t *note = record.type == TN_WIRE_NOTE ? json_loads(record.json, 0, NULL) : NULL;
+    const char *text = json_string_value(json_object_get(note, "text"));
     if (record.type != TN_WIRE_HELLO)
-        refuse(listener, caller, "it did not say who it is");
+        refuse(listener, caller, text ? text : "it did not say who it is");
     else if (tn_caller_introduce(caller, record.json, &error) != TN_OK)
         refuse(listener, caller, error.message);
     else
         deliver(listener, caller);
+    json_decref(note);
     return false;
 }
 

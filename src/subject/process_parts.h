@@ -348,7 +348,7 @@ typedef struct tn_run {
     tn_inbox inbox;
     tn_child child; /* pid 0 for a fork */
     bool forked;
-    bool abandoned; /* who forked it is gone before it said a word: it can be started anew */
+    bool abandoned; /* it was gone before it said a word: it can be started anew */
     tn_process_log *log;
     tn_hearing hearing;
     uint64_t start_ns, heard_ns;        /* heard: when it last told something */

@@ -301,8 +301,9 @@ static bool fork_has_ended(tn_run *run, uint64_t now_ns)
         run->status_known = true;
         run->status = status;
     }
+    /* Before its first word it was tenet's code that ran. */
     if (!run->hearing.voices) {
-        run->abandoned = ended && !known;
+        run->abandoned = ended;
         return ended;
     }
     if (tn_hearing_is_open(&run->hearing))
