@@ -19,13 +19,17 @@ extern "C" {
 /* Told while a session works, from the calling thread: `fraction` in [0, 1] never falls; `activity` says what is being done. */
 typedef void tn_session_progress_fn(void *context, double fraction, const char *activity);
 
+/* Told while a program is trained, from the calling thread: a rule fired at `step`; `text` is a sentence for people. Once a rule. */
+typedef void tn_session_signal_fn(void *context, const char *rule, uint64_t step, const char *text);
+
 /* What a session works on and how. Zeroed memory is a valid start; hypes_path or program must be set. All pointers are borrowed during tn_session_open only,
  * but for progress_context and the words of program. */
 typedef struct tn_settings {
     const char *hypes_path;     /* of a network that tenet trains itself */
     const char *const *program; /* argv, NULL-terminated, of a training program to attach to, in place of hypes_path */
-    const char *
-        program_hypes; /* the JSON file of hyper-parameters that the program reads; NULL: it reads none. Assignments then change this file's copy */
+    const char *program_name;   /* what reports call the program; NULL: its command */
+    const char
+        *program_hypes; /* the JSON of hyper-parameters that it reads; NULL: it reads none. Assignments then change a copy of this file */
     const char *python_folder;      /* where tenet's Python package lies; NULL: beside the running program, or where it was installed */
     bool program_starts_anew;       /* for each trial, in place of being forked when it has its data */
     bool program_speaks_on_stderr;  /* tn_session_train: the program's stdout goes to stderr, so that a document can go to stdout */
@@ -38,6 +42,9 @@ typedef struct tn_settings {
     const char *budget;     /* "60s", "5000steps"; NULL: none */
     tn_session_progress_fn *progress;
     void *progress_context;
+    tn_session_signal_fn *signal; /* tn_session_train; NULL: signals stand in the report alone */
+    void *signal_context;
+    bool only_records; /* tn_session_train: what the rules see ends nothing */
 } tn_settings;
 
 typedef struct tn_session tn_session;

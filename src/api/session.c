@@ -96,6 +96,9 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->threads = settings->threads > 0 ? settings->threads : tn_processor_count();
     opened->progress = settings->progress;
     opened->progress_context = settings->progress_context;
+    opened->signal = settings->signal;
+    opened->signal_context = settings->signal_context;
+    opened->only_records = settings->only_records;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
     if (status == TN_OK && attaches)
         status = tn_session_program_open(&opened->program, settings, error);

@@ -34,6 +34,9 @@ struct tn_session {
     double budget_seconds; /* 0: none */
     tn_session_progress_fn *progress;
     void *progress_context;
+    tn_session_signal_fn *signal;
+    void *signal_context;
+    bool only_records;
     tn_error store_error; /* of a report that could not be kept; code TN_OK where all went well */
 };
 

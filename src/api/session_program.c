@@ -73,7 +73,7 @@ tn_status tn_session_program_open(tn_session_program *program, const tn_settings
         return tn_fail(error, TN_ERROR_USAGE, "Assignments change a file of hypes; name the one that the program reads.");
     if (settings->program_hypes && access(settings->program_hypes, R_OK) != 0)
         return tn_fail(error, TN_ERROR_IO, "The program's hypes '%.300s' cannot be read; expected a JSON file.", settings->program_hypes);
-    program->name = name_of(settings->program);
+    program->name = settings->program_name ? strdup(settings->program_name) : name_of(settings->program);
     if (!program->name)
         return tn_fail_memory(error, 64);
     if (settings->program_hypes && !(program->hypes = strdup(settings->program_hypes)))

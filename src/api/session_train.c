@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/session.h"
+#include "api/session_signals.h"
 #include "base/clock.h"
 #include "rules/rules.h"
 #include "subject/process.h"
@@ -221,7 +222,8 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
         watch.deadline_ns = start_ns + (uint64_t)(session->budget_seconds * 1e9);
     if (session->budget_steps > 0 && (watch.steps_total == 0 || session->budget_steps < watch.steps_total))
         watch.steps_total = session->budget_steps;
-    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step}, tn_rule_set_observer(rules)};
+    tn_session_signals signals;
+    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step}, tn_session_signals_observer(&signals, session, rules)};
     tn_trial_request request = {
         .experiment = "train",
         .stop_at_train_score = INFINITY,

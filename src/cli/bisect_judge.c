@@ -49,6 +49,8 @@ static const char **make_arguments(const tn_options *options, char seed[NUMBER_S
     words[count++] = "debug";
     words[count++] = "--json";
     words[count++] = "--quiet";
+    if (options->given & TN_OPTION_NO_FORK)
+        words[count++] = "--no-fork";
     for (size_t i = 0; i < options->assignment_count; i++) {
         words[count++] = "--set";
         words[count++] = options->assignments[i];

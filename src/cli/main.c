@@ -25,6 +25,10 @@ static const tn_command AFTER[] = {
      "first bad one. Your checkout, index and branches stay as they are; data and other files that git does not\n"
      "track are laid beside each commit. A budget is for each debug. Exit code 0: the commit was found.",
      TN_OPTIONS_OF_A_JOB | TN_OPTION_GIT, tn_command_bisect},
+    {"record", "[NAME]", "record a training that calls by itself, as tenet.watch of the Python package does",
+     "The first line on stdout tells where to call; the end of stdin ends the recording, and the report follows.\n"
+     "Signals of the rules go to stderr as they come. Nothing that is seen ends the training.",
+     TN_OPTION_STORE | TN_OPTION_QUIET, tn_command_record},
     {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
      TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
     {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,

@@ -1,0 +1,49 @@
+/* session_signals.c: see session_signals.h. A rule that fires is told once; one that takes its signal back, as some do, was heard all the same. */
+#include "api/session_signals.h"
+
+static void tell(tn_session_signals *signals)
+{
+    const tn_session *session = signals->session;
+    if (!session->signal)
+        return;
+    for (size_t i = 0; i < tn_rule_count() && i < TN_SIGNALS_MAX; i++) {
+        const tn_signal *signal = signals->told[i] ? NULL : tn_rule_set_signal(signals->set, tn_rule_at(i)->name);
+        if (!signal || signal->state != TN_RULE_FIRED)
+            continue;
+        signals->told[i] = true;
+        session->signal(session->signal_context, signal->rule, signal->step, signal->text);
+    }
+}
+
+static bool on_step(void *context, const tn_step *step)
+{
+    tn_session_signals *signals = context;
+    bool goes_on = signals->rules.on_step(signals->rules.context, step);
+    tell(signals);
+    return goes_on || signals->session->only_records;
+}
+
+static void on_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+{
+    tn_session_signals *signals = context;
+    signals->rules.on_vitals(signals->rules.context, step, name, index, vitals);
+}
+
+static void on_score(void *context, const tn_score_point *point)
+{
+    tn_session_signals *signals = context;
+    signals->rules.on_score(signals->rules.context, point);
+}
+
+static void on_end(void *context, uint64_t steps)
+{
+    tn_session_signals *signals = context;
+    signals->rules.on_end(signals->rules.context, steps);
+    tell(signals);
+}
+
+tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_session *session, tn_rule_set *set)
+{
+    *signals = (tn_session_signals){.session = session, .set = set, .rules = tn_rule_set_observer(set)};
+    return (tn_observer){.context = signals, .on_step = on_step, .on_vitals = on_vitals, .on_score = on_score, .on_end = on_end};
+}
