@@ -132,6 +132,9 @@ class Data:
         else:
             knob_answers.cannot(session, "label_scale", "its labels are classes, which have no scale")
         session.facts["train_samples"] = known["rows"]
+        if known["label"]:
+            labels = tensors[-1].double()
+            session.facts.update(label_min=float(labels.min()), label_max=float(labels.max()), label_mean=float(labels.mean()), label_std=float(labels.std(unbiased=False)))
 
     def choose(self, arrays):
         answers, count = knob_answers.of(self.session), self.first["rows"]

@@ -45,11 +45,22 @@ class Steps:
             knob_answers.of(self.session).applied("steps")
 
     def on_done(self, step):
-        budget = self.budget()
-        if budget is not None and step >= budget:
+        budget, shown = self.budget(), getattr(self.session, "shown", None)
+        if budget is None or step < budget:
+            return
+        if shown is None or shown.is_complete():
+            self.restore()
             self.session.end("steps")
+        else:
+            shown.wait(step)
+
+    def restore(self):
+        shown = getattr(self.session, "shown", None)
+        if shown is not None:
+            shown.stop_waiting()
 
     def on_end(self, reason):
+        self.restore()
         if self.session.mode == "look":
             knob_answers.can(self.session, "seed", "steps")
         answers = knob_answers.of(self.session)
@@ -89,8 +100,6 @@ class Optimizers:
     def swap(self, optimizer, name):
         """Makes the optimizer one of another class in place, so that schedulers, scalers and the program keep hold of it. Its rates and weight decay stay, the rest is the class's default."""
         answers = knob_answers.of(self.session)
-        if optimizer in self.swapped:
-            return
         kind = getattr(torch.optim, OPTIMIZERS.get(name, ""), None)
         if kind is None:
             answers.refused("optimizer", "there is no optimizer %s; expected one of %s" % (name, ", ".join(sorted(OPTIMIZERS))))
@@ -123,6 +132,13 @@ class Optimizers:
         if self.session.mode == "look":
             if is_primary and self.look is None:
                 self.look = (type(optimizer).__name__, self.first_rate(optimizer))
+            return
+        if optimizer in self.swapped:
+            self.swapped.discard(optimizer)
+            if not isinstance(optimizer, torch.optim.Adagrad):
+                optimizer.state.clear()  # what the class that it was has put there after all
+        if getattr(self.session, "shown", None) is not None and self.session.shown.is_waiting:
+            self.stand_still(optimizer)
             return
         answers = knob_answers.of(self.session)
         rate, decay, clip = answers.wants("learning_rate"), answers.wants("decay"), answers.wants("clip_norm")
@@ -162,6 +178,12 @@ class Optimizers:
             answers.applied("learning_rate")
         if is_flat:
             answers.applied("decay")
+
+    def stand_still(self, optimizer):
+        """A step after the last one, which must change no weight."""
+        self.restoring[optimizer] = [(group, group["lr"], 0.0) for group in optimizer.param_groups if group.get("lr") is not None]
+        for group, _, zero in self.restoring[optimizer]:
+            group["lr"] = zero
 
     def clip(self, optimizer, most):
         answers = knob_answers.of(self.session)
@@ -277,6 +299,8 @@ class InputScale:
         session.on("end", self.on_end)
 
     def on_root(self, module, args, kwargs):
+        if self.session.ended:
+            return None
         if self.session.mode == "look":
             if torch.is_grad_enabled() and self.is_network(module):
                 self.watch(module, args, kwargs)
@@ -343,17 +367,18 @@ class InputScale:
             if "input_scale" in answers.open() and not session.known.get("data"):
                 answers.refused("input_scale", "the network was given no floating-point input like that of the first run; %s" % LINE)
             return
+        is_seen = self.statistics is not None and self.statistics.rows > 0
+        record = self.statistics.record() if is_seen else None
+        for name, value in self.facts(record).items() if is_seen else ():
+            session.facts.setdefault(name, value)
         if session.private.get("data"):
             return
-        if self.statistics is None or self.statistics.rows == 0:
+        if not is_seen:
             why = "its inputs are whole numbers, which have no scale" if self.integers else "no torch.nn.Module was given an input; %s" % LINE
             knob_answers.cannot(session, "input_scale", why)
             return
-        record = self.statistics.record()
         session.private["input"] = dict(record, module=self.kind, axis=self.axis)
         knob_answers.can(session, "input_scale")
-        for name, value in self.facts(record).items():
-            session.facts.setdefault(name, value)
 
     def facts(self, record):
         statistics = self.statistics

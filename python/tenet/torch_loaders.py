@@ -18,7 +18,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader
 from torch.utils.data import dataloader as torch_dataloader
 
-from . import knob_answers, session as sessions, torch_samplers
+from . import knob_answers, session as sessions, torch_passes, torch_samplers
 from .knob_answers import LINE
 
 KNOBS = ("batch_size", "samples", "shuffle_labels")
@@ -103,7 +103,7 @@ class Origin:
         self.kept = None  # samples of an iterable data set
         self.dataset = self.collate = None  # in place of its own while a pass is made
         self.roll = None  # path of the labels that are permuted within each batch
-        self.original_length = None
+        self.batch = self.described = None  # in a look: the first batch, and what its loader is
 
 
 def stack_key():
@@ -124,7 +124,8 @@ class Loaders:
         self.origins = weakref.WeakKeyDictionary()
         self.all = []  # every origin, in order
         self.made_at = {}  # key: how many
-        self.last = None  # (origin, loader, batch) of what came last
+        self.last = None  # (origin, loader, batch) of what came last for a step
+        self.is_fresh = False  # no step since
         self.label_votes = {}
         self.input_path = None
         self.wanted_shuffle = None
@@ -155,7 +156,7 @@ class Loaders:
         return self.origins[loader]
 
     def arrived(self, iterator, batch):
-        loader = iterator.__dict__.get(LOADER)
+        loader = iterator.__dict__.get(LOADER, lambda: None)()
         return batch if loader is None else self.batch(loader, batch)
 
     def batch(self, loader, batch):
@@ -168,13 +169,17 @@ class Loaders:
             knob_answers.of(self.session).applied("shuffle_labels")
         if origin.rows == 0:
             origin.rows = torch_samplers.rows_of_batch(batch)
-        self.last = (origin, loader, batch)
+            if self.session.mode == "look":
+                origin.batch, origin.described = batch, described(loader)
+        if torch.is_grad_enabled():  # else it is for an evaluation
+            self.last, self.is_fresh = (origin, loader, batch), True
         self.session.emit("batch", loader, batch)
         return batch
 
     def on_step(self, optimizer, is_primary):
-        if is_primary and self.last is not None:
+        if is_primary and self.is_fresh:
             self.last[0].steps += 1
+            self.is_fresh = False
 
     def on_root(self, module, args, kwargs):
         """In a look: which part of the batch is the input, so that it is not taken for the label."""
@@ -256,7 +261,7 @@ class Loaders:
             return
         inner = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
         by_batches = loader.batch_sampler is not None or samples_are_batches(inner)
-        origin.original_length = natural = len_of(inner)
+        natural = len_of(inner)
         kept = None
         if samples or wanted["shuffle_labels"]:
             domain = torch_samplers.domain_of(inner)
@@ -280,7 +285,7 @@ class Loaders:
         used = size if size else (loader.batch_size or getattr(inner, "batch_size", None) or self.known("rows", 1)) if by_batches else None
         regroup = kept is not None or size or self.wanted_shuffle is not None
         if not by_batches:
-            turned = TurnedIndices(inner, kept, length_of(natural, len(kept) if kept is not None else natural, rounds))
+            turned = torch_samplers.TurnedIndices(inner, kept, length_of(natural, len(kept) if kept is not None else natural, rounds))
             loader.__dict__["sampler"] = turned
         else:
             drop = bool(loader.drop_last or getattr(inner, "drop_last", False))
@@ -318,7 +323,7 @@ class Loaders:
             loader.__dict__["batch_sampler"] = BatchSampler(loader.sampler, size, loader.drop_last)
             answers.applied("batch_size")
         if wanted["samples"]:
-            origin.kept = Kept(loader, int(wanted["samples"]))
+            origin.kept = torch_passes.Kept(loader, int(wanted["samples"]))
             answers.applied("samples")
         if (wanted["samples"] or size or rounds > 1) and known_length:
             origin.length = known_length * rounds
@@ -363,12 +368,12 @@ class Loaders:
             origin.passes += 1
             origin.batches = 0
             if origin.kept is not None:
-                return KeptPass(self, loader, origin)
+                return torch_passes.KeptPass(self, loader, origin)
             iterator = self.make(loader, origin, original)
         finally:
             self.is_inside = False
         is_iterable = loader._dataset_kind == torch_dataloader._DatasetKind.Iterable
-        return RoundPass(self, loader, origin, iterator, original) if is_iterable and origin.length else iterator
+        return torch_passes.RoundPass(self, loader, origin, iterator, original) if is_iterable and origin.length else iterator
 
     def make(self, loader, origin, original):
         """torch's iterator, over the data set and collation that the trial wants."""
@@ -382,7 +387,8 @@ class Loaders:
         finally:
             loader.__dict__.update(own)
         if isinstance(iterator, torch_dataloader._BaseDataLoaderIter):
-            iterator.__dict__[LOADER] = loader  # a loader that is made in the head of a loop lives no longer than that line
+            # A loader that is made in the head of a loop lives no longer than that line. One with persistent workers holds its iterator, and a cycle would end its workers late.
+            iterator.__dict__[LOADER] = weakref.ref(loader) if loader._iterator is iterator else functools.partial(itself, loader)
         return iterator
 
     def reseed(self, loader, origin):
@@ -397,20 +403,27 @@ class Loaders:
     def on_end(self, reason):
         if self.session.mode == "look":
             self.conclude(reason)
+            self.last = None
             return
+        self.last = None
         answers = knob_answers.of(self.session)
         why = "the program has no DataLoader" if not self.all else "the DataLoader that trained in the first run was not used in this one"
         for name in KNOBS:
             if name in answers.open() and not self.session.known.get("full_batch") and not self.session.known.get("data"):
                 answers.refused(name, "%s; %s" % (why, LINE))
 
-    def conclude(self, reason):
-        session = self.session
+    def best(self):
+        """The loader that trains: one whose call site feeds at least half of the steps; None where none does."""
         steps = {}
         for origin in self.all:
             steps[origin.key] = steps.get(origin.key, 0) + origin.steps
         best = max(self.all, key=lambda origin: (steps[origin.key], origin.steps), default=None)
-        if best is None or best.steps == 0 or steps[best.key] * 2 < session.step:
+        return None if best is None or best.steps == 0 or steps[best.key] * 2 < self.session.step else best
+
+    def conclude(self, reason):
+        session = self.session
+        best = self.best()
+        if best is None:
             if not session.private.get("data") and not self.has_full_batch():
                 why = "the program has no DataLoader" if not self.all else "no DataLoader's batch comes before its steps"
                 for name in KNOBS:
@@ -424,32 +437,22 @@ class Loaders:
             voted[origin.index] = origin.steps > 0
         if all(voted[origin.index] for origin in used):
             voted = [True]
-        loader, batch = self.last[1] if self.last[0] is best else None, self.last[2]
-        if loader is None:
-            loader = next((one for one, origin in self.origins.items() if origin is best), None)
-        self.record(best, voted, loader, batch, reason)
+        self.record(best, voted, reason)
 
     def has_full_batch(self):
         return bool(self.session.private.get("full_batch"))
 
-    def record(self, best, voted, loader, batch, reason):
+    def record(self, best, voted, reason):
         session = self.session
-        path = self.label_path(batch)
-        is_map = loader is None or loader._dataset_kind == torch_dataloader._DatasetKind.Map
-        length, samples = None, 0
-        if loader is not None:
-            inner = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-            length = len_of(inner) if is_map else len_of(loader)
-            samples = count_of(inner) if is_map else len_of(loader.dataset) or 0
-        length = length or best.longest
+        path = self.label_path(best.batch)
+        length, samples = best.described["length"] or best.longest, best.described["samples"]
         session.private["loader"] = {
             "key": best.key, "voted": voted, "file": best.file, "line": best.line, "rows": best.rows, "length": length, "samples": samples, "label": list(path) if path else None,
-            "style": "map" if is_map else "iterable", "steps_total": session.step if reason == "exit" else 0}
+            "style": best.described["style"], "steps_total": session.step if reason == "exit" else 0}
         session.facts.setdefault("places", {}).setdefault("loader", {"file": best.file, "line": best.line})
         session.facts.update(batch_size=best.rows, steps_per_epoch=length or 0)
         session.facts.setdefault("train_samples", samples)
-        makes_batches = loader is not None and loader.batch_size is None and loader.batch_sampler is None and not samples_are_batches(loader.sampler)
-        if makes_batches:
+        if best.described["makes_batches"]:
             knob_answers.cannot(session, "batch_size", "the data set at %s makes its batches itself; set its own batch size" % place(best))
         else:
             knob_answers.can(session, "batch_size")
@@ -472,6 +475,21 @@ def shuffle(session, wanted):
         return "its data set is iterable and has an order of its own"
     loaders.wanted_shuffle = bool(wanted)
     return None
+
+
+def itself(loader):
+    return loader
+
+
+def described(loader):
+    """What the facts tell of a loader; it may be gone when they are sent."""
+    if loader._dataset_kind == torch_dataloader._DatasetKind.Map:
+        inner = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+        length, samples, style = len_of(inner), count_of(inner), "map"
+    else:
+        length, samples, style = len_of(loader), len_of(loader.dataset) or 0, "iterable"
+    makes_batches = loader.batch_size is None and loader.batch_sampler is None and not samples_are_batches(loader.sampler)
+    return {"length": length, "samples": samples, "style": style, "makes_batches": makes_batches}
 
 
 def place(origin):
@@ -510,124 +528,6 @@ def peeked(sampler):
 def length_of(natural, made, rounds):
     """Batches a pass: never fewer than the program's own, so that what it does once an epoch comes as seldom as before."""
     return max(natural or 1, made or 1) * rounds
-
-
-class TurnedIndices:
-    """A sampler over kept indices of a data set that makes its own batches, `length` items a pass."""
-
-    def __init__(self, inner, kept, length):
-        self.inner, self.kept, self.length = inner, kept, length
-
-    def __len__(self):
-        return self.length
-
-    def __iter__(self):
-        made = 0
-        while made < self.length:
-            before = made
-            for index in self.kept if self.kept is not None else self.inner:
-                yield index
-                made += 1
-                if made == self.length:
-                    return
-            if made == before:
-                return
-
-
-class Kept:
-    """The first samples of an iterable data set, kept in memory; where the data set makes batches itself, its first batches, the last one cut."""
-
-    def __init__(self, loader, count):
-        self.partners = self.path = None
-        if loader.batch_size is not None:
-            self.items = list(itertools.islice(iter(loader.dataset), count))
-            return
-        self.items, rows = [], 0
-        for item in loader.dataset:
-            have = torch_samplers.rows_of_batch(loader.collate_fn(item))
-            self.items.append(item if rows + have <= count else cut(item, count - rows))
-            rows += have
-            if rows >= count:
-                break
-
-    def permute(self, path, seed):
-        order = torch.randperm(len(self.items), generator=torch.Generator().manual_seed(seed)).tolist()
-        self.path, self.partners = path, order
-
-    def batch(self, loader, places):
-        batch = loader.collate_fn([self.items[place] for place in places])
-        if self.partners is None:
-            return batch
-        return torch_samplers.with_labels_of(batch, loader.collate_fn([self.items[self.partners[place]] for place in places]), self.path)
-
-
-def cut(item, count):
-    for path, leaf in list(torch_samplers.leaves_of(item)):
-        if leaf.dim() > 0:
-            item = torch_samplers.with_leaf(item, path, leaf[:count])
-    return item
-
-
-class KeptPass:
-    """A pass over kept samples, going round to the loader's length."""
-
-    def __init__(self, loaders, loader, origin):
-        self.loaders, self.loader, self.origin = loaders, loader, origin
-        self.at = self.made = 0
-
-    def __iter__(self):
-        return self
-
-    def __len__(self):
-        return len(self.loader)
-
-    def __next__(self):
-        kept, size = self.origin.kept, self.loader.batch_size or 1
-        whole = len(kept.items)
-        if whole == 0 or self.made == self.origin.length:
-            raise StopIteration
-        if self.at >= whole or (self.loader.drop_last and self.at and self.at + size > whole):
-            if not self.origin.length:
-                raise StopIteration
-            self.at = 0
-        places = range(self.at, min(self.at + size, whole))
-        self.at += size
-        self.made += 1
-        if self.loader.batch_size is None:
-            batch = self.loader.collate_fn(kept.items[places[0]])
-        else:
-            batch = kept.batch(self.loader, places)
-        return self.loaders.batch(self.loader, batch)
-
-
-class RoundPass:
-    """A pass over an iterable data set that begins anew where it ends before its length."""
-
-    def __init__(self, loaders, loader, origin, iterator, original):
-        self.loaders, self.loader, self.origin = loaders, loader, origin
-        self.iterator, self.original = iterator, original
-        self.made = self.since = 0
-
-    def __iter__(self):
-        return self
-
-    def __len__(self):
-        return len(self.loader)
-
-    def __next__(self):
-        if self.made == self.origin.length:
-            raise StopIteration
-        try:
-            batch = next(self.iterator)
-        except StopIteration:
-            if self.since == 0:
-                raise
-            self.since = 0
-            self.iterator = self.loaders.make(self.loader, self.origin, self.original)
-            batch = next(self.iterator)
-        self.made += 1
-        self.since += 1
-        return batch
 
 
 # ---- which part of a batch a tensor is ----

@@ -274,7 +274,8 @@ class FullBatch:
                 if name in knob_answers.of(session).open() and self.rows():
                     knob_answers.of(session).refused(name, "the loss was not called where it was in the first run; %s" % knob_answers.LINE)
             return
-        if session.private.get("loader") or session.private.get("data"):
+        loaders = getattr(session, "loaders", None)
+        if session.private.get("data") or (loaders is not None and loaders.best() is not None):
             return
         same = [(seen[1], site, len(seen[0])) for site, seen in self.sites.items() if seen is not None]
         if not same or max(same)[0] < min(2, session.step) or session.step == 0:

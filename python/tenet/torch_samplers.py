@@ -138,6 +138,28 @@ class TurnedBatches:
                 yield plain_index(item)
 
 
+class TurnedIndices:
+    """A sampler over kept indices of a data set that makes its own batches, `length` items a pass."""
+
+    def __init__(self, inner, kept, length):
+        self.inner, self.kept, self.length = inner, kept, length
+
+    def __len__(self):
+        return self.length
+
+    def __iter__(self):
+        made = 0
+        while made < self.length:
+            before = made
+            for index in self.kept if self.kept is not None else self.inner:
+                yield index
+                made += 1
+                if made == self.length:
+                    return
+            if made == before:
+                return
+
+
 # ---- labels ----
 
 def leaves_of(batch, path=()):

@@ -162,6 +162,9 @@ class Scores:
             self.backwards += 1
 
     def before_step(self, optimizer, is_primary):
+        if self.session.shown.is_waiting:
+            self.rows, self.loss = [], 0.0
+            return
         if self.last_stepper not in (None, id(optimizer)) and self.backwards > 0:
             self.takes_turns = True  # each optimizer has a backward pass of its own
         self.last_stepper = id(optimizer)

@@ -14,6 +14,24 @@ VALUES_MAX = 1 << 21  # of one message
 AFTER = (lambda output: output, lambda output: torch.log_softmax(output, -1), lambda output: torch.softmax(output, -1), torch.sigmoid, torch.tanh, torch.relu, torch.exp, torch.log)
 
 
+class Quiet:
+    """A link that says nothing and hears nothing."""
+
+    alive = True
+
+    def step(self, *_):
+        return True
+
+    def score(self, *_, **__):
+        pass
+
+    def text(self, *_):
+        pass
+
+    def flush(self):
+        pass
+
+
 class Seen:
     """One batch."""
 
@@ -35,11 +53,12 @@ class Shown:
         self.pending = None  # (module, args, kwargs) of the forward pass under way
         self.present = None
         self.is_done = False
-        self.waited = 0
+        self.is_waiting = False
+        self.waited = 0  # steps
+        self.kept = None  # step, samples and link while it waits
         session.on("root_input", self.on_input)
         session.on("root_output", self.on_output)
         session.on("loss_output", self.on_loss)
-        session.on("before_step", self.before_step)
         session.on("end", self.on_end)
 
     def wanted(self):
@@ -50,7 +69,22 @@ class Shown:
 
     def is_complete(self):
         """Whether the trial may end; false while more batches are to be seen, and would come."""
-        return self.is_done or self.rows == 0 or self.rows >= self.wanted() or self.waited > self.wanted() // max(1, self.rows // max(1, len(self.batches))) + 2
+        return self.is_done or self.rows == 0 or self.rows >= self.wanted() or self.waited * self.rows > 2 * self.wanted() * len(self.batches)
+
+    def wait(self, step):
+        """The steps are done, but not all samples were seen: the program goes on, unrecorded and without changing a weight."""
+        session = self.session
+        if not self.is_waiting:
+            self.is_waiting = True
+            self.kept = step, session.samples, session.link
+            session.link = Quiet()
+        self.waited += 1
+        session.step = self.kept[0]
+
+    def stop_waiting(self):
+        if self.is_waiting:
+            self.is_waiting = False
+            self.session.step, self.session.samples, self.session.link = self.kept
 
     # ---- taking ----
 
@@ -91,10 +125,6 @@ class Shown:
         self.batches.append(seen)
         self.rows += rows
         self.present = None
-
-    def before_step(self, optimizer, is_primary):
-        if is_primary and self.session.step > 0 and self.wanted() and self.session.trial.get("steps") and self.session.step >= self.session.trial["steps"]:
-            self.waited += 1
 
     # ---- showing ----
 

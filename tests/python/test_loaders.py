@@ -95,8 +95,10 @@ def program(make, epochs=3, through=None, validate=None, stop=None):
             if validate is not None:
                 for batch in validate():
                     len(batch)
-        run.loader = loader
+        # Not the loader itself: in a cycle, its workers would be ended late.
+        told.update(length=len(loader) if not isinstance(loader.dataset, IterableDataset) else None, batch_size=loader.batch_size, dataset=loader.dataset)
         return seen
+    told = run.told = {}
     return run
 
 
@@ -222,28 +224,28 @@ class Samples(unittest.TestCase):
     def test_the_data_set_stays_what_it_is(self):
         run = program(lambda: DataLoader(Rows(), 4))
         look_and_run(run, {"knobs": {"samples": 10, "shuffle_labels": True}})
-        self.assertIsInstance(run.loader.dataset, Rows)
-        self.assertEqual((len(run.loader.dataset), run.loader.dataset.extra), (COUNT, "kept"))
+        self.assertIsInstance(run.told["dataset"], Rows)
+        self.assertEqual((len(run.told["dataset"]), run.told["dataset"].extra), (COUNT, "kept"))
 
 
 class BatchSize(unittest.TestCase):
     def sizes(self, make, size, **more):
         run = program(make)
         _, _, trial, seen = look_and_run(run, dict({"knobs": {"batch_size": size}}, **more))
-        return trial, run.loader, [[len(batch[0]) for batch in epoch] for epoch in seen]
+        return trial, run.told, [[len(batch[0]) for batch in epoch] for epoch in seen]
 
     def test_positional_keyword_and_samplers(self):
         for make in (lambda: DataLoader(Rows(), 8, True), lambda: DataLoader(dataset=Rows(), batch_size=8), lambda: DataLoader(Rows(), 8, sampler=SequentialSampler(range(COUNT))),
                      lambda: DataLoader(Rows(), batch_sampler=BatchSampler(RandomSampler(range(COUNT)), 8, False)), lambda: DataLoader(Rows(), 8, num_workers=1)):
-            trial, loader, sizes = self.sizes(make, 5)
+            trial, told, sizes = self.sizes(make, 5)
             self.assertEqual(sizes, [[5] * 20] * 3)
-            self.assertEqual(len(loader), 20)
+            self.assertEqual(told["length"], 20)
             self.assertIn("batch_size", trial.applied_names)
 
     def test_larger_batches_go_round_to_as_many_steps(self):
-        _, loader, sizes = self.sizes(lambda: DataLoader(Rows(), 10), 50)
+        _, told, sizes = self.sizes(lambda: DataLoader(Rows(), 10), 50)
         self.assertEqual(sizes, [[50] * 10] * 3)
-        self.assertEqual((len(loader), loader.batch_size), (10, 50))
+        self.assertEqual((told["length"], told["batch_size"]), (10, 50))
 
     def test_larger_than_the_data(self):
         _, _, sizes = self.sizes(lambda: DataLoader(Rows(), 10, drop_last=True), 1000)
@@ -254,8 +256,8 @@ class BatchSize(unittest.TestCase):
         self.assertEqual(sizes, [[1] * COUNT] * 3)
 
     def test_of_an_iterable(self):
-        _, loader, sizes = self.sizes(lambda: DataLoader(Stream(), batch_size=10), 20)
-        self.assertEqual(loader.batch_size, 20)
+        _, told, sizes = self.sizes(lambda: DataLoader(Stream(), batch_size=10), 20)
+        self.assertEqual(told["batch_size"], 20)
         self.assertEqual({size for epoch in sizes for size in epoch}, {20})
 
     def test_is_refused_where_the_data_set_makes_the_batches(self):
