@@ -26,6 +26,13 @@ static json_t *subject_json(tn_investigation *investigation)
     tn_json_set(investigation, object, "learning_rate", tn_json_number(facts->learning_rate));
     tn_json_set(investigation, object, "input_mean", tn_json_number(facts->input_mean));
     tn_json_set(investigation, object, "input_std", tn_json_number(facts->input_std));
+    if (facts->is_program) {
+        tn_json_set(investigation, object, "forks", json_boolean(facts->forks));
+        if (facts->forks_note)
+            tn_json_set(investigation, object, "forks_note", json_string(facts->forks_note));
+        tn_json_set(investigation, object, "start_seconds", tn_json_number(facts->start_seconds));
+        tn_json_set(investigation, object, "step_seconds", tn_json_number(facts->step_seconds));
+    }
     return object;
 }
 

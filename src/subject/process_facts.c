@@ -152,6 +152,7 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     facts->start_seconds = isnan(look->start_seconds) ? 0 : look->start_seconds;
     facts->step_seconds = isnan(look->step_seconds) ? 0 : look->step_seconds;
     facts->forks = atomic_load(&process->serves);
+    facts->forks_note = facts->forks || !process->serves_not[0] ? NULL : process->serves_not;
     process->hypes = find_hypes(process);
     return TN_OK;
 }

@@ -28,13 +28,14 @@ static bool is_python(const char *command)
 
 static tn_status start_server(tn_process *process, tn_order *order, tn_error *error)
 {
-    tn_status status = tn_order_write(process, TN_RUN_SERVE, NULL, process->settings.threads, order, error);
+    /* One: a library's pool of threads could not be forked. */
+    tn_status status = tn_order_write(process, TN_RUN_SERVE, NULL, 1, order, error);
     if (status != TN_OK)
         return status;
     const tn_launch launch = {
         .settings = &process->settings,
         .isolation = process->isolation,
-        .threads = process->settings.threads,
+        .threads = 1,
         .address = tn_listener_address(process->listener),
         .folder = process->folder,
         .trial = order->trial,

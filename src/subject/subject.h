@@ -140,6 +140,7 @@ typedef struct tn_subject_facts {
     double start_seconds;     /* from the start of a trial to its first step */
     double step_seconds;      /* of one step, as the first look measured it */
     bool forks;               /* trials are forked from a program that has its data */
+    const char *forks_note;   /* why not; NULL */
 } tn_subject_facts;
 
 /* Set by the user (Ctrl-C) or a budget; a running trial ends at its next step. */
