@@ -36,7 +36,8 @@ int main()
             for (int k = 0; k <= features; k++)
                 g[k] += d * (k < features ? x[i * features + k] : 1);
         }
-        const int64_t shape[] = {features + 1};
+        const int64_t table[] = {samples, features}, shape[] = {features + 1};
+        tn_run_tensor(run, "input", TN_TENSOR_INPUT, TN_DTYPE_FLOAT32, 2, table, nullptr, x.data());
         tn_run_tensor(run, "dense.weight", TN_TENSOR_GRADIENT, TN_DTYPE_FLOAT32, 1, shape, nullptr, g.data());
         if (!tn_run_step(run, loss, rate, static_cast<uint64_t>(batch)))
             break;

@@ -9,7 +9,7 @@ int main(void)
 {
     static double x[SAMPLES][FEATURES], y[SAMPLES], weight[FEATURES];
     tn_run *run = tn_run_begin("regression", NULL, NULL);
-    double rate = tn_knob_f64(run, "learning_rate", 2);
+    double rate = tn_knob_f64(run, "learning_rate", 8);
     int64_t steps = tn_knob_i64(run, "steps", 1000), batch = tn_knob_i64(run, "batch_size", 20),
             samples = tn_knob_i64(run, "samples", SAMPLES);
     for (int i = 0; i < SAMPLES; i++)

@@ -13,57 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/program_run.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "hypes/hypes.h"
-#include "run/link.h"
-#include "run/recorder.h"
-#include "tenet.h"
-#include "vitals/vitals_cast.h"
-
-enum { WINDOW = 1024, NAME_MAX_BYTES = 256, TENSORS_MAX = 1 << 16, SERIAL_BUCKETS = 1024 };
 
 /* Of the time that a run may take more by showing its tensors, where no cadence is asked for. */
 static const double AUTO_SHARE = 0.05;
-
-_Static_assert((int)TN_TENSOR_INPUT == (int)TN_ROLE_INPUT && (int)TN_TENSOR_WEIGHT == (int)TN_ROLE_WEIGHT &&
-                   (int)TN_TENSOR_GRADIENT == (int)TN_ROLE_GRADIENT && (int)TN_TENSOR_UPDATE == (int)TN_ROLE_UPDATE &&
-                   (int)TN_TENSOR_ACTIVATION == (int)TN_ROLE_ACTIVATION &&
-                   (int)TN_TENSOR_ACTIVATION_GRADIENT == (int)TN_ROLE_ACTIVATION_GRADIENT,
-               "the public roles are those of vitals/tensor.h");
-_Static_assert((int)TN_DTYPE_FLOAT32 == (int)TN_VALUE_FLOAT32 && (int)TN_DTYPE_FLOAT64 == (int)TN_VALUE_FLOAT64 &&
-                   (int)TN_DTYPE_FLOAT16 == (int)TN_VALUE_FLOAT16 && (int)TN_DTYPE_BFLOAT16 == (int)TN_VALUE_BFLOAT16,
-               "the public types are those of vitals/vitals_cast.h");
-
-/* A tensor that was shown before. */
-typedef struct shown_tensor {
-    struct shown_tensor *next; /* in its bucket */
-    size_t index;
-    tn_tensor_name name; /* its strings are in `text` */
-    char *key;           /* the name as the loop gives it */
-    char *text;          /* node, parameter */
-    bool announced;      /* to the parent */
-} shown_tensor;
-
-struct tn_run {
-    char *name;
-    json_t *trial; /* NULL without a parent */
-    const char *mode;
-    tn_link *link;         /* NULL without a parent */
-    tn_store *store;       /* NULL with one */
-    tn_recorder *recorder; /* likewise */
-    json_t *asked;         /* the knobs that were asked for, with the loop's values, which stay as they are until the end */
-    uint64_t step, samples, budget, score_every, vitals_every;
-    double vitals_share; /* > 0: as often as costs this share of the time */
-    uint64_t begun_ns, spent_ns, next_ns;
-    bool unscored, has_scores, by_loss, stopped, told, reached;
-    double first_loss, learning_rate;
-    uint64_t batch_size;
-    double losses[WINDOW];
-    shown_tensor *buckets[SERIAL_BUCKETS];
-    size_t tensor_count, node_count;
-    uint64_t parameters;
-};
 
 /* ---- beginning ---- */
 
@@ -134,11 +89,11 @@ static tn_status join_parent(tn_run *run, const char *address, tn_error *error)
 
 static tn_status open_store(tn_run *run, const char *path, tn_error *error)
 {
-    char key[NAME_MAX_BYTES + 64];
+    char key[TN_RUN_NAME_BYTES + 64];
     tn_status status = tn_store_open(path, &run->store, error);
     if (status != TN_OK)
         return status;
-    snprintf(key, sizeof key, "%.*s:%ld:%llu", NAME_MAX_BYTES, run->name, (long)getpid(), (unsigned long long)run->begun_ns);
+    snprintf(key, sizeof key, "%.*s:%ld:%llu", TN_RUN_NAME_BYTES, run->name, (long)getpid(), (unsigned long long)run->begun_ns);
     tn_recorder_config config = {
         .store = run->store,
         .trial = {.key = key,
@@ -154,14 +109,7 @@ static tn_status open_store(tn_run *run, const char *path, tn_error *error)
 
 static void destroy(tn_run *run)
 {
-    for (size_t i = 0; i < SERIAL_BUCKETS; i++) {
-        for (shown_tensor *tensor = run->buckets[i], *next; tensor; tensor = next) {
-            next = tensor->next;
-            free(tensor->key);
-            free(tensor->text);
-            free(tensor);
-        }
-    }
+    tn_run_forget_tensors(run);
     tn_link_close(run->link);
     json_decref(run->trial);
     json_decref(run->asked);
@@ -277,135 +225,6 @@ static void refuse_unasked(tn_run *run)
     json_decref(refused);
 }
 
-/* ---- tensors ---- */
-
-bool tn_run_wants_tensors(const tn_run *run)
-{
-    if (!run || run->stopped || (!run->link && !run->recorder))
-        return false;
-    if (run->vitals_every > 0)
-        return run->step % run->vitals_every == 0;
-    return run->vitals_share > 0 && (run->step == 0 || tn_clock_ns() >= run->next_ns);
-}
-
-/* "block2.relu_3" -> "relu": the longest op's name that the name ends in, numbers aside. */
-static const char *op_of(const char *name)
-{
-    const char *const *ops;
-    size_t count = tn_hypes_op_names(&ops), length = strlen(name), best = 0;
-    const char *found = NULL;
-    while (length > 0 && ((name[length - 1] >= '0' && name[length - 1] <= '9') || name[length - 1] == '_' || name[length - 1] == '.'))
-        length--;
-    for (size_t i = 0; i < count; i++) {
-        size_t size = strlen(ops[i]);
-        if (size <= best || size > length || strncmp(name + length - size, ops[i], size) != 0)
-            continue;
-        if (size == length || strchr("._/", name[length - size - 1])) {
-            best = size;
-            found = ops[i];
-        }
-    }
-    return found;
-}
-
-/* The place of a node in the order in which nodes were first shown. */
-static size_t node_index_of(tn_run *run, const char *node)
-{
-    for (size_t i = 0; i < SERIAL_BUCKETS; i++) {
-        for (const shown_tensor *tensor = run->buckets[i]; tensor; tensor = tensor->next) {
-            if (strcmp(tensor->name.node, node) == 0)
-                return tensor->name.node_index;
-        }
-    }
-    return run->node_count++;
-}
-
-static size_t bucket_of(const char *name, tn_tensor_role role)
-{
-    uint64_t hash = 14695981039346656037u ^ (uint64_t)role; /* FNV-1a */
-    for (const char *at = name; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    return (size_t)(hash % SERIAL_BUCKETS);
-}
-
-/* The tensor of this name and role, made at its first showing. NULL where memory is out or there are too many. */
-static shown_tensor *find_tensor(tn_run *run, const char *name, tn_tensor_role role)
-{
-    size_t bucket = bucket_of(name, role);
-    for (shown_tensor *tensor = run->buckets[bucket]; tensor; tensor = tensor->next) {
-        if (tensor->name.role == (tn_role)role && strcmp(tensor->key, name) == 0)
-            return tensor;
-    }
-    shown_tensor *tensor = run->tensor_count < TENSORS_MAX ? calloc(1, sizeof *tensor) : NULL;
-    if (!tensor)
-        return NULL;
-    tensor->key = tn_string_copy(name);
-    tensor->text = tn_string_copy(name);
-    if (!tensor->key || !tensor->text) {
-        free(tensor->key);
-        free(tensor->text);
-        free(tensor);
-        return NULL;
-    }
-    tensor->name.role = (tn_role)role;
-    tensor->name.node = tensor->text;
-    if (role == TN_TENSOR_WEIGHT || role == TN_TENSOR_GRADIENT || role == TN_TENSOR_UPDATE) {
-        char *dot = strrchr(tensor->text, '.');
-        if (dot && dot > tensor->text && dot[1])
-            *dot++ = '\0';
-        else
-            dot = NULL;
-        tensor->name.parameter = dot ? dot : "weight";
-    } else {
-        tensor->name.op = op_of(name);
-    }
-    tensor->name.node_index = node_index_of(run, tensor->name.node);
-    tensor->index = run->tensor_count++;
-    tensor->next = run->buckets[bucket];
-    run->buckets[bucket] = tensor;
-    return tensor;
-}
-
-bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype dtype, size_t rank, const int64_t *shape,
-                   const int64_t *strides, const void *data)
-{
-    tn_vitals vitals;
-    size_t count;
-    const tn_strided strided = {.data = data, .type = (tn_value_type)dtype, .rank = rank, .shape = shape, .strides = strides};
-    if (!run)
-        return true;
-    bool known = (unsigned)dtype <= TN_DTYPE_BFLOAT16 && (unsigned)role <= TN_TENSOR_ACTIVATION_GRADIENT && name && *name &&
-                 strlen(name) < NAME_MAX_BYTES;
-    if (!known || tn_strided_count(&strided, &count, NULL) != TN_OK)
-        return false;
-    bool is_wanted = tn_run_wants_tensors(run);
-    /* Weights are counted once, wanted or not. */
-    if (count == 0 || (!is_wanted && (role != TN_TENSOR_WEIGHT || run->step > 0)))
-        return true;
-    uint64_t start_ns = tn_clock_ns();
-    shown_tensor *tensor = find_tensor(run, name, role);
-    if (!tensor)
-        return true;
-    bool is_changed = tensor->name.count != count;
-    if (role == TN_TENSOR_WEIGHT)
-        run->parameters += count - tensor->name.count;
-    tensor->name.count = count;
-    tensor->name.units = rank > 0 ? (size_t)shape[rank - 1] : 1;
-    if (!is_wanted)
-        return true;
-    tn_vitals_init(&vitals);
-    tn_vitals_add_strided(&vitals, &strided, NULL);
-    if (run->link && (is_changed || !tensor->announced))
-        tn_link_tensor(run->link, (uint32_t)tensor->index, &tensor->name);
-    tensor->announced = true;
-    if (run->link)
-        tn_link_vitals(run->link, run->step + 1, (uint32_t)tensor->index, &vitals);
-    if (run->recorder)
-        tn_recorder_vitals(run->recorder, run->step + 1, &tensor->name, tensor->index, &vitals);
-    run->spent_ns += tn_clock_ns() - start_ns;
-    return true;
-}
-
 /* ---- steps and scores ---- */
 
 static void tell_score(tn_run *run, const tn_score_point *point)
@@ -421,10 +240,10 @@ static void score_by_loss(tn_run *run)
 {
     if (!run->by_loss || run->has_scores || !(run->first_loss > 0) || !isfinite(run->first_loss))
         return;
-    uint64_t window = run->step / 4 < 1 ? 1 : run->step / 4 > WINDOW ? WINDOW : run->step / 4;
+    uint64_t window = run->step / 4 < 1 ? 1 : run->step / 4 > TN_RUN_WINDOW ? TN_RUN_WINDOW : run->step / 4;
     double sum = 0;
     for (uint64_t i = 0; i < window; i++)
-        sum += run->step > 0 ? run->losses[(run->step - i) % WINDOW] : run->first_loss;
+        sum += run->step > 0 ? run->losses[(run->step - i) % TN_RUN_WINDOW] : run->first_loss;
     double loss = sum / (double)window, score = fmax(0, 1 - loss / run->first_loss);
     if (!isfinite(loss))
         return;
@@ -456,26 +275,44 @@ static json_t *asked_names(const tn_run *run)
     return names;
 }
 
+static void tell_inputs(const tn_run *run, json_t *facts)
+{
+    const tn_vitals *inputs = &run->inputs;
+    if (inputs->count == 0 || tn_vitals_finite(inputs) == 0)
+        return;
+    json_t *told = json_pack("{s:I, s:f, s:f, s:f, s:f, s:I}", "features", (json_int_t)run->features, "input_mean", inputs->mean,
+                             "input_std", sqrt(tn_vitals_variance(inputs)), "input_min", (double)inputs->min, "input_max",
+                             (double)inputs->max, "nonfinite_inputs", (json_int_t)(inputs->count - tn_vitals_finite(inputs)));
+    json_object_update(facts, told);
+    if (run->std_max > 0) {
+        json_object_set_new(facts, "input_std_min", json_real(run->std_min));
+        json_object_set_new(facts, "input_std_max", json_real(run->std_max));
+    }
+    json_decref(told);
+}
+
 static void tell_facts(tn_run *run, bool ended_by_itself)
 {
     uint64_t samples = whole_of(run->asked, "samples"), batch = run->batch_size ? run->batch_size : 1;
     bool scored = run->has_scores || (run->first_loss > 0 && isfinite(run->first_loss));
     const json_t *rate = json_object_get(run->asked, "learning_rate");
     double learning_rate = json_is_number(rate) ? json_number_value(rate) : run->learning_rate;
-    uint64_t asked_steps = whole_of(run->asked, "steps");
+    uint64_t asked_steps = whole_of(run->asked, "steps"), parameters = run->parameters ? run->parameters : run->gradients;
     json_t *facts = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:s, s:o, s:{}, s:{s:b}}", "framework", "c", "parameters",
                               (json_int_t)run->parameters, "train_samples", (json_int_t)samples, "steps_total",
                               (json_int_t)(asked_steps       ? asked_steps
                                            : ended_by_itself ? run->step
                                                              : 0),
                               "steps_per_epoch", (json_int_t)(samples > 0 ? (samples + batch - 1) / batch : 0), "batch_size",
-                              (json_int_t)batch, "work", (double)run->parameters, "scored", (int)scored, "score_why",
+                              (json_int_t)batch, "work", (double)parameters, "scored", (int)scored, "score_why",
                               scored && !run->has_scores ? "from the loss"
                               : scored                   ? "by the loop"
                                                          : "the loop gives no score, and its first loss is not positive",
                               "knobs", asked_names(run), "refused", "private", "scores", (int)run->has_scores);
     if (facts && isfinite(learning_rate))
         json_object_set_new(facts, "learning_rate", json_real(learning_rate));
+    if (facts)
+        tell_inputs(run, facts);
     send_json(run, TN_WIRE_FACTS, facts);
 }
 
@@ -527,7 +364,7 @@ bool tn_run_step(tn_run *run, double loss, double learning_rate, uint64_t batch_
         begin_steps(run, &step, batch_samples);
     run->step = step.step;
     run->samples = step.samples;
-    run->losses[run->step % WINDOW] = loss;
+    run->losses[run->step % TN_RUN_WINDOW] = loss;
     bool going_on = run->link ? tn_link_step(run->link, &step) : tn_recorder_step(run->recorder, &step);
     plan_tensors(run);
     if (run->score_every > 0 && run->step % run->score_every == 0)

@@ -54,6 +54,8 @@ static int plain_loop(uint64_t limit)
         if (tn_run_tensor(run, "dense.weight", TN_TENSOR_WEIGHT, TN_DTYPE_FLOAT64, 1, shape, NULL, &weight) != true)
             return 8;
         tn_run_tensor(run, "dense.weight", TN_TENSOR_GRADIENT, TN_DTYPE_FLOAT64, 1, shape, NULL, &gradient);
+        const double table[2][3] = {{1, 10, 5}, {3, 20, 5}};
+        tn_run_tensor(run, "input", TN_TENSOR_INPUT, TN_DTYPE_FLOAT64, 2, (const int64_t[]){2, 3}, NULL, table);
         tn_run_tensor(run, "block.relu_2", TN_TENSOR_ACTIVATION, TN_DTYPE_FLOAT64, 1, shape, NULL, &gradient);
         bool going_on = tn_run_step(run, weight * weight / 2, rate, (uint64_t)batch);
         weight -= rate * gradient;
@@ -210,16 +212,17 @@ static void test_look(void **state)
     assert_float_equal(h->steps[1].learning_rate, 0.5, 0);
     assert_int_equal(json_array_size(h->applied), 0);
     assert_int_equal(json_object_size(h->refused), 0);
-    /* Of three tensors at steps 1, 3 and 5. */
-    assert_int_equal(h->tensor_count, 3);
+    /* Of four tensors at steps 1, 3 and 5. */
+    assert_int_equal(h->tensor_count, 4);
     assert_string_equal(h->tensors[0], "0 dense.weight weight");
     assert_string_equal(h->tensors[1], "1 dense.weight gradient");
-    assert_string_equal(h->tensors[2], "2 block.relu_2. activation");
+    assert_string_equal(h->tensors[2], "2 input. input");
+    assert_string_equal(h->tensors[3], "3 block.relu_2. activation");
     assert_string_equal(h->ops[0], "");
-    assert_string_equal(h->ops[2], "relu");
-    assert_int_equal(h->vitals_count, 9);
-    assert_int_equal(h->vitals_steps[8], 5);
-    assert_float_equal(h->maxima[3], 0.25, 0);
+    assert_string_equal(h->ops[3], "relu");
+    assert_int_equal(h->vitals_count, 12);
+    assert_int_equal(h->vitals_steps[11], 5);
+    assert_float_equal(h->maxima[4], 0.25, 0);
     /* By the loss: 0 before the first step, and at the end. */
     assert_int_equal(h->score_count, 2);
     assert_int_equal(h->scores[0].step, 0);
@@ -235,6 +238,12 @@ static void test_look(void **state)
     assert_int_equal(json_integer_value(json_object_get(h->facts, "steps_total")), 6);
     assert_int_equal(json_integer_value(json_object_get(h->facts, "parameters")), 1);
     assert_float_equal(json_number_value(json_object_get(h->facts, "learning_rate")), 0.5, 0);
+    assert_int_equal(json_integer_value(json_object_get(h->facts, "features")), 3);
+    assert_true(fabs(json_number_value(json_object_get(h->facts, "input_mean")) - 44.0 / 6) < 1e-9);
+    assert_float_equal(json_number_value(json_object_get(h->facts, "input_max")), 20, 0);
+    /* The third feature is constant. */
+    assert_float_equal(json_number_value(json_object_get(h->facts, "input_std_min")), 1, 1e-6);
+    assert_float_equal(json_number_value(json_object_get(h->facts, "input_std_max")), 5, 1e-6);
     assert_true(json_is_true(json_object_get(h->facts, "scored")));
     assert_string_equal(json_string_value(json_object_get(h->end, "reason")), "exit");
     forget(h);
