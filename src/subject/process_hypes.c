@@ -225,7 +225,9 @@ static tn_status part_patch(const json_t *patch, json_t **of_file, json_t **of_p
     json_object_foreach((json_t *)patch, path, value)
     {
         bool in_file = strncmp(path, PREFIX, sizeof PREFIX - 1) == 0;
-        failed |= json_object_set(in_file ? *of_file : *of_program, path + (in_file ? sizeof PREFIX - 1 : 0), value) != 0;
+        /* Copies: trials that run side by side may share a patch, and references are not counted for threads. */
+        failed |=
+            json_object_set_new(in_file ? *of_file : *of_program, path + (in_file ? sizeof PREFIX - 1 : 0), json_deep_copy(value)) != 0;
     }
     return failed ? tn_fail_memory(error, 64) : TN_OK;
 }

@@ -106,9 +106,10 @@ static json_t *take_out(json_t *object, const char *name)
     return value ? value : json_null();
 }
 
-static json_t *or_null(const json_t *value)
+/* A copy, since counting references to one value is not for several threads at once. */
+static json_t *copy_or_null(const json_t *value)
 {
-    return value ? json_incref((json_t *)(uintptr_t)value) : json_null();
+    return value ? json_deep_copy(value) : json_null();
 }
 
 static const char *mode_name(tn_run_mode mode)
@@ -132,10 +133,10 @@ static json_t *trial_object(const tn_process *process, tn_run_mode mode, const t
         json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:o, s:I, s:b, s:o, s:s, s:o, s:s}", "schema",
                   "tenet.trial/1", "id", order->id, "mode", mode_name(mode), "experiment", asked->experiment ? asked->experiment : "",
                   "threads", (json_int_t)(threads ? threads : 1), "base_seed", (json_int_t)(process->settings.base_seed & INT64_MAX),
-                  "seed", seed, "steps", steps, "knobs", knobs, "patch", or_null(order->turned.rest), "score_every",
+                  "seed", seed, "steps", steps, "knobs", knobs, "patch", copy_or_null(order->turned.rest), "score_every",
                   (json_int_t)asked->score_every, "unscored", (int)asked->unscored, "vitals_every", (json_int_t)asked->vitals_every,
                   "vitals_share", is_auto ? json_real(AUTO_SHARE) : json_null(), "shown_samples", (json_int_t)asked->shown_samples,
-                  "want_norms", (int)asked->want_norms, "known", or_null(json_object_get(process->told, "private")), "log", order->log,
+                  "want_norms", (int)asked->want_norms, "known", copy_or_null(json_object_get(process->told, "private")), "log", order->log,
                   "hypes", order->hypes ? json_string(order->hypes) : json_null(), "folder", process->folder);
     /* A forked child isolates itself, in this folder; one that is started was isolated before. */
     json_t *isolated = json_boolean(process->isolation == TN_ISOLATION_NAMESPACE);
@@ -166,7 +167,7 @@ static tn_status write_record(const tn_knobs *knobs, tn_order *order, tn_error *
 {
     const char *bad = NULL;
     json_t *object = knobs_object(knobs, knobs->set, &bad);
-    json_t *patch = knobs->set & TN_KNOB_PATCH && knobs->patch ? or_null(knobs->patch) : json_object();
+    json_t *patch = knobs->set & TN_KNOB_PATCH && knobs->patch ? copy_or_null(knobs->patch) : json_object();
     json_t *record = object ? json_pack("{s:o, s:o}", "knobs", object, "patch", patch) : NULL;
     if (!object)
         json_decref(patch);
