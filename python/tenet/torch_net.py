@@ -293,7 +293,8 @@ class NetPart:
             self.mode.leave()
         self.stepping.add(id(optimizer))
         if len(self.stepping) == 2:
-            self.session.facts["net"] = None
+            self.session.facts.update(net=None, loss=None)
+            self.session.private.pop("net", None)
             self.refuse("several optimizers take part")
 
     def end(self, reason):
