@@ -299,7 +299,7 @@ static void tell_facts(tn_run *run, bool ended_by_itself)
     double learning_rate = json_is_number(rate) ? json_number_value(rate) : run->learning_rate;
     uint64_t asked_steps = whole_of(run->asked, "steps"), parameters = run->parameters ? run->parameters : run->gradients;
     json_t *facts = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:b, s:s, s:o, s:{}, s:{s:b}}", "framework", "c", "parameters",
-                              (json_int_t)run->parameters, "train_samples", (json_int_t)samples, "steps_total",
+                              (json_int_t)parameters, "train_samples", (json_int_t)samples, "steps_total",
                               (json_int_t)(asked_steps       ? asked_steps
                                            : ended_by_itself ? run->step
                                                              : 0),

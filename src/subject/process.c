@@ -105,6 +105,7 @@ static void close_process(tn_process *process)
     if (process->folder)
         (void)nftw(process->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
     free(process->folder);
+    free(process->shield);
     json_decref(process->mapping);
     tn_hypes_destroy(process->hypes);
     json_decref(process->told);
@@ -128,6 +129,11 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
     if (status == TN_OK && isolated) {
         process->isolation = TN_ISOLATION_NAMESPACE;
         status = tn_scratch_possible(process->folder, 0, error);
+        process->shield = status == TN_ERROR_UNSUPPORTED ? tn_process_find_shield() : NULL;
+        if (process->shield) {
+            process->isolation = TN_ISOLATION_SHIELD;
+            status = TN_OK;
+        }
     }
     return status == TN_OK ? tn_listener_create(&process->listener, error) : status;
 }

@@ -11,6 +11,7 @@
  *   process_hear.c    records -> the recorder and the result; ranks merged
  *   process_voice.c   one caller: names of its tensors, what it applied, how it ends
  *   process_shown.c   samples that are shown
+ *   process_shield.c  where the shield is
  *   process_log.c     lines of $TENET_LOG -> the same, for programs that do not speak over the socket
  *   process_hypes.c   the program's own file of hypes, patched */
 #ifndef TN_SUBJECT_PROCESS_PARTS_H
@@ -145,11 +146,20 @@ void tn_listener_refusal(tn_listener *listener, char text[256]);
 /* ---- process_start.c ---- */
 
 /* How a program is kept off the user's files. */
-typedef enum tn_isolation { TN_ISOLATION_NONE, TN_ISOLATION_NAMESPACE } tn_isolation;
+typedef enum tn_isolation {
+    TN_ISOLATION_NONE,
+    TN_ISOLATION_NAMESPACE,
+    TN_ISOLATION_SHIELD /* a preloaded library: src/shield */
+} tn_isolation;
+
+/* The library that is preloaded where the system allows no namespaces: beside the running program, as the build lays it, or in ../lib/tenet, as an installation does. malloc'd; NULL where
+ * there is none. */
+char *tn_process_find_shield(void);
 
 typedef struct tn_launch {
     const tn_process_settings *settings;
     tn_isolation isolation;
+    const char *shield;  /* where isolation is TN_ISOLATION_SHIELD */
     bool as_it_is;       /* tenet train: standard streams, process group and seeds stay the program's own */
     size_t threads;      /* of a trial */
     const char *address; /* of the socket */
@@ -204,6 +214,7 @@ typedef struct tn_process {
     tn_listener *listener;
     char *folder; /* scratch, ours alone */
     tn_isolation isolation;
+    char *shield; /* a path; NULL where it is not needed */
     atomic_uint_fast64_t next_trial;
     uint64_t identity;     /* hash of the command and its hypes */
     uint32_t mapped;       /* knobs that the file of hypes takes */

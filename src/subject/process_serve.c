@@ -120,6 +120,10 @@ void tn_process_serve(tn_process *process)
         serve_not(process, settings->forks ? "only Python programs can be forked" : "forks are off");
         return;
     }
+    if (process->isolation == TN_ISOLATION_SHIELD) {
+        serve_not(process, "this system allows no mount namespaces, and writes that are redirected cannot be parted");
+        return;
+    }
     if (process->isolation == TN_ISOLATION_NAMESPACE && tn_scratch_possible(process->folder, 1, &error) != TN_OK) {
         serve_not(process, error.message);
         return;

@@ -141,6 +141,11 @@ static void fill_environment(environment *to, const tn_launch *launch)
     environment_set(to, "TENET_LOG", "%s", launch->log);
     if (launch->hypes)
         environment_set(to, "TENET_HYPES", "%s", launch->hypes);
+    if (launch->isolation == TN_ISOLATION_SHIELD) {
+        const char *others = environment_get(to, "LD_PRELOAD");
+        environment_set(to, "LD_PRELOAD", "%s%s%s", launch->shield, others && *others ? ":" : "", others ? others : "");
+        environment_set(to, "TENET_SHIELD", "%s.layer", launch->trial);
+    }
     const char *path = environment_get(to, "PYTHONPATH");
     if (launch->settings->python_folder)
         environment_set(to, "PYTHONPATH", "%s/bootstrap%s%s", launch->settings->python_folder, path && *path ? ":" : "", path ? path : "");
@@ -252,6 +257,10 @@ static tn_status become(const tn_launch *launch, const char *const *command, cha
     reset_signals(launch->as_it_is);
     if (launch->isolation == TN_ISOLATION_NAMESPACE)
         status = tn_scratch_begin(launch->folder, NULL, error);
+    char layer[4096];
+    snprintf(layer, sizeof layer, "%s.layer", launch->trial);
+    if (launch->isolation == TN_ISOLATION_SHIELD && mkdir(layer, 0700) != 0)
+        status = tn_fail(error, TN_ERROR_IO, "cannot make the folder %s: %s", layer, strerror(errno));
     if (status == TN_OK && launch->isolation == TN_ISOLATION_NAMESPACE && launch->hypes)
         status = lay_hypes(launch, error);
     if (status != TN_OK)

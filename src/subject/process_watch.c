@@ -70,6 +70,7 @@ static tn_status start_process(tn_run *run, tn_error *error)
     const tn_launch launch = {
         .settings = &process->settings,
         .isolation = run->mode == TN_RUN_TRAIN ? TN_ISOLATION_NONE : process->isolation,
+        .shield = process->shield,
         .as_it_is = run->mode == TN_RUN_TRAIN,
         .threads = run->threads,
         .address = tn_listener_address(process->listener),
