@@ -42,6 +42,7 @@ class Scores:
         self.first_loss = None
         self.lowest_loss = math.inf
         self.backwards = 0
+        self.in_step = False  # of a closure
         self.sites = {}  # in a look: site: [name, steps in which it was called, rows]
         self.site_steps = set()
         self.statistics = None  # of the labels
@@ -121,9 +122,8 @@ class Scores:
         self.statistics.add(call.name, rows)
 
     def hold(self, site, rows):
-        if len(rows):
-            held = rows.hold()
-            self.rows.append((site, held))
+        if len(rows) and not (self.in_step and any(known == site for known, _ in self.rows)):
+            self.rows.append((site, rows.hold()))
 
     def on_output(self, module, args, output):
         """For a program that computes its loss by hand: its output, until the step is made."""
@@ -157,26 +157,25 @@ class Scores:
         return torch_rows.rows_of("mse", output, label.to(output.dtype), None, self.task()) if label.numel() == output.numel() else None
 
     def on_backward(self, value, training=True):
-        if training:
+        if training and not (self.in_step and self.backwards):
             self.loss += value
             self.backwards += 1
 
     def before_step(self, optimizer, is_primary):
         if self.session.shown.is_waiting:
-            self.rows, self.loss = [], 0.0
+            self.rows, self.loss, self.backwards = [], 0.0, 0
             return
         if self.last_stepper not in (None, id(optimizer)) and self.backwards > 0:
             self.takes_turns = True  # each optimizer has a backward pass of its own
         self.last_stepper = id(optimizer)
-        if not is_primary:
-            self.backwards = 0
-            return
-        self.backwards = 0
-        self.close()
-        if self.session.step == 0 and self.parts:
-            self.send(0)
+        seen, self.backwards = self.backwards, 0
+        if is_primary:
+            # Without a backward pass so far there will be one in the step's closure; its first call is what the step begins from.
+            self.in_step = seen == 0
+            if not self.in_step:
+                self.close(self.session.step + 1)
 
-    def close(self):
+    def close(self, step):
         """The end of a step's forward passes: what it predicted, and its loss."""
         kind = self.kind()
         rows = [held for site, held in self.rows if kind == "loss_function" and site == self.site()]
@@ -193,10 +192,12 @@ class Scores:
             self.first_loss = loss
         if math.isfinite(loss):
             self.lowest_loss = min(self.lowest_loss, loss)
-        self.parts.append(Part(self.session.step + 1, rows, loss))
+        self.parts.append(Part(step, rows, loss))
         self.held += sum(values_of(row) for row in rows)
         self.held_rows += count(self.parts[-1])
-        self.forget()
+        self.forget(step)
+        if step == 1:
+            self.send(0)
 
     def count_output(self, rows):
         if self.statistics is None:
@@ -209,9 +210,9 @@ class Scores:
             known.get("full_batch") or {}).get("rows") or ENOUGH_ROWS
         return min(ENOUGH_ROWS, samples)
 
-    def forget(self):
+    def forget(self, step):
         """Parts that no score to come reaches back to: newer ones hold enough rows, or they are older than the last quarter of the steps, which only moves on."""
-        step, enough = self.session.step + 1, self.enough()
+        enough = self.enough()
         while len(self.parts) > 1:
             first = self.parts[0]
             if self.held_rows - count(first) < enough and first.step >= step - step // 4 and self.held <= HELD_MAX:
@@ -262,6 +263,9 @@ class Scores:
         self.sent = step
 
     def on_step(self, step):
+        if self.in_step:
+            self.in_step, self.backwards = False, 0
+            self.close(step)
         every = self.session.trial.get("score_every") or 0
         if every and step % every == 0:
             self.send(step)

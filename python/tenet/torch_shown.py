@@ -99,7 +99,7 @@ class Shown:
         self.pending = None
         inputs = next((leaf for _, leaf in torch_samplers.leaves_of((args, kwargs)) if leaf.dim() > 0), None)
         made = next((leaf for _, leaf in torch_samplers.leaves_of(output) if leaf.requires_grad and leaf.dim() > 0), None)
-        if inputs is None or made is None or inputs.numel() * 2 > VALUES_MAX:
+        if inputs is None or made is None or inputs.numel() + 2 * made.numel() > VALUES_MAX:
             return
         if self.present is not None and self.present.call is None:
             self.is_done, self.batches = True, []  # two networks make one prediction: there is no single one to run again
@@ -143,7 +143,7 @@ class Shown:
     def samples_of(self, seen, most):
         rows = len(seen.inputs)
         after = self.run_again(seen)
-        outputs = [self.unscaled(torch_rows.by_columns(one).float().cpu()) if one is not None and len(one) == rows else None for one in (seen.output, after)]
+        outputs = [self.unscaled(one.reshape(rows, -1).float().cpu()) if one is not None and one.numel() % rows == 0 else None for one in (seen.output, after)]
         losses = [self.losses(seen, one, rows) for one in (seen.output, after)]
         inputs, labels = torch_rows.by_columns(seen.inputs).float().cpu(), seen.labels.float().cpu()
         return [{"inputs": inputs[row].tolist(), "label": labels[row].tolist(),

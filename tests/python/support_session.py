@@ -7,7 +7,7 @@ import math
 
 from support_parent import whole_trial
 
-from tenet import session as sessions, torch_knobs, torch_loaders, torch_losses, torch_score
+from tenet import knob_answers, session as sessions, torch_knobs, torch_loaders, torch_losses, torch_score
 
 
 class Link:
