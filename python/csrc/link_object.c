@@ -82,6 +82,16 @@ static PyObject *link_step(PyObject *self, PyObject *args)
     return PyBool_FromLong(going_on);
 }
 
+static PyObject *link_pace(PyObject *self, PyObject *args)
+{
+    double seconds;
+    tn_link *link = opened(self);
+    if (!link || !PyArg_ParseTuple(args, "d:pace", &seconds))
+        return NULL;
+    tn_link_pace(link, seconds > 0 && seconds < 1e6 ? (uint64_t)(seconds * 1e9) : 0);
+    Py_RETURN_NONE;
+}
+
 static PyObject *link_score(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"step", "samples", "train_score", "valid_score", "train_loss", "valid_loss", NULL};
@@ -166,6 +176,7 @@ static PyMethodDef methods[] = {
     {"text", TN_METHOD(link_text), METH_VARARGS, "text(type, json): a record of one of the JSON types."},
     {"step", TN_METHOD(link_step), METH_VARARGS,
      "step(step, samples, loss, learning_rate, gradient_norm): the end of a step. False where the program is to stop."},
+    {"pace", TN_METHOD(link_pace), METH_VARARGS, "pace(seconds): steps that end closer to each other share a sending."},
     {"score", TN_METHOD(link_score), METH_VARARGS | METH_KEYWORDS,
      "score(step, samples, train_score=nan, valid_score=nan, train_loss=nan, valid_loss=nan): a score taken after so many steps."},
     {"flush", TN_METHOD(link_flush), METH_NOARGS, "Sends what is gathered."},

@@ -13,6 +13,7 @@ from . import _tenet
 
 HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
 PROTOCOL = 1
+PACE_SECONDS = 0.01  # steps closer to each other share a sending: waking the parent costs more than a small network's step
 
 _current = None
 
@@ -84,6 +85,7 @@ class Session:
         """Opens the link. Where nobody listens the program goes on alone."""
         try:
             self.link = _tenet.Link(self.address)
+            self.link.pace(PACE_SECONDS)
         except OSError:
             self.link = None
             self.live = False

@@ -34,6 +34,7 @@ struct tn_link {
     ino_t inode;
     pid_t owner;
     bool alive, stop;
+    uint64_t pace_ns, stepped_ns; /* the least time between sendings at a step's end, and when the last one was */
     tn_wire_buffer out;
     tn_wire_reader in;
 };
@@ -271,18 +272,36 @@ static bool take(tn_link *link, tn_wire_record *record)
     return has;
 }
 
+void tn_link_pace(tn_link *link, uint64_t nanoseconds)
+{
+    if (!enter(link))
+        return;
+    link->pace_ns = nanoseconds;
+    pthread_mutex_unlock(&link->mutex);
+}
+
+/* Sends, and hears the other end. */
+static void exchange(tn_link *link)
+{
+    send_all(link);
+    if (!link->alive)
+        return;
+    tn_wire_record record;
+    receive(link);
+    while (link->in.buffer.size > link->in.taken && take(link, &record))
+        continue;
+}
+
 bool tn_link_step(tn_link *link, const tn_step *step)
 {
     if (!enter(link))
         return true;
     if (link->alive)
         added(link, tn_wire_put_step(&link->out, step, NULL));
-    send_all(link);
-    if (link->alive) {
-        tn_wire_record record;
-        receive(link);
-        while (link->in.buffer.size > link->in.taken && take(link, &record))
-            continue;
+    uint64_t now_ns = link->pace_ns ? tn_clock_ns() : 0;
+    if (!link->pace_ns || now_ns - link->stepped_ns >= link->pace_ns) {
+        link->stepped_ns = now_ns;
+        exchange(link);
     }
     bool going_on = !link->stop;
     pthread_mutex_unlock(&link->mutex);

@@ -1,6 +1,6 @@
 /* link.h: a training program's end of the conversation with the process that watches it (wire.h).
  *
- * Records are gathered and sent at the end of a step, at the latest. A parent that is gone makes every later call do nothing: the program goes on as if nobody watched. Calls may
+ * Records are gathered and sent at the end of a step, at the latest (but see tn_link_pace). A parent that is gone makes every later call do nothing: the program goes on as if nobody watched. Calls may
  * come from any thread; records of one call stay together. No function here prints or ends the program. */
 #ifndef TN_RUN_LINK_H
 #define TN_RUN_LINK_H
@@ -25,6 +25,10 @@ void tn_link_text(tn_link *link, tn_wire_type type, const char *json);
 void tn_link_tensor(tn_link *link, uint32_t index, const tn_tensor_name *name);
 void tn_link_vitals(tn_link *link, uint64_t step, uint32_t index, const tn_vitals *vitals);
 void tn_link_score(tn_link *link, const tn_score_point *point);
+
+/* Lets steps that follow each other closely share a sending: one that ends less than so long after the last is sent with a later one, and hears the other end then. 0, as
+ * at the start: each is sent at its end. Waking the other end costs as much as a small network's whole step. */
+void tn_link_pace(tn_link *link, uint64_t nanoseconds);
 
 /* The end of a step: sends everything gathered, and hears what the other end wants. false: it wants the program to stop here. */
 bool tn_link_step(tn_link *link, const tn_step *step);
