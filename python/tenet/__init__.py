@@ -10,7 +10,7 @@ something: each does nothing where tenet is not around.
 import os
 
 __version__ = "0.1.0"
-__all__ = ["data", "debug", "hypes", "score", "watch"]
+__all__ = ["LightningCallback", "TransformersCallback", "data", "debug", "hypes", "score", "watch"]
 
 
 def data(*arrays):
@@ -57,3 +57,14 @@ def debug(make_trainer, **options):
     """Debugs the program that `make_trainer` is, and returns the report, which a notebook shows; see notebook.debug."""
     from . import notebook
     return notebook.debug(make_trainer, **options)
+
+
+def __getattr__(name):
+    """The callbacks, whose frameworks are imported only where they are used."""
+    if name == "LightningCallback":
+        from .lightning_callback import LightningCallback
+        return LightningCallback
+    if name == "TransformersCallback":
+        from .transformers_callback import TransformersCallback
+        return TransformersCallback
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))

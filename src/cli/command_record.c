@@ -12,7 +12,7 @@ static void tell(void *context, const char *rule, uint64_t step, const char *tex
     const tn_options *options = context;
     if (options->given & TN_OPTION_QUIET)
         return;
-    fprintf(stderr, "tenet: step %" PRIu64 ": %s (tenet explain %s)\n", step, text, rule);
+    fprintf(stderr, "tenet: %s (after step %" PRIu64 "; tenet explain %s)\n", text, step, rule);
     fflush(stderr);
 }
 
