@@ -14,7 +14,7 @@ static const double TIE = 0.01;
 
 size_t tn_race_pair_count(const tn_investigation *investigation, uint64_t steps)
 {
-    return tn_race_is_cheap(investigation, steps) ? PAIRS_CHEAP : PAIRS;
+    return tn_race_is_cheap_to_confirm(investigation, steps) ? PAIRS_CHEAP : PAIRS;
 }
 
 uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i)

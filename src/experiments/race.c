@@ -21,11 +21,25 @@ static const double LEAD_MIN = 0.02;
 /* Multiply-adds of a trial, forward and backward, that count as cheap: a quarter of a second at most. */
 static const double WORK_CHEAP = 5e9;
 
-bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps)
+/* A program's steps count at least what its language takes for one, so that no trial of it is that cheap. Up to so much, two seconds, it gets the larger number of fresh seeds all the same. */
+static const double WORK_CHEAP_TO_CONFIRM = 4e10;
+
+static double work_of(const tn_investigation *investigation, uint64_t steps)
 {
     const tn_subject_facts *facts = investigation->facts;
     double work = facts->work > 0 ? facts->work : (double)facts->parameters;
-    return 3 * work * (double)facts->batch_size * (double)steps < WORK_CHEAP;
+    return 3 * work * (double)facts->batch_size * (double)steps;
+}
+
+bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps)
+{
+    return work_of(investigation, steps) < WORK_CHEAP;
+}
+
+bool tn_race_is_cheap_to_confirm(const tn_investigation *investigation, uint64_t steps)
+{
+    double most = investigation->facts->is_program ? WORK_CHEAP_TO_CONFIRM : WORK_CHEAP;
+    return work_of(investigation, steps) < most;
 }
 
 /* Score of the subject as given after `samples` samples: the last one taken by then. */

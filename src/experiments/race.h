@@ -67,4 +67,7 @@ uint64_t tn_race_fresh_seed(const tn_investigation *investigation, size_t i);
 /* Whether a trial of `steps` steps costs so little that nothing needs to be saved. */
 bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps);
 
+/* Whether so little that eight pairs of fresh seeds are run in place of five. */
+bool tn_race_is_cheap_to_confirm(const tn_investigation *investigation, uint64_t steps);
+
 #endif
