@@ -157,6 +157,10 @@ class Session:
         else:
             self._providers[event] = prepare
 
+    def listeners(self, event):
+        """The listeners, in a list that stays the same one: what is emitted often looks there first, whether anybody is."""
+        return self._listeners.setdefault(event, [])
+
     def listens(self, event):
         """Whether anybody listens: what is emitted often is not even put together for nobody."""
         return bool(self._listeners.get(event))

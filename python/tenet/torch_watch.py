@@ -21,7 +21,7 @@ KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
 ALWAYS_SECONDS = 6e-6  # of every step, whether observed or not: the wrappers and the record of the step
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
-RECENT = 16  # steps whose time tells that of a usual one
+FIRST_GAP = 8  # steps after the first one that is observed, whose own cost tells little: every tensor was named in it
 
 _watch = None
 
@@ -45,6 +45,8 @@ class Watch:
         self.watcher = _tenet.Watcher(torch.Tensor, nn.Parameter, torch._C._to_dlpack, dtypes, torch.is_grad_enabled, torch._C._get_tracing_state, self.find_root,
                                       torch_names.reduced)
         self.names = torch_names.Names(self.watcher)
+        self.on_backward = session.listeners("backward")
+        self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
         self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
         self.is_compiled = False
         session.on("sleep", self.sleep)
@@ -70,9 +72,10 @@ class Watch:
         self.counts_batches = False
         self.step_norm = math.nan
         self.forget_step()
-        self.usual = []  # seconds of the last steps that were not observed
+        self.own_seconds = 0.0  # of the observed step, outside of the hooks
+        self.usual = None  # seconds of a step that is not observed
+        self.observed_at = None  # the last observed step, and when it ended
         self.next_observed = 1
-        self.step_began = self.began = time.perf_counter()
         if self.session.link is not None:
             self.watcher.attach(self.session.link)
             self.prepare()
@@ -97,6 +100,8 @@ class Watch:
             self.session.sleep()
             return
         if wanted:
+            if self.share:
+                self.take_time(step)
             self.watcher.begin(step)
             if not self.is_compiled:
                 torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
@@ -112,17 +117,21 @@ class Watch:
     def find_root(self, module, is_root):
         self.names.find(module, is_root)
 
-    def plan(self, was_observed, now):
-        """After a step: what observing costs here, and when the next one is due so that it stays below the share."""
-        took, self.step_began = now - self.step_began, now
-        if not was_observed:
-            self.usual.append(took)
-            del self.usual[:-RECENT]
-            return
+    def plan(self, step):
+        """After an observed step: when the next one is due, so that what observing costs stays below the share of the time."""
         cost = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
-        usual = sorted(self.usual)[len(self.usual) // 2] if self.usual else max(took - cost, 1e-6)
-        left = max(self.share * usual - ALWAYS_SECONDS, 0.1 * self.share * usual)
-        self.next_observed = self.session.step + 1 + max(1, math.ceil(cost / left))
+        if self.usual is None:
+            gap = FIRST_GAP
+        else:
+            left = max(self.share * self.usual - ALWAYS_SECONDS, 0.2 * self.share * self.usual)
+            gap = max(1, math.ceil(cost / left))
+        self.observed_at = step, time.perf_counter()
+        self.next_observed = step + gap
+
+    def take_time(self, step):
+        """Before an observed step: what one takes otherwise."""
+        if self.observed_at is not None and step - 1 > self.observed_at[0]:
+            self.usual = (time.perf_counter() - self.observed_at[1]) / (step - 1 - self.observed_at[0])
 
     # ---- losses ----
 
@@ -131,21 +140,23 @@ class Watch:
         self.loss += value
         self.backwards += 1
         self.rows += self.rows_seen()
-        self.session.emit("backward", value, True)
-        return self.guarded_backward(original, tensors, grad_tensors, args, kwargs)
-
-    def guarded_backward(self, original, tensors, grad_tensors, args, kwargs):
+        if self.on_backward:
+            self.session.emit("backward", value, True)
         self.in_backward = True
-        self.watcher.backward(True)
+        if self.observing:
+            self.watcher.backward(True)
         try:
             return original(tensors, grad_tensors, *args, **kwargs)
         finally:
             self.in_backward = False
-            self.watcher.backward(False)
+            if self.observing:
+                self.watcher.backward(False)
 
     @staticmethod
     def value_of(tensors, grad_tensors):
         """The scalar whose gradients are asked for; nan where there is none."""
+        if grad_tensors is None and type(tensors) is torch.Tensor and not tensors.__dict__ and tensors.numel() == 1 and not tensors.is_complex():
+            return tensors.item()
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
         gradients = [grad_tensors] if isinstance(grad_tensors, torch.Tensor) or grad_tensors is None else list(grad_tensors)
         gradients += [None] * (len(tensors) - len(gradients))
@@ -182,26 +193,28 @@ class Watch:
     def run_step(self, function, optimizer, args, kwargs):
         self.stepping = optimizer
         try:
-            began = time.perf_counter()
             is_primary = self.is_primary(optimizer)
-            self.session.emit("before_step", optimizer, is_primary)
-            closure = args[0] if args else kwargs.get("closure")
-            if callable(closure):
-                closure = self.first_of(closure, optimizer)
-                args, kwargs = ((closure,) + args[1:], kwargs) if args else (args, dict(kwargs, closure=closure))
-            else:
-                closure = None
-                self.look_before(optimizer)
+            closure = args[0] if args else kwargs.get("closure") if kwargs else None
+            if self.on_before:
+                self.session.emit("before_step", optimizer, is_primary)
+            if closure is not None and callable(closure):
+                return self.run_closure(function, optimizer, closure, args, kwargs, is_primary)
+            if self.observing or self.want_norms:
+                self.look_before(optimizer, is_primary)
             rate = rate_of(optimizer)
-            between = time.perf_counter()
             result = function(optimizer, *args, **kwargs)
-            after = time.perf_counter()
-            if closure is not None:
-                closure.look()
-            self.look_after(optimizer, is_primary, rate, began - between + after)
+            self.look_after(optimizer, is_primary, rate)
             return result
         finally:
             self.stepping = None
+
+    def run_closure(self, function, optimizer, closure, args, kwargs, is_primary):
+        first = FirstOf(self, closure, optimizer, is_primary)
+        rate = rate_of(optimizer)
+        result = function(optimizer, first, *args[1:], **kwargs) if args else function(optimizer, **dict(kwargs, closure=first))
+        first.look()
+        self.look_after(optimizer, is_primary, rate)
+        return result
 
     def is_primary(self, optimizer):
         primary = self.primary()
@@ -210,44 +223,49 @@ class Watch:
             return True
         return primary is optimizer
 
-    def first_of(self, closure, optimizer):
-        return FirstOf(self, closure, optimizer)
-
-    def look_before(self, optimizer):
+    def look_before(self, optimizer, is_primary):
+        began = time.perf_counter()
         if self.observing:
             self.watcher.flush()
         if self.observing or self.want_norms:
             norm = self.parameters_of(optimizer).before(self.session.step + 1, self.observing, self.want_norms)
-            if self.is_primary(optimizer):
-                self.step_norm = norm if self.want_norms else math.nan
+            if is_primary and self.want_norms:
+                self.step_norm = norm
+        self.own_seconds += time.perf_counter() - began
 
-    def look_after(self, optimizer, is_primary, rate, spent):
-        """`spent` is a moment of the clock less what was spent before the step: own seconds are counted from there."""
+    def look_after(self, optimizer, is_primary, rate):
         session = self.session
         step = session.step + 1
         if self.observing:
+            began = time.perf_counter()
             self.parameters_of(optimizer).after(step)
-        session.emit("after_step", optimizer, is_primary)
+            self.own_seconds += time.perf_counter() - began
+        if self.on_after:
+            session.emit("after_step", optimizer, is_primary)
         if not is_primary:
             self.forget_step()
             return
-        observed = self.observing
         session.step = step
         session.samples += self.rows
         loss = self.loss if self.backwards else self.other_loss
         self.forget_step()
-        if observed:
-            self.watcher.end(True)
-            self.release(optimizer)
+        if self.observing:
+            self.end_observed(optimizer, step)
         going_on = session.link.step(step, session.samples, loss, rate, self.step_norm)
-        session.emit("step_done", step)
+        if self.on_done:
+            session.emit("step_done", step)
         if not going_on:
             session.end("stopped")
-        now = time.perf_counter()
-        self.own_seconds = now - spent
-        if self.share and not self.every:
-            self.plan(observed, now)
-        self.prepare()
+        if self.observing or self.every or step + 1 >= self.next_observed and self.share:
+            self.prepare()
+
+    def end_observed(self, optimizer, step):
+        self.watcher.end(True)
+        if self.every != 1:
+            self.parameters_of(optimizer).expire()  # the next step will not renew the copies of the weights
+        if self.share:
+            self.plan(step)
+        self.own_seconds = 0.0
 
     def parameters_of(self, optimizer):
         shape = tuple(len(group["params"]) for group in optimizer.param_groups), sum(
@@ -259,11 +277,6 @@ class Watch:
             found = self.parameters[id(optimizer)] = weakref.ref(optimizer), shape, made
         return found[2]
 
-    def release(self, optimizer):
-        """Copies of weights that the next step will not use."""
-        if self.every != 1:
-            self.parameters_of(optimizer).expire()
-
     def skipped(self):
         """GradScaler took no step: what was seen belongs to none."""
         self.forget_step()
@@ -274,8 +287,8 @@ class Watch:
 class FirstOf:
     """A closure that is called again and again within one step: the first call is the step's loss and gradients, before anything was updated."""
 
-    def __init__(self, watch, closure, optimizer):
-        self.watch, self.closure, self.optimizer = watch, closure, optimizer
+    def __init__(self, watch, closure, optimizer, is_primary):
+        self.watch, self.closure, self.optimizer, self.is_primary = watch, closure, optimizer, is_primary
         self.seen = None
         functools.update_wrapper(self, closure, updated=())
 
@@ -287,7 +300,7 @@ class FirstOf:
     def look(self):
         watch = self.watch
         if self.seen is None:
-            watch.look_before(self.optimizer)
+            watch.look_before(self.optimizer, self.is_primary)
             self.seen = watch.loss, watch.backwards, watch.rows
             watch.unhook()
             watch.watcher.pause()
