@@ -143,7 +143,7 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
 /* A program that nobody heard: what was expected, and what may be in the way. */
 static tn_status tell_silence(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)
 {
-    char refusal[256], how[96] = "";
+    char refusal[256], how[96] = "was ended";
     tn_listener_refusal(process->listener, refusal);
     if (look->status_known)
         tn_child_tell(look->status, how);
@@ -151,14 +151,17 @@ static tn_status tell_silence(tn_process *process, const tn_trial_result *result
         return tn_fail(
             error, TN_ERROR_UNSUPPORTED,
             "The program uses %s but made no step of an optimizer that tenet could see (it %s). Expected a training loop that calls "
-            "backward() and an optimizer's step() in this process. %.400s",
-            look->framework[0] ? look->framework : "tenet", how[0] ? how : "was ended", result->error.message);
+            "backward() and an optimizer's step(). %.400s",
+            look->framework[0] ? look->framework : "tenet", how, result->error.message);
+    if (refusal[0])
+        return tn_fail(error, TN_ERROR_UNSUPPORTED, "The program could not report to tenet: %s. It %s. %.300s", refusal, how,
+                       result->error.message);
     return tn_fail(
         error, TN_ERROR_UNSUPPORTED,
-        "The program never reported to tenet%s%s. Expected a Python program that imports torch or keras, or any program that appends "
-        "lines such as {\"step\": 1, \"loss\": 2.3} to the file that $TENET_LOG names. Python started with -I, -S or -E does not "
-        "load tenet's hooks; nor does a program that clears its environment.%s%.200s %.300s",
-        how[0] ? ": it " : "", how, refusal[0] ? " A call was refused: " : "", refusal, result->error.message);
+        "The program never reported to tenet; it %s. Expected a Python program that imports torch or keras, or any program that "
+        "appends lines such as {\"step\": 1, \"loss\": 2.3} to the file that $TENET_LOG names. Python started with -I, -S or -E does "
+        "not load tenet's hooks; nor does a program that clears its environment. %.300s",
+        how, result->error.message);
 }
 
 static tn_status judge_look(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)

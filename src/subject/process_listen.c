@@ -39,7 +39,7 @@ struct tn_listener {
     /* From here on guarded by the mutex. */
     tn_inbox *inboxes;
     tn_caller *server; /* NULL: none */
-    bool ending;
+    bool ending, refused_itself;
     char refusal[256];
 };
 
@@ -140,10 +140,15 @@ static tn_inbox *find_inbox(tn_listener *listener, const char *trial)
     return inbox;
 }
 
-static void refuse(tn_listener *listener, tn_caller *caller, const char *why)
+/* What a caller says itself of why it cannot be heard is worth more than what is seen from here. */
+static void refuse(tn_listener *listener, tn_caller *caller, const char *why, bool by_itself)
 {
     pthread_mutex_lock(&listener->mutex);
-    snprintf(listener->refusal, sizeof listener->refusal, "process %d was sent away: %.200s", (int)caller->pid, why);
+    if (by_itself)
+        snprintf(listener->refusal, sizeof listener->refusal, "%.250s", why);
+    else if (!listener->refused_itself)
+        snprintf(listener->refusal, sizeof listener->refusal, "process %d was sent away: %.200s", (int)caller->pid, why);
+    listener->refused_itself |= by_itself;
     pthread_mutex_unlock(&listener->mutex);
     tn_caller_destroy(caller);
 }
@@ -162,7 +167,7 @@ static void deliver(tn_listener *listener, tn_caller *caller)
     }
     pthread_mutex_unlock(&listener->mutex);
     if (!inbox)
-        refuse(listener, caller, "it belongs to a trial that is over");
+        refuse(listener, caller, "it belongs to a trial that is over", false);
 }
 
 static void take_connection(tn_listener *listener)
@@ -194,21 +199,21 @@ static bool hear_waiting(tn_listener *listener, tn_caller *caller)
     tn_error error = {0};
     bool is_open = read_some(caller, listener->bytes, sizeof listener->bytes, &error);
     if (error.code != TN_OK || tn_wire_next(&caller->reader, &record, &has, &error) != TN_OK) {
-        refuse(listener, caller, error.message);
+        refuse(listener, caller, error.message, false);
         return false;
     }
     if (!has) {
         if (!is_open)
-            refuse(listener, caller, "it closed the connection before it said who it is");
+            refuse(listener, caller, "it closed the connection before it said who it is", false);
         return is_open;
     }
     /* Python's start-up hook tells in a NOTE why it cannot call properly. */
     json_t *note = record.type == TN_WIRE_NOTE ? json_loads(record.json, 0, NULL) : NULL;
     const char *text = json_string_value(json_object_get(note, "text"));
     if (record.type != TN_WIRE_HELLO)
-        refuse(listener, caller, text ? text : "it did not say who it is");
+        refuse(listener, caller, text ? text : "it did not say who it is", text != NULL);
     else if (tn_caller_introduce(caller, record.json, &error) != TN_OK)
-        refuse(listener, caller, error.message);
+        refuse(listener, caller, error.message, false);
     else
         deliver(listener, caller);
     json_decref(note);

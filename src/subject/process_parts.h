@@ -140,7 +140,7 @@ bool tn_listener_ask_fork(tn_listener *listener, const char *json);
 /* Closes it: who serves forks ends then. */
 void tn_listener_dismiss(tn_listener *listener);
 
-/* Why the last caller was sent away; "" where none was. */
+/* Why a program could not be heard, by its own word, or why the last caller was sent away; "" where none was. */
 void tn_listener_refusal(tn_listener *listener, char text[256]);
 
 /* ---- process_start.c ---- */
