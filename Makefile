@@ -3,11 +3,13 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint format fuzz docs mutate zoo clean
+.PHONY: help build install demo test bench lint format fuzz docs mutate zoo clean
 
 # make test T=name runs the tests whose names match; make fuzz SECONDS=n gives each fuzzer n seconds.
 T ?=
 SECONDS ?= 60
+# make install PREFIX=/where/to
+PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
 export T JOBS
 
@@ -20,6 +22,7 @@ help: ## List what make can do
 	@echo
 	@echo "  T=NAME        with make test: only the tests whose name matches"
 	@echo "  SECONDS=N     with make fuzz: seconds for each fuzzer (60)"
+	@echo "  PREFIX=FOLDER with make install: where to (/usr/local)"
 	@echo "  JOBS=N        processors to use (all)"
 	@echo "  TENET_SETUP=skip   install and check no packages"
 
@@ -27,6 +30,10 @@ build: ## Build the program: build/release/tenet
 	@tools/setup.sh build
 	@test -f $(RELEASE)/build.ninja || cmake --preset release -DTENET_TESTS=OFF
 	@cmake --build $(RELEASE) -j $(JOBS) --target tenet
+
+install: build ## Install program, library, headers and Python package under PREFIX (/usr/local)
+	@cmake --build $(RELEASE) -j $(JOBS) --target tenet_archive tenet_shared
+	@cmake --install $(RELEASE) --prefix $(PREFIX)
 
 demo: ## Debug a healthy and a broken network on Fashion-MNIST
 	@tools/setup.sh demo
