@@ -269,7 +269,7 @@ static tn_status become(const tn_launch *launch, const char *const *command, cha
     if (!launch->as_it_is) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent)
-            _exit(EXEC_FAILED);
+            _exit(EXEC_FAILED); /* the forked child */
     }
     status = redirect(launch, error);
     if (status != TN_OK)
@@ -314,7 +314,7 @@ static tn_status fork_into(const tn_launch *launch, const char *const *command, 
         int kept = fcntl(report[1], F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
         (void)become(launch, command, variables, parent, &found);
         (void)!write(kept, &found, sizeof found);
-        _exit(EXEC_FAILED);
+        _exit(EXEC_FAILED); /* the forked child */
     }
     close(report[1]);
     if (pid < 0) {
