@@ -184,7 +184,8 @@ static tn_status look_once(tn_process *process, tn_error *error)
 {
     tn_trial_result result = {0};
     tn_run_end look;
-    tn_status status = tn_process_run(process, TN_RUN_LOOK, NULL, process->settings.threads, &result, &look, error);
+    /* One thread: how large the program's work is, is not known yet. */
+    tn_status status = tn_process_run(process, TN_RUN_LOOK, NULL, 1, &result, &look, error);
     if (status == TN_OK)
         status = judge_look(process, &result, &look, error);
     if (status == TN_OK)
