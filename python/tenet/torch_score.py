@@ -45,9 +45,7 @@ class Scores:
         self.in_step = False  # of a closure
         self.sites = {}  # in a look: site: [name, steps in which it was called, rows]
         self.site_steps = set()
-        self.statistics = None  # of the labels
-        self.chosen = None  # the site whose labels are counted in a look
-        self.plain, self.reduction = True, "mean"
+        self.labels = {}  # in a look: site, None for the network's output: (statistics of its labels, whether its loss is plain, how it is reduced)
         self.output = None  # the network's output of this step
         self.output_task = None
         self.takes_turns = False
@@ -109,17 +107,13 @@ class Scores:
             if call.site not in self.site_steps:
                 self.site_steps.add(call.site)
                 seen[1] += 1
-            self.count_labels(call, rows)
+            self.count_labels(call.site, call.name, rows, call.is_plain, call.reduction)
         self.hold(call.site, rows)
 
-    def count_labels(self, call, rows):
+    def count_labels(self, site, name, rows, plain, reduction):
         """In a look: statistics of the labels."""
-        if self.session.mode != "look" or (self.chosen is not None and self.chosen != call.site):
-            return
-        if self.statistics is None:
-            self.statistics, self.chosen = torch_rows.LabelStatistics(), call.site
-            self.plain, self.reduction = call.is_plain, call.reduction
-        self.statistics.add(call.name, rows)
+        if self.session.mode == "look":
+            self.labels.setdefault(site, (torch_rows.LabelStatistics(), plain, reduction))[0].add(name, rows)
 
     def hold(self, site, rows):
         if len(rows) and not (self.in_step and any(known == site for known, _ in self.rows)):
@@ -184,8 +178,7 @@ class Scores:
             found = self.compare_output()
             if found is not None and len(found):
                 self.output_task = found.task
-                if self.session.mode == "look":
-                    self.count_output(found)
+                self.count_labels(None, "output", found, False, None)
                 rows = [found.hold()]
         loss, self.loss = self.loss, 0.0
         if self.first_loss is None:
@@ -199,15 +192,11 @@ class Scores:
         if step == 1:
             self.send(0)
 
-    def count_output(self, rows):
-        if self.statistics is None:
-            self.statistics, self.plain = torch_rows.LabelStatistics(), False
-        self.statistics.add("output", rows)
-
     def enough(self):
-        known = self.session.known
+        known, loaders = self.session.known, getattr(self.session, "loaders", None)
+        seen = loaders.last[0].described if loaders is not None and loaders.last is not None else None
         samples = self.session.knobs.get("samples") or (known.get("data") or {}).get("rows") or (known.get("loader") or {}).get("samples") or (
-            known.get("full_batch") or {}).get("rows") or ENOUGH_ROWS
+            known.get("full_batch") or {}).get("rows") or (seen or {}).get("samples") or ENOUGH_ROWS
         return min(ENOUGH_ROWS, samples)
 
     def forget(self, step):
@@ -287,9 +276,10 @@ class Scores:
     def conclude(self):
         session = self.session
         kind, why = self.kind(), None
+        statistics, plain, reduction = self.labels.get(self.site(), (None, False, None))
         if kind == "none":
             why = "several optimizers take turns, so no single number says how good the networks are"
-        elif kind in ("loss_function", "output") and self.statistics is not None and self.is_constant():
+        elif kind in ("loss_function", "output") and statistics is not None and is_constant(statistics.labels()):
             kind, why = "none", "the labels are constant"
         elif kind == "loss":
             if self.is_loss_comparable():
@@ -299,17 +289,17 @@ class Scores:
                     "below zero at times" if self.lowest_loss < 0 else "not above zero at the first step")
         if not math.isnan(self.own):
             why = None  # the program tells a score of its own
-        task = self.statistics.task if self.statistics is not None else None
+        task = statistics.task if statistics is not None else None
         session.private["score"] = {"kind": kind, "site": self.site(), "task": task}
         session.facts["scored"] = kind != "none" or not math.isnan(self.own)
         session.facts["score_why"] = why
-        if self.statistics is not None and kind in ("loss_function", "output"):
-            for name, value in self.statistics.facts(self.plain and kind == "loss_function", self.reduction).items():
+        if statistics is not None and kind in ("loss_function", "output"):
+            for name, value in statistics.facts(plain, reduction).items():
                 session.facts.setdefault(name, value)
 
-    def is_constant(self):
-        labels = self.statistics.labels()
-        return labels is None or bool((labels == labels[:1]).all())
+
+def is_constant(labels):
+    return labels is None or bool((labels == labels[:1]).all())
 
 
 def count(part):
