@@ -45,6 +45,8 @@ static void environment_init(environment *to)
     to->all = calloc(to->capacity + 1, sizeof *to->all);
     to->owned = calloc(ADDED_MAX, sizeof *to->owned);
     to->failed = !to->all || !to->owned;
+    if (to->failed)
+        to->count = 0;
     for (size_t i = 0; !to->failed && i < to->count; i++)
         to->all[i] = environ[i];
 }

@@ -156,6 +156,8 @@ static tn_status take_text(tn_voice *voice, const tn_wire_record *record, tn_err
     if (record->type == TN_WIRE_HELLO)
         return tn_caller_introduce(voice->caller, record->json, error);
     json_t *said = json_loads(record->json, 0, &why);
+    if (!said && json_error_code(&why) == json_error_out_of_memory)
+        return tn_fail_memory(error, record->json_length);
     if (!json_is_object(said)) {
         json_decref(said);
         return tn_fail(error, TN_ERROR_DATA, "a record of type %d that is no JSON object: %.100s", (int)record->type, why.text);
