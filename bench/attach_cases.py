@@ -3,7 +3,8 @@
 
 Each script is run as a user has it, and its twin of examples/faults natively. Prints a table in Markdown, one row a script: verdict, first finding, whether a fix
 or control confirmed it, the fix, the cost, and what the native debug finds first. Agreement: the buggy script's first finding is the native one (or both are
-causes that the case allows), confirmed or, where a knob is missing, suspected with a line to change; the fixed one is no more faulty than its native twin.
+causes that the case allows), confirmed or, where a knob is missing, suspected with a line to change; the fixed one is healthy, or what its
+native twin is.
 
 Usage: attach_cases.py [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--no-fork] [--reports FOLDER]
 """
@@ -59,9 +60,7 @@ def agree(case, variant, report, native):
         return "no report"
     first, other = (report["findings"] or [None])[0], ((native or {}).get("findings") or [None])[0]
     if variant == "fixed":
-        if report["verdict"] == "faulty":
-            return "yes" if native and native["verdict"] == "faulty" else "faulty"
-        return "yes"
+        return "yes" if report["verdict"] == "healthy" or (native and report["verdict"] == native["verdict"]) else report["verdict"]
     if first is None:
         return "nothing found"
     if other and first["cause"] != other["cause"] and not {first["cause"], other["cause"]} <= CAUSES[case]:
