@@ -383,7 +383,7 @@ tn_status tn_run_end(tn_run *run, tn_error *error)
         return TN_OK;
     tell_end(run, "exit");
     tn_status status = TN_OK, closed = TN_OK;
-    tn_error later;
+    tn_error later = {0};
     if (run->recorder)
         status = tn_recorder_end(run->recorder, "completed", NULL, error);
     if (run->store)

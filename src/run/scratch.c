@@ -369,7 +369,7 @@ static void probe(const char *folder, int twice, int pipe_end)
         status = tn_scratch_possible(folder, 0, &error);
     error.code = status;
     bool told = write(pipe_end, &error, sizeof error) == (ssize_t)sizeof error;
-    _exit(!told); /* the forked child */
+    _exit(told ? 0 : 1); /* the forked child */
 }
 
 tn_status tn_scratch_possible(const char *folder, int twice, tn_error *error)

@@ -111,8 +111,8 @@ static bool read_line(char *line, tn_mount *mount)
     if (!dash)
         return false;
     dash += 3;
-    char *type = strsep(&dash, " ");
-    strsep(&dash, " ");
+    char *type = strsep(&dash, " "), *source = strsep(&dash, " ");
+    (void)source;
     mount->id = atoi(fields[ID]);
     mount->path = fields[PATH];
     unescape(mount->path);
@@ -162,7 +162,11 @@ tn_status tn_mounts_read(tn_mounts *mounts, tn_error *error)
     for (const char *at = text; *at; at++)
         lines += *at == '\n';
     mounts->items = calloc(lines + 1, sizeof *mounts->items);
-    bool failed = !mounts->items;
+    if (!mounts->items) {
+        free(text);
+        return tn_fail_memory(error, (lines + 1) * sizeof *mounts->items);
+    }
+    bool failed = false;
     for (char *line, *rest = text; !failed && (line = strsep(&rest, "\n"));) {
         tn_mount mount = {0};
         if (!read_line(line, &mount) || !is_visible(&mount))

@@ -327,11 +327,13 @@ PUBLIC char *getcwd(char *buffer, size_t size)
         return NULL;
     const char *path = tn_shield_outside(inside, text);
     size_t length = strlen(path) + 1;
+    if (size < length && (buffer || size > 0)) {
+        errno = ERANGE;
+        return NULL;
+    }
     if (!buffer)
         buffer = malloc(size > length ? size : length);
-    else if (size < length)
-        errno = ERANGE;
-    return buffer && (size == 0 || size >= length) ? memcpy(buffer, path, length) : NULL;
+    return buffer ? memcpy(buffer, path, length) : NULL;
 }
 
 PUBLIC char *realpath(const char *path, char *resolved)
