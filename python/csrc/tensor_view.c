@@ -233,6 +233,9 @@ static bool open_plain(const tn_tensor_asker *asker, PyObject *tensor, tn_tensor
     size_t address = view->count ? number_of(asker->data_ptr, tensor) : 0;
     view->strided.data = (const void *)address; /* NOLINT(performance-no-int-to-ptr): that is how Python says an address */
     view->dense = view->row_major = true;
+    view->length = (int64_t)view->count;
+    view->strided.rank = 1;
+    view->strided.shape = &view->length;
     return !PyErr_Occurred() && (address || view->count == 0);
 }
 

@@ -13,6 +13,7 @@ typedef struct tn_tensor_view {
     size_t count;
     bool dense;        /* the elements fill one stretch of memory from strided.data on, in some order */
     bool row_major;    /* and in the order of their indices */
+    int64_t length;    /* the shape of a view that has one axis: the view must not be moved */
     PyObject *capsule; /* what keeps a DLPack view valid; NULL */
 } tn_tensor_view;
 

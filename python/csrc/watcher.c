@@ -254,7 +254,11 @@ static PyObject *forward_pre(PyObject *self, PyObject *args)
 {
     tn_watcher *watcher = (tn_watcher *)self;
     watcher->calls++;
-    if (PyTuple_Size(args) >= 2 && ++watcher->depth == 1) {
+    if (PyTuple_Size(args) < 2)
+        Py_RETURN_NONE;
+    const tn_watched_module *known = tn_watched_find(watcher, PyTuple_GetItem(args, 0));
+    watcher->depth = known && known->top ? 1 : watcher->depth + 1;
+    if (watcher->depth == 1) {
         uint64_t start_ns = tn_clock_ns();
         enter_root(watcher, PyTuple_GetItem(args, 0), PyTuple_GetItem(args, 1));
         count_time(watcher, start_ns);
@@ -303,14 +307,15 @@ static PyObject *add_module(PyObject *self, PyObject *args)
 {
     PyObject *module;
     const char *node, *op;
-    int leaf, hidden, axis;
-    if (!PyArg_ParseTuple(args, "Osspip:add_module", &module, &node, &op, &leaf, &axis, &hidden))
+    int leaf, hidden, axis, top;
+    if (!PyArg_ParseTuple(args, "Osspipp:add_module", &module, &node, &op, &leaf, &axis, &hidden, &top))
         return NULL;
     tn_watched_module *added = tn_watched_add((tn_watcher *)self, module, node, op);
     if (!added)
         return NULL;
     added->leaf = leaf != 0;
     added->hidden = hidden != 0;
+    added->top = top != 0;
     added->axis = axis;
     Py_RETURN_NONE;
 }
@@ -496,7 +501,7 @@ tn_watcher *tn_watcher_of(PyObject *object)
 
 static PyMethodDef methods[] = {
     {"attach", TN_METHOD(attach), METH_O, "attach(link): where vitals are sent; None: nowhere."},
-    {"add_module", TN_METHOD(add_module), METH_VARARGS, "add_module(module, node, op, leaf, axis, hidden): names a module."},
+    {"add_module", TN_METHOD(add_module), METH_VARARGS, "add_module(module, node, op, leaf, axis, hidden, top): names a module."},
     {"knows", TN_METHOD(knows), METH_O, "knows(module): whether it has a name."},
     {"node_index", TN_METHOD(node_index), METH_O, "node_index(module): its number in the order of first forward passes."},
     {"forward_pre", TN_METHOD(forward_pre), METH_VARARGS, "A global forward pre-hook."},

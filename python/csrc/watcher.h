@@ -16,6 +16,7 @@ typedef struct tn_watched_module {
     size_t node_index; /* in the order of first forward passes; NOT_RUN before the first */
     int axis;          /* the unit axis of the output, if it has so many and no other rule holds */
     bool leaf;         /* shown whatever it returns; else only where it returns something of its own */
+    bool top;          /* of its tree: whoever calls it, no forward pass is under way, whatever became of the last one */
     bool hidden;       /* never shown: losses, containers that only hold */
     tn_shown *activation, *gradient;
     PyObject *hook; /* {0: a GradientHook}; NULL before the first */

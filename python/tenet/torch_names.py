@@ -95,7 +95,7 @@ class Names:
         for path, module in tree:
             node = prefix + path if path else self.free(own)
             self.taken.add(node)
-            self.name(module, node)
+            self.name(module, node, module is top)
         self.roots.append(weakref.ref(top))
 
     @staticmethod
@@ -114,10 +114,10 @@ class Names:
             candidate, number = "%s_%d" % (name, number), number + 1
         return candidate
 
-    def name(self, module, node):
+    def name(self, module, node, is_top):
         op = op_of(module)
         is_leaf = isinstance(module, WHOLE) or not any(child is not None for child in module._modules.values())
-        self.watcher.add_module(module, node, op, is_leaf, unit_axis(op), is_loss(module))
+        self.watcher.add_module(module, node, op, is_leaf, unit_axis(op), is_loss(module), is_top)
         reference = weakref.ref(module)
         for kind in (module._parameters, module._buffers):
             for name, tensor in kind.items():
