@@ -156,6 +156,9 @@ typedef enum tn_isolation {
  * there is none. */
 char *tn_process_find_shield(void);
 
+/* The place in a shield's layer of the file at `path`, its folders made. false where that cannot be. */
+bool tn_process_shield_place(const char *layer, const char *path, char *place, size_t size);
+
 typedef struct tn_launch {
     const tn_process_settings *settings;
     tn_isolation isolation;

@@ -1,7 +1,8 @@
-/* process_shield.c: finds the library that keeps trials off the user's files where there are no mount namespaces. */
+/* process_shield.c: what a start needs of the library that keeps trials off the user's files where there are no mount namespaces (src/shield): where it is, and how its layer is laid out. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "subject/process_parts.h"
@@ -26,4 +27,19 @@ char *tn_process_find_shield(void)
             return realpath(candidate, NULL);
     }
     return NULL;
+}
+
+bool tn_process_shield_place(const char *layer, const char *path, char *place, size_t size)
+{
+    char *real = realpath(path, NULL);
+    int length = real ? snprintf(place, size, "%s%s", layer, real) : -1;
+    bool fits = length > 0 && (size_t)length < size;
+    free(real);
+    /* The user may look into more folders than these modes allow; the shield itself makes them with the user's, where it makes them. */
+    for (char *at = place + strlen(layer) + 1; fits && (at = strchr(at, '/')); at++) {
+        *at = '\0';
+        mkdir(place, 0755);
+        *at = '/';
+    }
+    return fits;
 }

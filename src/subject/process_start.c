@@ -200,10 +200,14 @@ static const char **command_of(const tn_launch *launch)
 /* ---- in the child ---- */
 
 /* In its own layer the file of hypes itself becomes the copy, for a program that opens it by a name of its own. */
-static tn_status lay_hypes(const tn_launch *launch, tn_error *error)
+static tn_status lay_hypes(const tn_launch *launch, const char *layer, tn_error *error)
 {
-    char bytes[65536];
-    int from = open(launch->hypes, O_RDONLY | O_CLOEXEC), to = open(launch->settings->hypes_path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    char bytes[65536], place[4096];
+    const char *target = launch->settings->hypes_path;
+    if (launch->isolation == TN_ISOLATION_SHIELD)
+        target = tn_process_shield_place(layer, target, place, sizeof place) ? place : "";
+    int from = open(launch->hypes, O_RDONLY | O_CLOEXEC);
+    int to = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC | (launch->isolation == TN_ISOLATION_SHIELD ? O_CREAT : 0), 0644);
     ssize_t got = 0;
     bool laid = from >= 0 && to >= 0;
     while (laid && (got = read(from, bytes, sizeof bytes)) > 0)
@@ -263,8 +267,8 @@ static tn_status become(const tn_launch *launch, const char *const *command, cha
     snprintf(layer, sizeof layer, "%s.layer", launch->trial);
     if (launch->isolation == TN_ISOLATION_SHIELD && mkdir(layer, 0700) != 0)
         status = tn_fail(error, TN_ERROR_IO, "cannot make the folder %s: %s", layer, strerror(errno));
-    if (status == TN_OK && launch->isolation == TN_ISOLATION_NAMESPACE && launch->hypes)
-        status = lay_hypes(launch, error);
+    if (status == TN_OK && launch->isolation != TN_ISOLATION_NONE && launch->hypes)
+        status = lay_hypes(launch, layer, error);
     if (status != TN_OK)
         return status;
     /* After the isolation, since new rights clear it. */

@@ -44,8 +44,7 @@ static void check_debug(const char *folder, const char *const *arguments, const 
     program_run_deinit(&run);
 }
 
-static const char *const DEBUG_AWK[] = {"debug",        "--quiet", "--budget",   "100s",         "--hypes",
-                                        "descent.json", "--",      "./spoil.sh", "descent.json", NULL};
+static const char *const DEBUG_AWK[] = {"debug", "--quiet", "--budget", "100s", "--hypes", "descent.json", "--", "./spoil.sh", NULL};
 
 /* A shell that writes where it likes before it trains with awk. */
 static void copy_awk(char folder[64])
@@ -53,9 +52,9 @@ static void copy_awk(char folder[64])
     folder_make(folder);
     assert_int_equal(command("cp %s/examples/loops/descent.* %s", TN_SOURCE_DIR, folder), 0);
     file_write(folder, "precious", "mine\n");
-    file_write(
-        folder, "spoil.sh",
-        "#!/bin/sh\necho spoiled > precious; mkdir -p out; echo model > out/model; rm -f descent.json.old\nexec ./descent.sh \"$1\"\n");
+    file_write(folder, "spoil.sh",
+               "#!/bin/sh\necho spoiled > precious; mkdir -p out; echo model > out/model; rm -f descent.json.old\nexec ./descent.sh "
+               "./descent.json\n");
     file_write(folder, "descent.json.old", "{}\n");
     assert_int_equal(command("cd %s && chmod +x *.sh && md5sum * > ../$(basename %s).sums", folder, folder), 0);
 }
