@@ -27,6 +27,12 @@ class Rows:
     def __len__(self):
         return len(self.labels)
 
+    def numel(self):
+        return self.outputs.numel() + self.labels.numel()
+
+    def rows(self):
+        return self
+
     def hold(self):
         """Copies, or what is smaller: of classification the class that each row names."""
         if self.task == "classification":
@@ -37,6 +43,35 @@ class Rows:
         if columns is not None:
             return Rows(self.task, self.outputs[:, columns], self.labels[:, columns])
         return Rows(self.task, self.outputs.clone(), self.labels.clone())
+
+
+class Held:
+    """Arguments of a loss whose rows are worked out when a score is made of them. Small ones only: the tensors stay alive."""
+    __slots__ = ("name", "prediction", "target", "versions", "options", "task", "made", "size", "count")
+
+    def __init__(self, name, prediction, target, options, task):
+        self.name, self.options, self.task = name, options, task
+        self.prediction, self.target = prediction.detach(), target.detach()
+        self.versions = prediction._version, target._version
+        self.made = None
+        self.size = prediction.numel() + target.numel()
+        self.count = target.numel() if name in CATEGORICAL else len(target) if target.dim() else 1
+
+    def __len__(self):
+        return self.count
+
+    def numel(self):
+        return self.size
+
+    def rows(self):
+        """None where the program has overwritten them since, or they are no rows."""
+        if self.made is None and self.prediction is not None:
+            if (self.prediction._version, self.target._version) == self.versions:
+                self.made = rows_of(self.name, self.prediction, self.target, self.options, self.task)
+            self.prediction = self.target = None
+            if self.made is None:
+                self.made = Rows(self.task, torch.zeros(0, 1), torch.zeros(0, dtype=torch.long))
+        return self.made if len(self.made) else None
 
 
 def spread(count, most):
@@ -142,7 +177,8 @@ def named_classes(outputs, threshold):
 
 
 def score_of(parts):
-    """0 for the trivial predictor, 1 for a perfect one; NaN where the labels are constant. parts: Rows of one task."""
+    """0 for the trivial predictor, 1 for a perfect one; NaN where the labels are constant. parts: Rows or Held of one task."""
+    parts = [rows for rows in (part.rows() for part in parts) if rows is not None]
     if not parts:
         return math.nan
     if parts[0].task == "classification":

@@ -15,6 +15,7 @@ import torch
 from . import knob_answers, torch_rows, torch_samplers
 
 ENOUGH_ROWS = 1000
+HELD_WHOLE = 1 << 14  # values of a prediction that is kept as it is until a score is made
 HELD_MAX = 1 << 24  # values of predictions that are held for a score to come
 # Which loss is the task where a step calls several: the first of these that is there.
 RANK = {name: place for place, name in enumerate(
@@ -99,8 +100,11 @@ class Scores:
         known = self.session.known.get("score")
         if known is not None and (known["kind"] != "loss_function" or known["site"] != call.site):
             return
+        if known is not None and isinstance(call.target, torch.Tensor) and call.prediction.numel() <= HELD_WHOLE:
+            self.hold(call.site, torch_rows.Held(call.name, call.prediction, call.target, call.kwargs, known["task"]))
+            return
         rows = call.rows(self.task())
-        if rows is None:
+        if rows is None or len(rows) == 0:
             return
         if known is None:
             seen = self.sites.setdefault(call.site, [call.name, 0, len(rows)])
@@ -108,7 +112,7 @@ class Scores:
                 self.site_steps.add(call.site)
                 seen[1] += 1
             self.count_labels(call.site, call.name, rows, call.is_plain, call.reduction)
-        self.hold(call.site, rows)
+        self.hold(call.site, rows.hold())
 
     def count_labels(self, site, name, rows, plain, reduction):
         """In a look: statistics of the labels."""
@@ -116,8 +120,8 @@ class Scores:
             self.labels.setdefault(site, (torch_rows.LabelStatistics(), plain, reduction))[0].add(name, rows)
 
     def hold(self, site, rows):
-        if len(rows) and not (self.in_step and any(known == site for known, _ in self.rows)):
-            self.rows.append((site, rows.hold()))
+        if not (self.in_step and any(known == site for known, _ in self.rows)):
+            self.rows.append((site, rows))
 
     def on_output(self, module, args, output):
         """For a program that computes its loss by hand: its output, until the step is made."""
@@ -172,7 +176,10 @@ class Scores:
     def close(self, step):
         """The end of a step's forward passes: what it predicted, and its loss."""
         kind = self.kind()
-        rows = [held for site, held in self.rows if kind == "loss_function" and site == self.site()]
+        rows = []
+        if kind == "loss_function" and self.rows:
+            chosen = self.site()
+            rows = [held for site, held in self.rows if site == chosen]
         self.rows, self.site_steps = [], set()
         if kind in ("output", "loss") and self.is_wanted():
             found = self.compare_output()
@@ -186,7 +193,7 @@ class Scores:
         if math.isfinite(loss):
             self.lowest_loss = min(self.lowest_loss, loss)
         self.parts.append(Part(step, rows, loss))
-        self.held += sum(values_of(row) for row in rows)
+        self.held += sum(row.numel() for row in rows)
         self.held_rows += count(self.parts[-1])
         self.forget(step)
         if step == 1:
@@ -207,7 +214,7 @@ class Scores:
             if self.held_rows - count(first) < enough and first.step >= step - step // 4 and self.held <= HELD_MAX:
                 return
             self.parts.popleft()
-            self.held -= sum(values_of(row) for row in first.rows)
+            self.held -= sum(row.numel() for row in first.rows)
             self.held_rows -= count(first)
 
     # ---- what is sent ----
@@ -304,7 +311,3 @@ def is_constant(labels):
 
 def count(part):
     return sum(len(rows) for rows in part.rows)
-
-
-def values_of(rows):
-    return rows.outputs.numel() + rows.labels.numel()
