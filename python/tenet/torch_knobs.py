@@ -294,7 +294,7 @@ class InputScale:
         self.kind = None  # the class of the root module that the statistics are of
         self.integers = False
         self.has_parameters = weakref.WeakKeyDictionary()
-        self.affine = None
+        self.affine, self.affine_as = None, {}
         session.on("root_input", self.on_root, knob="input_scale")
         session.on("end", self.on_end)
 
@@ -349,7 +349,10 @@ class InputScale:
             self.affine = torch_rows.affine_of(known, scale) or ()
         if not self.affine:
             return value
-        shift, gain = (one.to(value.device, value.dtype) for one in self.affine)
+        key = value.device, value.dtype
+        if key not in self.affine_as:
+            self.affine_as[key] = tuple(one.to(*key) for one in self.affine)
+        shift, gain = self.affine_as[key]
         if known["axis"] == "all":
             if value.dim() == 0 or value[:1].numel() != len(shift):
                 return None

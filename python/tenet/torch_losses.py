@@ -299,7 +299,7 @@ class LabelScale:
         self.statistics = None
         self.saw_classes = False
         self.where = None  # the site that the statistics are of
-        self.affine = None
+        self.affine, self.affine_as = None, {}
         session.on("loss_output", self.on_output)
         session.on("loss_input", self.on_loss, knob="label_scale")
         session.on("end", self.on_end)
@@ -335,7 +335,10 @@ class LabelScale:
             call.unscaled = call.target
             if not call.target.is_floating_point():
                 call.target = call.target.to(call.prediction.dtype)
-            shift, gain = (one.to(call.target.device, call.target.dtype) for one in self.affine)
+            key = call.target.device, call.target.dtype
+            if key not in self.affine_as:
+                self.affine_as[key] = tuple(one.to(*key) for one in self.affine)
+            shift, gain = self.affine_as[key]
             columns = call.target.reshape(-1, len(shift))
             call.target = ((columns - shift) * gain).reshape(call.target.shape)
         answers.applied("label_scale")
