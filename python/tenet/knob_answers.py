@@ -1,4 +1,5 @@
-"""What became of each knob of the trial: applied or refused, said once, as soon as it is known. A knob that nobody answered until the end is refused there, with what was missing."""
+"""What became of each knob of the trial: applied or refused, said once, as soon as it is known. A knob that nobody answered until the end
+is refused there, with what was missing."""
 
 LINE = "add the line: x, y = tenet.data(x, y)"
 

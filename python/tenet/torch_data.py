@@ -1,7 +1,8 @@
-"""tenet.data(x, y): training data that go through no DataLoader, as the trial wants them: fewer samples, permuted labels, scaled inputs and labels.
+"""tenet.data(x, y): training data that go through no DataLoader, as the trial wants them: fewer samples, permuted labels, scaled inputs and
+labels.
 
-The first call's data are the training data; their statistics scale those of later calls too (validation), which are altered in no other way. Takes tensors, NumPy arrays and lists, and
-returns what it was given where nothing is turned.
+The first call's data are the training data; their statistics scale those of later calls too (validation), which are altered in no other
+way. Takes tensors, NumPy arrays and lists, and returns what it was given where nothing is turned.
 """
 import torch
 
@@ -83,7 +84,8 @@ def scaled(array, record, scale):
         return array
     shift, gain = affine
     columns = tensor.double().reshape(-1, len(shift))
-    return like(((columns - shift) * gain).reshape(tensor.shape).to(tensor.dtype if tensor.is_floating_point() else torch.get_default_dtype()), array)
+    return like(((columns - shift) * gain).reshape(tensor.shape).to(tensor.dtype if tensor.is_floating_point()
+                                                                    else torch.get_default_dtype()), array)
 
 
 def is_regression(tensor):
@@ -134,7 +136,8 @@ class Data:
         session.facts["train_samples"] = known["rows"]
         if known["label"]:
             labels = tensors[-1].double()
-            session.facts.update(label_min=float(labels.min()), label_max=float(labels.max()), label_mean=float(labels.mean()), label_std=float(labels.std(unbiased=False)))
+            session.facts.update(label_min=float(labels.min()), label_max=float(labels.max()), label_mean=float(labels.mean()),
+                                 label_std=float(labels.std(unbiased=False)))
 
     def choose(self, arrays):
         answers, count = knob_answers.of(self.session), self.first["rows"]

@@ -1,4 +1,5 @@
-"""Knobs at the optimizer, the parameters and the network's input: learning_rate, decay, optimizer, clip_norm, init_scale, steps, input_scale; seeds are in torch_seeds.py.
+"""Knobs at the optimizer, the parameters and the network's input: learning_rate, decay, optimizer, clip_norm, init_scale, steps,
+input_scale; seeds are in torch_seeds.py.
 
 Each listens to the session's events and looks its knob up when it is needed, since a forked child learns of its trial late.
 """
@@ -64,7 +65,8 @@ class Steps:
         if self.session.mode == "look":
             knob_answers.can(self.session, "seed", "steps")
         answers = knob_answers.of(self.session)
-        for name, why in (("seed", "the program makes no module and no optimizer"), ("steps", "no step of an optimizer of torch.optim was seen")):
+        for name, why in (("seed", "the program makes no module and no optimizer"),
+                          ("steps", "no step of an optimizer of torch.optim was seen")):
             if name in answers.open():
                 answers.refused(name, why)
 
@@ -98,13 +100,15 @@ class Optimizers:
             self.swap(optimizer, name)
 
     def swap(self, optimizer, name):
-        """Makes the optimizer one of another class in place, so that schedulers, scalers and the program keep hold of it. Its rates and weight decay stay, the rest is the class's default."""
+        """Makes the optimizer one of another class in place, so that schedulers, scalers and the program keep hold of it. Its rates and
+        weight decay stay, the rest is the class's default."""
         answers = knob_answers.of(self.session)
         kind = getattr(torch.optim, OPTIMIZERS.get(name, ""), None)
         if kind is None:
             answers.refused("optimizer", "there is no optimizer %s; expected one of %s" % (name, ", ".join(sorted(OPTIMIZERS))))
             return
-        groups = [{key: value for key, value in group.items() if key in KEPT_KEYS and value is not None} for group in optimizer.param_groups]
+        groups = [{key: value for key, value in group.items() if key in KEPT_KEYS and value is not None}
+                  for group in optimizer.param_groups]
         before = dict(vars(optimizer)), type(optimizer)
         self.is_swapping = True
         try:
@@ -151,7 +155,8 @@ class Optimizers:
             if first:
                 self.factor = float(rate) / first
             else:
-                answers.refused("learning_rate", "the optimizer %s has %s" % (type(optimizer).__name__, "no learning rate" if first is None else "a learning rate of 0"))
+                why = "no learning rate" if first is None else "a learning rate of 0"
+                answers.refused("learning_rate", "the optimizer %s has %s" % (type(optimizer).__name__, why))
         self.turn_rates(optimizer, self.factor if rate is not None else None, decay is not None)
         if clip is not None:
             self.clip(optimizer, float(clip))
@@ -377,7 +382,9 @@ class InputScale:
         if session.private.get("data"):
             return
         if not is_seen:
-            why = "its inputs are whole numbers, which have no scale" if self.integers else "no torch.nn.Module was given an input; %s" % LINE
+            why = "no torch.nn.Module was given an input; %s" % LINE
+            if self.integers:
+                why = "its inputs are whole numbers, which have no scale"
             knob_answers.cannot(session, "input_scale", why)
             return
         session.private["input"] = dict(record, module=self.kind, axis=self.axis)
@@ -393,14 +400,18 @@ class InputScale:
         features = 1
         for size in self.shape or ():
             features *= size
-        return {"features": features, "input_mean": mean, "input_std": math.sqrt(squares / count) if count else 0.0, "input_min": min(record["min"]), "input_max": max(record["max"]),
-                "input_std_min": float(varying.min()) if len(varying) else 0.0, "input_std_max": float(varying.max()) if len(varying) else 0.0,
+        return {"features": features, "input_mean": mean, "input_std": math.sqrt(squares / count) if count else 0.0,
+                "input_min": min(record["min"]), "input_max": max(record["max"]),
+                "input_std_min": float(varying.min()) if len(varying) else 0.0,
+                "input_std_max": float(varying.max()) if len(varying) else 0.0,
                 "constant_features": int((stds == 0).sum()) if self.axis == "all" else 0, "nonfinite_inputs": statistics.nonfinite}
 
 
 def name_of(module):
     """The network's class, whatever wraps it."""
-    inner = getattr(module, "_orig_mod", None) or (module.module if isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)) else None)
+    inner = getattr(module, "_orig_mod", None)
+    if inner is None and isinstance(module, (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)):
+        inner = module.module
     return name_of(inner) if inner is not None else type(module).__qualname__
 
 
@@ -422,7 +433,8 @@ def is_scalable(value):
 
 
 def first_float(args, kwargs):
-    """(where, tensor) of the first floating-point tensor among the arguments, one level into lists and mappings; (None, None) where there is none."""
+    """(where, tensor) of the first floating-point tensor among the arguments, one level into lists and mappings; (None, None) where there
+    is none."""
     for key, given in itertools.chain(enumerate(args), kwargs.items()):
         if isinstance(given, torch.Tensor):
             # Whole numbers come first: what follows them (a mask, a state) is not the input.

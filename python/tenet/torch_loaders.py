@@ -1,8 +1,9 @@
 """DataLoaders: which one trains, and its batch size, samples and labels as the trial wants them.
 
-In a look nothing is altered. The loader whose batch came last before most steps of the primary optimizer is the training one; later trials know it by the stack of calls that made it and by
-its number among those made there. A trial alters that loader once, before its first pass or its first len(): its batch sampler is replaced, so that len(loader) tells what is so. Labels are
-permuted between data set and collation, in workers as well. A loader that is not altered runs as it is.
+In a look nothing is altered. The loader whose batch came last before most steps of the primary optimizer is the training one; later trials
+know it by the stack of calls that made it and by its number among those made there. A trial alters that loader once, before its first pass
+or its first len(): its batch sampler is replaced, so that len(loader) tells what is so. Labels are permuted between data set and collation,
+in workers as well. A loader that is not altered runs as it is.
 
 Events: loader_created(loader), loader_iterated(loader) before a pass begins (a server of forks may fork there), batch(loader, batch).
 """
@@ -252,7 +253,8 @@ class Loaders:
         except (TypeError, ValueError, RuntimeError, AttributeError, KeyError, IndexError) as error:
             for name, value in wanted.items():
                 if value:
-                    knob_answers.of(self.session).refused(name, "the DataLoader at %s could not be altered: %s: %s" % (place(origin), type(error).__name__, error))
+                    why = "the DataLoader at %s could not be altered: %s: %s" % (place(origin), type(error).__name__, error)
+                    knob_answers.of(self.session).refused(name, why)
 
     def turn_map(self, loader, origin, wanted):
         answers, seed = knob_answers.of(self.session), int(self.session.trial.get("base_seed") or 0)
@@ -291,7 +293,8 @@ class Loaders:
             drop = bool(loader.drop_last or getattr(inner, "drop_last", False))
             count = len(kept) if kept is not None else count_of(inner)
             made = max(1, count // used if drop and count > used else math.ceil(count / used)) if regroup and count else natural
-            turned = torch_samplers.TurnedBatches(inner, kept, used if regroup else None, drop and count > used, length_of(natural, made, rounds), self.wanted_shuffle)
+            turned = torch_samplers.TurnedBatches(inner, kept, used if regroup else None, drop and count > used,
+                                                  length_of(natural, made, rounds), self.wanted_shuffle)
             loader.__dict__["batch_sampler" if loader.batch_sampler is not None else "sampler"] = turned
             if size and loader.batch_size is not None:
                 loader.__dict__["batch_size"] = size
@@ -301,7 +304,8 @@ class Loaders:
         answers = knob_answers.of(self.session)
         path = self.known("label")
         if path is None:
-            answers.refused("shuffle_labels", "which part of a batch of the DataLoader at %s holds the labels is not known; %s" % (place(origin), LINE))
+            answers.refused("shuffle_labels",
+                            "which part of a batch of the DataLoader at %s holds the labels is not known; %s" % (place(origin), LINE))
             return
         if loader.batch_sampler is None and not samples_are_batches(loader.sampler):
             origin.collate = torch_samplers.RolledCollate(loader.collate_fn, path)
@@ -330,7 +334,8 @@ class Loaders:
         if wanted["shuffle_labels"]:
             path = self.known("label")
             if path is None:
-                answers.refused("shuffle_labels", "which part of a batch of the DataLoader at %s holds the labels is not known; %s" % (place(origin), LINE))
+                answers.refused("shuffle_labels",
+                                "which part of a batch of the DataLoader at %s holds the labels is not known; %s" % (place(origin), LINE))
             elif origin.kept is not None and loader.batch_size is not None:
                 origin.kept.permute(tuple(path), int(self.session.trial.get("base_seed") or 0) + 2)
                 answers.applied("shuffle_labels")
@@ -387,7 +392,8 @@ class Loaders:
         finally:
             loader.__dict__.update(own)
         if isinstance(iterator, torch_dataloader._BaseDataLoaderIter):
-            # A loader that is made in the head of a loop lives no longer than that line. One with persistent workers holds its iterator, and a cycle would end its workers late.
+            # A loader that is made in the head of a loop lives no longer than that line. One with persistent workers holds its iterator,
+            # and a cycle would end its workers late.
             iterator.__dict__[LOADER] = weakref.ref(loader) if loader._iterator is iterator else functools.partial(itself, loader)
         return iterator
 
@@ -447,7 +453,8 @@ class Loaders:
         path = self.label_path(best.batch)
         length, samples = best.described["length"] or best.longest, best.described["samples"]
         session.private["loader"] = {
-            "key": best.key, "voted": voted, "file": best.file, "line": best.line, "rows": best.rows, "length": length, "samples": samples, "label": list(path) if path else None,
+            "key": best.key, "voted": voted, "file": best.file, "line": best.line, "rows": best.rows, "length": length, "samples": samples,
+            "label": list(path) if path else None,
             "style": best.described["style"], "steps_total": session.step if reason == "exit" else 0}
         session.facts.setdefault("places", {}).setdefault("loader", {"file": best.file, "line": best.line})
         session.facts.update(batch_size=best.rows, steps_per_epoch=length or 0)
@@ -462,7 +469,8 @@ class Loaders:
         if path is not None:
             knob_answers.can(session, "shuffle_labels")
         else:
-            knob_answers.cannot(session, "shuffle_labels", "which part of a batch holds the labels is not to be told, or they are the inputs themselves; %s" % LINE)
+            knob_answers.cannot(session, "shuffle_labels",
+                                "which part of a batch holds the labels is not to be told, or they are the inputs themselves; %s" % LINE)
 
 
 def shuffle(session, wanted):

@@ -1,9 +1,10 @@
 """Loss functions of torch, seen and altered: each call becomes the events loss_input and loss_output.
 
-torch.nn.functional.* is where they are seen, since the modules call those. Outside of a look or a trial nothing is patched. The patched functions keep name, signature, documentation and
-pickling, and torch.jit.script compiles the original in their place.
+torch.nn.functional.* is where they are seen, since the modules call those. Outside of a look or a trial nothing is patched. The patched
+functions keep name, signature, documentation and pickling, and torch.jit.script compiles the original in their place.
 
-Two listeners of loss_input live here: rows of a program that shows all its data at every step (samples, shuffle_labels, batch_size), and label_scale.
+Two listeners of loss_input live here: rows of a program that shows all its data at every step (samples, shuffle_labels, batch_size), and
+label_scale.
 """
 import functools
 import inspect
@@ -17,11 +18,16 @@ from .torch_data import data  # noqa: F401  (tenet.data looks for it here)
 
 # The function of torch: what it is called in hypes, or here. huber stands for smooth_l1 too, where both are the same (beta 1).
 NAMES = {
-    "cross_entropy": "softmax_cross_entropy", "nll_loss": "nll", "binary_cross_entropy": "binary_cross_entropy", "binary_cross_entropy_with_logits": "sigmoid_cross_entropy",
-    "mse_loss": "mse", "l1_loss": "mae", "smooth_l1_loss": "smooth_l1", "huber_loss": "huber", "kl_div": "kl_div", "poisson_nll_loss": "poisson_nll",
-    "gaussian_nll_loss": "gaussian_nll", "soft_margin_loss": "soft_margin", "multi_margin_loss": "multi_margin", "multilabel_margin_loss": "multilabel_margin",
-    "multilabel_soft_margin_loss": "multilabel_soft_margin", "hinge_embedding_loss": "hinge_embedding", "cosine_embedding_loss": "cosine_embedding",
-    "margin_ranking_loss": "margin_ranking", "triplet_margin_loss": "triplet_margin", "triplet_margin_with_distance_loss": "triplet_margin_with_distance", "ctc_loss": "ctc",
+    "cross_entropy": "softmax_cross_entropy", "nll_loss": "nll", "binary_cross_entropy": "binary_cross_entropy",
+    "binary_cross_entropy_with_logits": "sigmoid_cross_entropy",
+    "mse_loss": "mse", "l1_loss": "mae", "smooth_l1_loss": "smooth_l1", "huber_loss": "huber", "kl_div": "kl_div",
+    "poisson_nll_loss": "poisson_nll",
+    "gaussian_nll_loss": "gaussian_nll", "soft_margin_loss": "soft_margin", "multi_margin_loss": "multi_margin",
+    "multilabel_margin_loss": "multilabel_margin",
+    "multilabel_soft_margin_loss": "multilabel_soft_margin", "hinge_embedding_loss": "hinge_embedding",
+    "cosine_embedding_loss": "cosine_embedding",
+    "margin_ranking_loss": "margin_ranking", "triplet_margin_loss": "triplet_margin",
+    "triplet_margin_with_distance_loss": "triplet_margin_with_distance", "ctc_loss": "ctc",
 }
 # These compare no prediction with a label: their second argument is left among the others.
 WITHOUT_TARGET = ("cosine_embedding", "margin_ranking", "triplet_margin", "triplet_margin_with_distance", "ctc")
@@ -32,7 +38,8 @@ _inside = threading.local()
 
 
 class LossCall:
-    """One call of a loss function. Listeners of loss_input may replace prediction, target and name; `unscaled` is the target before label_scale."""
+    """One call of a loss function. Listeners of loss_input may replace prediction, target and name; `unscaled` is the target before
+    label_scale."""
     __slots__ = ("name", "function", "prediction", "target", "kwargs", "result", "file", "line", "training", "unscaled", "original_name")
 
     def __init__(self, name, function, prediction, target, kwargs):
@@ -102,7 +109,7 @@ ORIGINALS = {}  # by the name in NAMES; filled before anything is patched
 
 def compute(name, prediction, target, reduction="mean", ignore_index=-100):
     """The loss of that name, of arguments that another loss was given: class numbers become one-hot rows and back as it needs them."""
-    options = {"reduction": "batchmean" if reduction == "batchmean" and name == "kl_div" else "mean" if reduction == "batchmean" else reduction}
+    options = {"reduction": "mean" if reduction == "batchmean" and name != "kl_div" else reduction}
     if name in ("softmax_cross_entropy", "nll", "categorical_cross_entropy"):
         target = as_classes(prediction, target)
         if not target.is_floating_point():
@@ -194,7 +201,8 @@ def install(session):
 # ---- all the data at every step ----
 
 class FullBatch:
-    """In a look: whether every training step shows the loss the same targets. In a trial of such a program: which rows of (prediction, target) count."""
+    """In a look: whether every training step shows the loss the same targets. In a trial of such a program: which rows of (prediction,
+    target) count."""
 
     KNOBS = ("samples", "shuffle_labels", "batch_size")
 
@@ -325,7 +333,9 @@ class LabelScale:
         answers = knob_answers.of(self.session)
         scale = answers.wants("label_scale")
         known = self.session.known.get("label")
-        if scale is None or known is None or self.session.known.get("data") or call.name not in LABEL_SCALED or not isinstance(call.target, torch.Tensor):
+        if scale is None or known is None or self.session.known.get("data"):
+            return
+        if call.name not in LABEL_SCALED or not isinstance(call.target, torch.Tensor):
             return
         if call.target.dim() == 0 or call.target.numel() % len(known["mean"]):
             return
@@ -363,4 +373,5 @@ class LabelScale:
             else:
                 knob_answers.cannot(session, "label_scale", "no regression loss of torch.nn.functional is called; %s" % knob_answers.LINE)
         elif "label_scale" in knob_answers.of(session).open() and not session.known.get("data"):
-            knob_answers.of(session).refused("label_scale", "no regression loss of torch.nn.functional was given a target; %s" % knob_answers.LINE)
+            knob_answers.of(session).refused("label_scale",
+                                             "no regression loss of torch.nn.functional was given a target; %s" % knob_answers.LINE)

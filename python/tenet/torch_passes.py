@@ -7,7 +7,8 @@ from . import torch_samplers
 
 
 class Kept:
-    """The first samples of an iterable data set, kept in memory; where the data set makes batches itself, its first batches, the last one cut."""
+    """The first samples of an iterable data set, kept in memory; where the data set makes batches itself, its first batches, the last one
+    cut."""
 
     def __init__(self, loader, count):
         self.partners = self.path = None

@@ -1,7 +1,8 @@
-"""Rows of predictions and labels: what a loss function was given, brought to one form, and what is computed from it: scores as in src/subject/score.h, statistics of labels, the loss of
-the best constant.
+"""Rows of predictions and labels: what a loss function was given, brought to one form, and what is computed from it: scores as in
+src/subject/score.h, statistics of labels, the loss of the best constant.
 
-Classification: outputs [n, width] and classes [n]. Regression: outputs and targets [n, width]. A row is one decision: a sample, a pixel of a segmentation, a token of a text.
+Classification: outputs [n, width] and classes [n]. Regression: outputs and targets [n, width]. A row is one decision: a sample, a pixel of
+a segmentation, a token of a text.
 """
 import math
 
@@ -95,7 +96,8 @@ def is_binary(target):
 
 
 def rows_of(name, prediction, target, options=None, task=None):
-    """The rows of a loss's arguments; None where it compares no prediction with a label. `task` is what the first look took it for; without it the labels tell."""
+    """The rows of a loss's arguments; None where it compares no prediction with a label. `task` is what the first look took it for; without
+    it the labels tell."""
     if not isinstance(prediction, torch.Tensor) or not isinstance(target, torch.Tensor) or prediction.numel() == 0:
         return None
     with torch.no_grad():
@@ -213,7 +215,9 @@ class LabelStatistics:
     def add(self, name, rows):
         if self.name is None:
             self.name, self.task, self.width = name, rows.task, rows.outputs.shape[1]
-        if self.name != name or self.task != rows.task or self.values >= KEPT_MAX or (self.kept and self.kept[0].shape[1:] != rows.labels.shape[1:]):
+        if self.name != name or self.task != rows.task or self.values >= KEPT_MAX:
+            return
+        if self.kept and self.kept[0].shape[1:] != rows.labels.shape[1:]:
             return
         self.kept.append(rows.labels.clone())
         self.values += rows.labels.numel()
@@ -228,8 +232,9 @@ class LabelStatistics:
         if labels is None:
             return {}
         values = labels.double()
-        facts = {"task": self.task, "outputs": self.width, "label_min": float(values.min()), "label_max": float(values.max()), "label_mean": float(values.mean()),
-                 "label_std": float(values.std(unbiased=False)), "expected_loss": None, "trivial_loss": None, "majority": None, "classes": 0}
+        facts = {"task": self.task, "outputs": self.width, "label_min": float(values.min()), "label_max": float(values.max()),
+                 "label_mean": float(values.mean()), "label_std": float(values.std(unbiased=False)), "expected_loss": None,
+                 "trivial_loss": None, "majority": None, "classes": 0}
         if self.task == "classification":
             counts = torch.unique(labels, return_counts=True)[1]
             facts.update(classes=len(counts), majority=float(counts.max()) / len(labels))
@@ -273,7 +278,8 @@ def trivial_loss(name, task, width, labels):
 # ---- columns ----
 
 class ColumnStatistics:
-    """Mean, deviation, extremes of each column over what is added; sums about the first batch's mean, so that a large offset costs no digits. Values that are not finite take no part."""
+    """Mean, deviation, extremes of each column over what is added; sums about the first batch's mean, so that a large offset costs no
+    digits. Values that are not finite take no part."""
 
     def __init__(self, width):
         self.width = width
@@ -298,7 +304,8 @@ class ColumnStatistics:
         low = high = values
         if not whole:
             moved = torch.where(finite, moved, torch.zeros_like(moved))
-            low, high = torch.where(finite, values, torch.full_like(values, math.inf)), torch.where(finite, values, torch.full_like(values, -math.inf))
+            low = torch.where(finite, values, torch.full_like(values, math.inf))
+            high = torch.where(finite, values, torch.full_like(values, -math.inf))
         self.count += finite.sum(0) if not whole else len(values)
         self.sum += moved.sum(0)
         self.squares += (moved * moved).sum(0)

@@ -1,5 +1,5 @@
-"""What a DataLoader of a trial draws from: samplers, data sets and collate functions that choose, permute and go round. They hold no session, so that a loader's workers can have them, by
-fork or by pickle. Iterating leaves the program's random state as a plain pass would.
+"""What a DataLoader of a trial draws from: samplers, data sets and collate functions that choose, permute and go round. They hold no
+session, so that a loader's workers can have them, by fork or by pickle. Iterating leaves the program's random state as a plain pass would.
 """
 import random
 import sys
@@ -42,7 +42,8 @@ def domain_of(sampler):
     """The indices that a sampler gives, each once, in a fixed order. A sampler of batches counts by what is in them."""
     if type(sampler) is BatchSampler:
         return domain_of(sampler.sampler)
-    if type(sampler) is SequentialSampler or (type(sampler) is RandomSampler and not sampler.replacement and sampler.num_samples == len(sampler.data_source)):
+    if type(sampler) is SequentialSampler or (type(sampler) is RandomSampler and not sampler.replacement
+                                              and sampler.num_samples == len(sampler.data_source)):
         return range(len(sampler.data_source))
     if type(sampler) is SubsetRandomSampler:
         return list(sampler.indices)
@@ -72,8 +73,8 @@ def plain_index(index):
 
 
 class TurnedBatches:
-    """A batch sampler over `kept` indices (None: all that `inner` gives), in batches of `size` (None: as inner makes them), `length` batches a pass (None: as many as there are), going round
-    where they are fewer."""
+    """A batch sampler over `kept` indices (None: all that `inner` gives), in batches of `size` (None: as inner makes them), `length`
+    batches a pass (None: as many as there are), going round where they are fewer."""
 
     def __init__(self, inner, kept=None, size=None, drop_last=False, length=None, shuffle=None):
         self.inner = inner  # of batches, or of indices

@@ -46,7 +46,8 @@ class Scores:
         self.in_step = False  # of a closure
         self.sites = {}  # in a look: site: [name, steps in which it was called, rows]
         self.site_steps = set()
-        self.labels = {}  # in a look: site, None for the network's output: (statistics of its labels, whether its loss is plain, how it is reduced)
+        # in a look: site, None for the network's output: (statistics of its labels, whether its loss is plain, how it is reduced)
+        self.labels = {}
         self.output = None  # the network's output of this step
         self.output_task = None
         self.takes_turns = False
@@ -128,7 +129,8 @@ class Scores:
         if self.kind() in ("none", "loss_function") or not torch.is_grad_enabled() or not self.is_wanted():
             return
         # A loss that is a module has an output as well: of no axis.
-        leaf = next((leaf for _, leaf in torch_samplers.leaves_of(output) if leaf.requires_grad and leaf.is_floating_point() and leaf.dim() > 0), None)
+        leaf = next((leaf for _, leaf in torch_samplers.leaves_of(output) if leaf.requires_grad and leaf.is_floating_point()
+                     and leaf.dim() > 0), None)
         if leaf is not None:
             self.output = leaf.detach()
 
@@ -202,12 +204,15 @@ class Scores:
     def enough(self):
         known, loaders = self.session.known, getattr(self.session, "loaders", None)
         seen = loaders.last[0].described if loaders is not None and loaders.last is not None else None
-        samples = self.session.knobs.get("samples") or (known.get("data") or {}).get("rows") or (known.get("loader") or {}).get("samples") or (
-            known.get("full_batch") or {}).get("rows") or (seen or {}).get("samples") or ENOUGH_ROWS
-        return min(ENOUGH_ROWS, samples)
+        samples = self.session.knobs.get("samples")
+        for found, name in ((known.get("data"), "rows"), (known.get("loader"), "samples"), (known.get("full_batch"), "rows"),
+                            (seen, "samples")):
+            samples = samples or (found or {}).get(name)
+        return min(ENOUGH_ROWS, samples or ENOUGH_ROWS)
 
     def forget(self, step):
-        """Parts that no score to come reaches back to: newer ones hold enough rows, or they are older than the last quarter of the steps, which only moves on."""
+        """Parts that no score to come reaches back to: newer ones hold enough rows, or they are older than the last quarter of the steps,
+        which only moves on."""
         enough = self.enough()
         while len(self.parts) > 1:
             first = self.parts[0]
@@ -255,7 +260,8 @@ class Scores:
             self.last_scores.append(score)
         if math.isnan(score) and math.isnan(self.own):
             return
-        session.link.score(step, session.samples if step else 0, train_score=score, valid_score=self.own, train_loss=sum(losses) / len(losses) if losses else math.nan)
+        session.link.score(step, session.samples if step else 0, train_score=score, valid_score=self.own,
+                           train_loss=sum(losses) / len(losses) if losses else math.nan)
         self.sent = step
 
     def on_step(self, step):

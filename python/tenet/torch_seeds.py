@@ -1,5 +1,6 @@
-"""Random seeds of a trial. What a program does not seed itself is seeded at the import of torch, so that it repeats. With the knob `seed` everything is seeded anew at the first module of the
-network, and what the program seeds later is turned by it: data that were made before the model stay the same.
+"""Random seeds of a trial. What a program does not seed itself is seeded at the import of torch, so that it repeats. With the knob `seed`
+everything is seeded anew at the first module of the network, and what the program seeds later is turned by it: data that were made before
+the model stay the same.
 """
 import functools
 import random
@@ -58,7 +59,8 @@ class Seeds:
 
 def patch_seeding():
     """Seeds that the program sets after the knob was applied are turned by it; before, they are its own."""
-    for module, name in ((torch, "manual_seed"), (torch.random, "manual_seed"), (random, "seed"), (sys.modules.get("numpy.random"), "seed")):
+    for module, name in ((torch, "manual_seed"), (torch.random, "manual_seed"), (random, "seed"),
+                         (sys.modules.get("numpy.random"), "seed")):
         original = getattr(module, name, None)
         if original is not None and not hasattr(original, "__original__"):
             setattr(module, name, turned(original))
@@ -73,7 +75,8 @@ def turned(original):
             knob = seeds.seed()
             if knob is not None and seeds.is_applied:
                 args = tuple(mixed(one, knob) if isinstance(one, int) else one for one in args)
-                kwargs = {key: mixed(one, knob) if isinstance(one, int) and not isinstance(one, bool) and key != "version" else one for key, one in kwargs.items()}
+                kwargs = {key: mixed(one, knob) if isinstance(one, int) and not isinstance(one, bool) and key != "version" else one
+                          for key, one in kwargs.items()}
         return original(*args, **kwargs)
     seeding.__original__ = original
     return seeding

@@ -1,7 +1,9 @@
-"""Samples that a trial shows: inputs as the network got them, labels as the loss saw them, and what the network makes of them before and after.
+"""Samples that a trial shows: inputs as the network got them, labels as the loss saw them, and what the network makes of them before and
+after.
 
-They are taken from the first batches. Where one step has fewer than are wanted, the program goes on for as many batches as it takes once its steps are done, with a learning rate of zero and
-unrecorded. At the end the network is run on them once more, in evaluation mode; modes and random states are given back.
+They are taken from the first batches. Where one step has fewer than are wanted, the program goes on for as many batches as it takes once
+its steps are done, with a learning rate of zero and unrecorded. At the end the network is run on them once more, in evaluation mode; modes
+and random states are given back.
 """
 import copy
 
@@ -11,7 +13,8 @@ from . import session as sessions, torch_losses, torch_rows, torch_samplers
 
 VALUES_MAX = 1 << 21  # of one message
 # What a program may put between its network and the loss: the one that gives the loss's prediction.
-AFTER = (lambda output: output, lambda output: torch.log_softmax(output, -1), lambda output: torch.softmax(output, -1), torch.sigmoid, torch.tanh, torch.relu, torch.exp, torch.log)
+AFTER = (lambda output: output, lambda output: torch.log_softmax(output, -1), lambda output: torch.softmax(output, -1), torch.sigmoid,
+         torch.tanh, torch.relu, torch.exp, torch.log)
 
 
 class Quiet:
@@ -69,7 +72,8 @@ class Shown:
 
     def is_complete(self):
         """Whether the trial may end; false while more batches are to be seen, and would come."""
-        return self.is_done or self.rows == 0 or self.rows >= self.wanted() or self.waited * self.rows > 2 * self.wanted() * len(self.batches)
+        has_all = self.is_done or self.rows == 0 or self.rows >= self.wanted()
+        return has_all or self.waited * self.rows > 2 * self.wanted() * len(self.batches)
 
     def wait(self, step):
         """The steps are done, but not all samples were seen: the program goes on, unrecorded and without changing a weight."""
@@ -120,7 +124,8 @@ class Shown:
         seen.target, seen.labels = call.target.detach().clone(), labels
         prediction = call.prediction.detach()
         if seen.output.numel() == prediction.numel():
-            seen.after = next((after for after in AFTER if torch.allclose(after(seen.output).reshape(-1), prediction.reshape(-1), atol=1e-6, equal_nan=True)), None)
+            seen.after = next((after for after in AFTER
+                               if torch.allclose(after(seen.output).reshape(-1), prediction.reshape(-1), atol=1e-6, equal_nan=True)), None)
             seen.shape = prediction.shape
         self.batches.append(seen)
         self.rows += rows
@@ -143,11 +148,13 @@ class Shown:
     def samples_of(self, seen, most):
         rows = len(seen.inputs)
         after = self.run_again(seen)
-        outputs = [self.unscaled(one.reshape(rows, -1).float().cpu()) if one is not None and one.numel() % rows == 0 else None for one in (seen.output, after)]
+        outputs = [self.unscaled(one.reshape(rows, -1).float().cpu()) if one is not None and one.numel() % rows == 0 else None
+                   for one in (seen.output, after)]
         losses = [self.losses(seen, one, rows) for one in (seen.output, after)]
         inputs, labels = torch_rows.by_columns(seen.inputs).float().cpu(), seen.labels.float().cpu()
         return [{"inputs": inputs[row].tolist(), "label": labels[row].tolist(),
-                 "output_before": outputs[0][row].tolist() if outputs[0] is not None else [], "output_after": outputs[1][row].tolist() if outputs[1] is not None else [],
+                 "output_before": outputs[0][row].tolist() if outputs[0] is not None else [],
+                 "output_after": outputs[1][row].tolist() if outputs[1] is not None else [],
                  "loss_before": losses[0][row], "loss_after": losses[1][row]} for row in range(min(rows, most))]
 
     def unscaled(self, outputs):
