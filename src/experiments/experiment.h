@@ -3,8 +3,8 @@
 #define TN_EXPERIMENTS_EXPERIMENT_H
 
 #include "experiments/debug.h"
+#include "experiments/debug_plan.h"
 #include "experiments/investigation.h"
-#include "experiments/plan.h"
 
 typedef struct tn_experiment {
     tn_experiment_info info;

@@ -5,9 +5,9 @@
 #ifndef TN_EXPERIMENTS_RACE_H
 #define TN_EXPERIMENTS_RACE_H
 
+#include "experiments/debug_plan.h"
 #include "experiments/fixes/fix.h"
 #include "experiments/look.h"
-#include "experiments/plan.h"
 
 enum { TN_PAIRED_SEEDS_MAX = 8 };
 

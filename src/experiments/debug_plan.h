@@ -1,6 +1,6 @@
-/* plan.h: what a debug would run, told before it runs: every experiment with its trials, their steps and about how long they take. */
-#ifndef TN_EXPERIMENTS_PLAN_H
-#define TN_EXPERIMENTS_PLAN_H
+/* debug_plan.h: what a debug would run, told before it runs: every experiment with its trials, their steps and about how long they take. */
+#ifndef TN_EXPERIMENTS_DEBUG_PLAN_H
+#define TN_EXPERIMENTS_DEBUG_PLAN_H
 
 #include "experiments/investigation.h"
 

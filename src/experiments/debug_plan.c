@@ -1,5 +1,5 @@
-/* plan.c: see plan.h; tn_debug_plan is declared in debug.h. */
-#include "experiments/plan.h"
+/* debug_plan.c: see debug_plan.h; tn_debug_plan is declared in debug.h. */
+#include "experiments/debug_plan.h"
 
 #include <math.h>
 #include <stdarg.h>

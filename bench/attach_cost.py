@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What it costs a PyTorch program to be watched: the time of a step and of the start, against the bare program.
 
-    bench/attach.py [--package build/release/python] [--rounds 15] [--milliseconds 300] [--threads 1] [--clock wall] [--nets NAME,...]
+    bench/attach_cost.py [--package build/release/python] [--rounds 15] [--milliseconds 300] [--threads 1] [--clock wall] [--nets NAME,...]
 
 Each net trains in three processes: bare, with everything watched at every step, and with `auto` (as often as costs a twentieth). They take turns, a block of steps each, so that a busy
 machine hits all three; a ratio is taken within each round, and the median of the rounds is told, with the median of each process's own times. A process of its own reads the records and drops
