@@ -24,6 +24,7 @@ from .knob_answers import LINE
 
 KNOBS = ("batch_size", "samples", "shuffle_labels")
 FRAMES_MAX = 24
+COMPARED_MAX = 32  # forward passes of a look in which inputs and targets are looked for in the batch
 LOADER = "_tenet_loader"  # attribute of torch's iterator
 LABEL_KEYS = ("labels", "label", "targets", "target", "y")
 
@@ -128,7 +129,9 @@ class Loaders:
         self.last = None  # (origin, loader, batch) of what came last for a step
         self.is_fresh = False  # no step since
         self.label_votes = {}
+        self.targets = 0  # that were held against the batch
         self.input_path = None
+        self.compared = 0  # inputs that were held against the batch
         self.wanted_shuffle = None
         self.domain_size = 0
         self.is_inside = False
@@ -186,6 +189,9 @@ class Loaders:
         """In a look: which part of the batch is the input, so that it is not taken for the label."""
         if self.session.mode != "look" or self.input_path is not None or self.last is None or not torch.is_grad_enabled():
             return
+        self.compared += 1
+        if self.compared > COMPARED_MAX:
+            return
         for given in itertools.chain(args, kwargs.values()):
             if isinstance(given, torch.Tensor):
                 self.input_path = next((path for path, leaf in torch_samplers.leaves_of(self.last[2]) if same_values(leaf, given)), None)
@@ -196,7 +202,8 @@ class Loaders:
         """In a look: which part of the batch the loss compares with."""
         if self.session.mode != "look" or not call.training or self.last is None or not isinstance(call.target, torch.Tensor):
             return
-        if sum(self.label_votes.values()) < 32:
+        self.targets += 1
+        if self.targets <= COMPARED_MAX:
             path = next((path for path, leaf in torch_samplers.leaves_of(self.last[2]) if is_target_of(leaf, call.target)), None)
             if path is not None:
                 self.label_votes[path] = self.label_votes.get(path, 0) + 1

@@ -31,6 +31,7 @@ NAMES = {
 }
 # These compare no prediction with a label: their second argument is left among the others.
 WITHOUT_TARGET = ("cosine_embedding", "margin_ranking", "triplet_margin", "triplet_margin_with_distance", "ctc")
+CLASSIFYING = ("softmax_cross_entropy", "nll", "categorical_cross_entropy")  # these take class numbers
 LABEL_SCALED = ("mse", "mae", "huber", "smooth_l1", "gaussian_nll")
 SAME_MAX = 1 << 20  # values of a target that are compared from step to step
 
@@ -67,8 +68,14 @@ class LossCall:
         """No weights of classes, no smoothing: what a loss of that name is elsewhere."""
         return self.kwargs.get("weight") is None and self.kwargs.get("pos_weight") is None and not self.kwargs.get("label_smoothing")
 
+    def compared(self):
+        """The target as the loss takes it: where a patch put another loss in its place, in that one's form."""
+        if self.name == self.original_name or not isinstance(self.target, torch.Tensor):
+            return self.target
+        return as_classes(self.prediction, self.target) if self.name in CLASSIFYING else as_numbers(self.prediction, self.target)
+
     def rows(self, task=None):
-        return torch_rows.rows_of(self.name, self.prediction, self.target, self.kwargs, task)
+        return torch_rows.rows_of(self.name, self.prediction, self.compared(), self.kwargs, task)
 
     def run(self):
         if self.name != self.original_name:
@@ -110,7 +117,7 @@ ORIGINALS = {}  # by the name in NAMES; filled before anything is patched
 def compute(name, prediction, target, reduction="mean", ignore_index=-100):
     """The loss of that name, of arguments that another loss was given: class numbers become one-hot rows and back as it needs them."""
     options = {"reduction": "mean" if reduction == "batchmean" and name != "kl_div" else reduction}
-    if name in ("softmax_cross_entropy", "nll", "categorical_cross_entropy"):
+    if name in CLASSIFYING:
         target = as_classes(prediction, target)
         if not target.is_floating_point():
             options["ignore_index"] = ignore_index

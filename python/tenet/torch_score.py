@@ -102,7 +102,7 @@ class Scores:
         if known is not None and (known["kind"] != "loss_function" or known["site"] != call.site):
             return
         if known is not None and isinstance(call.target, torch.Tensor) and call.prediction.numel() <= HELD_WHOLE:
-            self.hold(call.site, torch_rows.Held(call.name, call.prediction, call.target, call.kwargs, known["task"]))
+            self.hold(call.site, torch_rows.Held(call.name, call.prediction, call.compared(), call.kwargs, known["task"]))
             return
         rows = call.rows(self.task())
         if rows is None or len(rows) == 0:

@@ -231,6 +231,19 @@ class Trials(unittest.TestCase):
         self.assertIn("softmax_cross_entropy", look.private["score"]["site"])
         self.assertGreater(scores[-1][1], 0.8)
 
+    def test_another_loss_in_its_place(self):
+        """As a patch of the described net puts it there: scored as the loss that it was."""
+        def run_with(name):
+            def run(session):
+                session.on("loss_input", lambda call: setattr(call, "name", name if session.mode == "trial" else call.name))
+                return program(hot, nn.MSELoss(), steps=60)(session)
+            return run
+        hot = F.one_hot(CLASSES, 2).float()
+        for name in ("softmax_cross_entropy", "sigmoid_cross_entropy", "mae"):
+            look, _, scores = self.scores(run_with(name))
+            self.assertEqual(look.facts["task"], "classification")
+            self.assertGreater(scores[-1][1], 0.8, name)
+
     def test_an_evaluation_takes_no_part(self):
         def evaluate(step):
             with torch.no_grad():
