@@ -14,7 +14,8 @@ import torch
 
 from tenet import session as sessions, torch_facts, torch_loaders, torch_losses, torch_net, torch_patch
 
-TENET = os.environ.get("TENET_PROGRAM") or str(next(iter(sorted(pathlib.Path(__file__).resolve().parents[2].glob("build/*/tenet"))), ""))
+RELEASE = pathlib.Path(__file__).resolve().parents[2] / "build" / "release" / "tenet"
+TENET = os.environ.get("TENET_PROGRAM") or str(RELEASE)
 DATA = {"train": {"format": "idx", "inputs": "inputs.gz", "labels": "labels.gz"}}
 
 

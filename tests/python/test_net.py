@@ -1,5 +1,6 @@
 """Networks of PyTorch programs told in the words of the hypes, and what is told where the hypes have no word."""
 import math
+import os
 import unittest
 
 import support_net
@@ -60,7 +61,7 @@ class Residual(nn.Module):
 
 class Described(unittest.TestCase):
     def assert_accepted(self, seen):
-        self.assertTrue(support_net.TENET, "no program build/*/tenet to check hypes with")
+        self.assertTrue(os.path.exists(support_net.TENET), "there is no %s; build it, or set TENET_PROGRAM" % support_net.TENET)
         self.assertEqual(support_net.accepted(seen.net, seen.loss, seen.facts["solver"]), "")
 
     def test_perceptron(self):
