@@ -54,12 +54,10 @@ def attach(name):
         is_main = os.environ.get(MAIN, str(os.getpid())) == str(os.getpid())
         if is_main:
             os.environ[MAIN] = str(os.getpid())
-        session = sessions.start(read_trial(), os.environ["TENET_SOCKET"], framework_of(name))
-        if session.link is None:
+        session = sessions.start(read_trial(), os.environ["TENET_SOCKET"], framework_of(name), is_main)
+        if is_main and session.link is None:
             return  # nobody listens
-        if not is_main:
-            session.sleep()
-        elif session.mode != "serve":
+        if is_main and session.mode != "serve":
             session.hello()
     install(session, name)
 

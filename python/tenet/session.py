@@ -13,7 +13,7 @@ from . import _tenet
 
 HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
 PROTOCOL = 1
-PACE_SECONDS = 0.01  # steps closer to each other share a sending: waking the parent costs more than a small network's step
+PACE_SECONDS = 0.005  # steps closer to each other share a sending: waking the parent costs more than a small network's step
 
 _current = None
 
@@ -123,10 +123,12 @@ class Session:
         self.asleep = self.ended = False
         self.step = self.samples = 0
         self.connect()
-        if self.live and trial is None:
+        if not self.live:
+            return
+        if trial is None:
             self.hello()
-        if self.live:
-            self.emit("wake")
+        finish_with_multiprocessing()
+        self.emit("wake")
 
     # ---- what the parent is told ----
 
@@ -278,11 +280,14 @@ def is_foreign(name):
     return known
 
 
-def start(trial, address, framework):
-    """Makes this process's session. Its link is open where somebody listens."""
+def start(trial, address, framework, awake_at_once=True):
+    """Makes this process's session. Its link is open where somebody listens; a process that is not awake at once has none before it trains."""
     global _current
     _current = Session(trial, address, framework)
-    _current.connect()
+    if awake_at_once:
+        _current.connect()
+    else:
+        _current.sleep()
     os.register_at_fork(after_in_child=_sleep_after_fork)
     atexit.register(_at_exit)
     return _current
@@ -291,6 +296,14 @@ def start(trial, address, framework):
 def _sleep_after_fork():
     if _current is not None:
         _current.sleep()
+
+
+def finish_with_multiprocessing():
+    """A process of multiprocessing's runs its own exit functions and not Python's."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process() is not None:
+        util.Finalize(None, _at_exit, exitpriority=100)
 
 
 def _at_exit():

@@ -370,7 +370,8 @@ def around_optimizer(original):
         for kind in type(self).__mro__:
             if "step" in kind.__dict__ and kind is not torch.optim.Optimizer and callable(kind.__dict__["step"]):
                 wrapped(kind, "step", around_step)
-        session = sessions.awake()
+        # In a train run a rank is awake from its first backward pass: by then it knows which rank it is.
+        session = sessions.current() if _watch is None or _watch.session.mode == "train" else sessions.awake()
         if session is not None:
             session.emit("optimizer_created", self)
     return __init__
@@ -388,6 +389,9 @@ def around_step(original):
 def around_backward(original):
     def backward(tensors, grad_tensors=None, *args, **kwargs):
         watch = active()
+        if watch is None and _watch is not None and _watch.session.asleep:
+            sessions.awake()
+            watch = active()
         if watch is None or watch.in_backward:
             return original(tensors, grad_tensors, *args, **kwargs)
         return watch.run_backward(original, tensors, grad_tensors, args, kwargs)
