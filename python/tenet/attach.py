@@ -64,8 +64,6 @@ def attach(name):
 
 def install(session, framework):
     for part in PARTS[framework]:
-        if not os.path.exists(os.path.join(os.path.dirname(__file__), part + ".py")):
-            continue
         try:
             importlib.import_module("." + part, __package__).install(session)
         except Exception as error:
