@@ -71,6 +71,6 @@ def install(session):
         session.note("Keras trains on %s here; tenet watches it on jax and on torch (KERAS_BACKEND=jax)" % backend)
         return
     session.keras = Shared(session, keras, backend)
-    from . import keras_data, keras_facts, keras_knobs, keras_score, keras_shown, keras_steps
-    for part in (keras_steps, keras_knobs, keras_data, keras_score, keras_shown, keras_facts):
+    from . import keras_data, keras_facts, keras_knobs, keras_patch, keras_score, keras_shown, keras_steps
+    for part in (keras_steps, keras_knobs, keras_data, keras_score, keras_shown, keras_patch, keras_facts):
         part.install(session.keras)

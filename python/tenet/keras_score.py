@@ -33,6 +33,8 @@ def loss_name(model):
     given = getattr(model, "loss", None)
     if given is None or isinstance(given, (list, tuple, dict)):
         return None
+    if getattr(given, "tenet_name", None):
+        return given.tenet_name  # a patch's
     name = given if isinstance(given, str) else getattr(given, "name", None) or getattr(given, "__name__", "")
     words = LOSSES.get(snake(SHORT.get(name, name)))
     if words is None:

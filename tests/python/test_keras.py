@@ -248,6 +248,41 @@ class Keras(unittest.TestCase):
         self.assertEqual(len(run.steps), 6)
         self.assertEqual(self.run_as(with_line, "look").facts["train_samples"], 256)
 
+    # ---- patches ----
+
+    def losses(self, **trial):
+        run = self.run_as(FIT, steps=4, **trial)
+        return run, [step.loss for step in run.steps]
+
+    def test_a_patch_changes_what_it_names(self):
+        _run, given = self.losses()
+        for patch in ({"net.1.op": "tanh"}, {"net.1": {"$remove": True}}, {"net.4": {"$insert": {"op": "relu"}}}, {"net.1": {"$insert": {"op": "tanh"}}}, {"net.2.rate": 0.9},
+                      {"net.0.init": {"scheme": "he_normal"}}):
+            run, losses = self.losses(patch=patch)
+            self.assertEqual(run.applied, ["patch", "steps"], (patch, run.refused, run.output))
+            self.assertNotEqual(losses, given, patch)
+
+    def test_a_loss_is_exchanged(self):
+        _run, given = self.losses()
+        # Softmax put in, and the loss that expects it: what stood there.
+        run, losses = self.losses(patch={"loss": "categorical_cross_entropy", "net.4": {"$insert": {"op": "softmax"}}})
+        self.assertEqual(run.applied, ["patch", "steps"])
+        for one, other in zip(losses, given):
+            self.assertAlmostEqual(one, other, places=3)
+        one_hot = FIT.replace("y = (", "y = np.eye(2)[(").replace('.astype("int32")', '.astype("int32")]').replace("SparseCategorical", "Categorical")
+        for loss in ("sigmoid_cross_entropy", "mse", "mae", "huber"):
+            run = self.run_as(one_hot, steps=4, patch={"loss": loss})
+            self.assertEqual(run.applied, ["patch", "steps"])
+            self.assertNotEqual([step.loss for step in run.steps], given)
+
+    def test_a_patch_that_does_not_fit_changes_nothing(self):
+        _run, given = self.losses()
+        for patch in ({"net.1.op": "tanh", "net.0.units": 64}, {"net.9.op": "relu"}, {"net.0": {"$remove": True}}, {"net.0.init": {"scheme": "fourier"}}):
+            run, losses = self.losses(patch=patch)
+            self.assertEqual(list(run.refused), ["patch"], patch)
+            self.assertEqual(losses, given)
+        self.assertIn("no model was compiled", self.run_as(COMPILED_LOOP, patch={"loss": "mse"}).refused["patch"])
+
     # ---- scores and facts ----
 
     def test_scores_come_from_the_predictions(self):
