@@ -1,6 +1,8 @@
 /* process.c: a training program as a subject: its life, its look, and a training as it is; see process.h and process_parts.h. */
 #include "subject/process.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -8,8 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -18,7 +22,10 @@
 
 static const double SILENCE_SECONDS = 120, LOOK_SECONDS = 10;
 
-enum { HASHED_FILE_MAX = 16 << 20, WORDS_MAX = 400 };
+#define FOLDER_PREFIX "tenet-run-"
+
+/* A folder that is younger may not be locked yet. */
+enum { HASHED_FILE_MAX = 16 << 20, SWEEP_SECONDS = 600 };
 
 /* ---- what the subject is ---- */
 
@@ -70,24 +77,6 @@ static uint64_t find_identity(const tn_process_settings *settings)
 
 /* ---- life ---- */
 
-static tn_status make_folder(char **folder, tn_error *error)
-{
-    const char *parent = getenv("TMPDIR");
-    char *path = NULL;
-    if (!parent || parent[0] != '/')
-        parent = "/tmp";
-    if (asprintf(&path, "%s/tenet-%d-XXXXXX", parent, (int)getpid()) < 0)
-        return tn_fail_memory(error, strlen(parent) + 32);
-    if (!mkdtemp(path)) {
-        tn_status status =
-            tn_fail(error, TN_ERROR_IO, "cannot make a folder in %.300s for what trials write; is there space left?", parent);
-        free(path);
-        return status;
-    }
-    *folder = path;
-    return TN_OK;
-}
-
 static int remove_one(const char *path, const struct stat *info, int type, struct FTW *place)
 {
     (void)info;
@@ -97,14 +86,74 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
     return 0;
 }
 
+static void remove_folder(const char *path)
+{
+    (void)nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+/* The lock is held as long as its process lives, however it ends. -1: another one lives. */
+static int lock_folder(const char *path)
+{
+    int lock = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        close(lock);
+        lock = -1;
+    }
+    return lock;
+}
+
+/* Folders of runs that were killed: of this user, of our form, and locked by nobody. */
+static void sweep(const char *parent)
+{
+    DIR *folder = opendir(parent);
+    for (const struct dirent *entry = folder ? readdir(folder) : NULL; entry; entry = readdir(folder)) {
+        char path[PATH_MAX];
+        struct stat info;
+        int length = snprintf(path, sizeof path, "%s/%s", parent, entry->d_name);
+        if (strncmp(entry->d_name, FOLDER_PREFIX, sizeof FOLDER_PREFIX - 1) != 0 || length >= (int)sizeof path)
+            continue;
+        if (lstat(path, &info) != 0 || !S_ISDIR(info.st_mode) || info.st_uid != geteuid() || time(NULL) - info.st_mtime < SWEEP_SECONDS)
+            continue;
+        int lock = lock_folder(path);
+        if (lock < 0)
+            continue;
+        remove_folder(path);
+        close(lock);
+    }
+    if (folder)
+        closedir(folder);
+}
+
+static tn_status make_folder(tn_process *process, tn_error *error)
+{
+    const char *parent = getenv("TMPDIR");
+    char *path = NULL;
+    if (!parent || parent[0] != '/')
+        parent = "/tmp";
+    sweep(parent);
+    if (asprintf(&path, "%s/%s%d-XXXXXX", parent, FOLDER_PREFIX, (int)getpid()) < 0)
+        return tn_fail_memory(error, strlen(parent) + 32);
+    if (!mkdtemp(path)) {
+        tn_status status =
+            tn_fail(error, TN_ERROR_IO, "cannot make a folder in %.300s for what trials write; is there space left?", parent);
+        free(path);
+        return status;
+    }
+    process->folder = path;
+    process->folder_lock = lock_folder(path);
+    return TN_OK;
+}
+
 static void close_process(tn_process *process)
 {
     if (process->listener)
         tn_process_serve_end(process);
     tn_listener_destroy(process->listener);
     if (process->folder)
-        (void)nftw(process->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+        remove_folder(process->folder);
     free(process->folder);
+    if (process->folder_lock >= 0)
+        close(process->folder_lock);
     free(process->shield);
     json_decref(process->mapping);
     tn_hypes_destroy(process->hypes);
@@ -113,7 +162,7 @@ static void close_process(tn_process *process)
 
 static tn_status open_process(tn_process *process, const tn_process_settings *settings, bool isolated, tn_error *error)
 {
-    *process = (tn_process){.settings = *settings};
+    *process = (tn_process){.settings = *settings, .folder_lock = -1};
     if (process->settings.silence_seconds <= 0)
         process->settings.silence_seconds = SILENCE_SECONDS;
     if (process->settings.look_seconds <= 0)
@@ -125,7 +174,7 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
     if (status == TN_OK)
         status = tn_process_hypes_mapping(settings, &process->mapping, error);
     if (status == TN_OK)
-        status = make_folder(&process->folder, error);
+        status = make_folder(process, error);
     if (status == TN_OK && isolated) {
         process->isolation = TN_ISOLATION_NAMESPACE;
         status = tn_scratch_possible(process->folder, 0, error);

@@ -215,7 +215,8 @@ typedef struct tn_process {
     tn_subject subject;           /* first: a tn_subject * of this kind points here */
     tn_process_settings settings; /* silence_seconds and look_seconds filled in */
     tn_listener *listener;
-    char *folder; /* scratch, ours alone */
+    char *folder;    /* scratch, ours alone */
+    int folder_lock; /* held while it is in use; -1: none */
     tn_isolation isolation;
     char *shield; /* a path; NULL where it is not needed */
     atomic_uint_fast64_t next_trial;
