@@ -63,11 +63,13 @@ class Session:
         self.private = {}
         self.facts = {}
         self.ended = False
+        self.sees_losses = True  # False in a plain training between the steps that are scored
         self.said_hello = False
         self._listeners = {}
         self._failed = set()
         self._knobs_of = {}
         self._providers = {}
+        self.changed = lambda: None  # called where somebody begins to listen
         self.asleep = False
         self.take(trial)
 
@@ -151,6 +153,7 @@ class Session:
             self._knobs_of[function] = knob
         if event in self._providers:
             self._providers.pop(event)()
+        self.changed()
 
     def provide(self, event, prepare):
         """Calls prepare once somebody listens to `event`: what it costs to emit it is paid by those who want it."""

@@ -1,6 +1,6 @@
 """Loss functions of torch, seen and altered: each call becomes the events loss_input and loss_output.
 
-torch.nn.functional.* is where they are seen, since the modules call those. Outside of a look or a trial nothing is patched. The patched
+torch.nn.functional.* is where they are seen, since the modules call those. A plain training sees them at scored steps only. The patched
 functions keep name, signature, documentation and pickling, and torch.jit.script compiles the original in their place.
 
 Two listeners of loss_input live here: rows of a program that shows all its data at every step (samples, shuffle_labels, batch_size), and
@@ -164,7 +164,7 @@ def patched(name, original):
     @functools.wraps(original)
     def loss_function(*args, **kwargs):
         session = sessions.current()
-        if session is None or session.ended or getattr(_inside, "busy", False) or torch.jit.is_tracing():
+        if session is None or not session.sees_losses or session.ended or getattr(_inside, "busy", False) or torch.jit.is_tracing():
             return original(*args, **kwargs)
         given = dict(zip(names, args))
         given.update(kwargs)
@@ -198,9 +198,9 @@ def patch_all():
 
 
 def install(session):
-    if not knob_answers.is_needed(session):
-        return
     patch_all()
+    if not knob_answers.is_needed(session):
+        return  # a plain training: the calls are only seen, at the steps that are scored
     session.full_batch = FullBatch(session)
     session.label_scale = LabelScale(session)
 

@@ -24,6 +24,7 @@ RANK = {name: place for place, name in enumerate(
 
 def install(session):
     if not knob_answers.is_needed(session):
+        session.scores = TrainingScores(session)
         return
     session.scores = Scores(session)
     from .torch_shown import Shown
@@ -66,7 +67,7 @@ class Scores:
     # ---- what is decided ----
 
     def kind(self):
-        """How this trial is scored; in a look, and without one, by what is seen."""
+        """How this trial is scored; in a look, in a training and without one, by what is seen."""
         known = self.session.known.get("score")
         if known is not None:
             return known["kind"]
@@ -309,6 +310,37 @@ class Scores:
         if statistics is not None and kind in ("loss_function", "output"):
             for name, value in statistics.facts(plain, reduction).items():
                 session.facts.setdefault(name, value)
+
+
+class TrainingScores(Scores):
+    """Scores of `tenet train`, where nothing may cost: of the first steps, and of the last few before each score."""
+
+    FIRST, LAST = 50, 16
+
+    def __init__(self, session):
+        super().__init__(session)
+        session.shown = NothingShown
+
+    def is_due(self, step):
+        every = self.session.trial.get("score_every") or 0
+        return step <= self.FIRST or (every > 0 and (step - 1) % every >= every - self.LAST)
+
+    def on_backward(self, value, training=True):
+        if self.session.sees_losses:
+            super().on_backward(value, training)
+
+    def before_step(self, optimizer, is_primary):
+        if self.session.sees_losses:
+            super().before_step(optimizer, is_primary)
+
+    def on_step(self, step):
+        if self.session.sees_losses:
+            super().on_step(step)
+        self.session.sees_losses = self.is_due(step + 1)
+
+
+class NothingShown:
+    is_waiting = False
 
 
 def is_constant(labels):

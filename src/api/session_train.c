@@ -12,7 +12,7 @@
 #include "subject/process.h"
 
 /* Scores and observed steps of a training: enough for a curve, and rare enough to cost little. */
-enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 100 };
+enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 200 };
 
 /* An observer that tells the progress and ends the training when the budget is spent. */
 typedef struct training_watch {

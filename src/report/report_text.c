@@ -92,6 +92,8 @@ static void add_training(tn_text *line, const json_t *report)
                  tn_part_figure(first, tn_part_number(run, "first_loss")), tn_part_figure(last, last_loss));
     if (!isnan(score))
         tn_text_addf(line, ", score %.3f", score);
+    else if (tn_part_string(report, "score_note"))
+        tn_text_addf(line, ", no score: %s", tn_part_string(report, "score_note"));
     if (end && strcmp(end, "completed") != 0)
         tn_text_addf(line, " (%s)", strcmp(end, "nonfinite") == 0 ? "the loss is no longer finite" : end);
 }
