@@ -84,6 +84,21 @@ static void gather_evidence(tn_investigation *investigation, json_t *report)
                         "%s", json_string_value(json_object_get(entry, "summary")));
 }
 
+/* Whether the race came to a verdict: without one nothing is known to be healthy. */
+static bool was_raced(const json_t *report)
+{
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(json_object_get(report, "experiments"), i, entry)
+    {
+        const char *name = json_string_value(json_object_get(entry, "name")),
+                   *verdict = json_string_value(json_object_get(entry, "verdict"));
+        if (name && verdict && strcmp(name, "race") == 0)
+            return strcmp(verdict, "inconclusive") != 0;
+    }
+    return false;
+}
+
 static void finish(tn_investigation *investigation, json_t *report, bool is_whole)
 {
     bool broken = false, cannot_overfit = investigation->overfits == TN_VERDICT_FAIL;
@@ -97,7 +112,8 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
     const char *verdict = "healthy";
     if (count_severity(report, "error") > 0)
         verdict = "faulty";
-    else if (count_severity(report, "suspected") > 0 || broken || atomic_load(&investigation->spent) || !is_whole)
+    else if (count_severity(report, "suspected") > 0 || broken || (is_whole && !was_raced(report)) || atomic_load(&investigation->spent) ||
+             !is_whole)
         verdict = "inconclusive";
     if (investigation->facts->unscored && is_whole && strcmp(verdict, "healthy") == 0) {
         /* That it runs without NaN is known; that it learns is not. */

@@ -97,12 +97,17 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
             tn_candidate *candidate = &candidates[i];
             /* A program may end before the steps that were asked for; more of them were then not tried. */
             bool cut = candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps;
-            candidate->valid = tn_trial_is_valid(&requests[i], &results[i]) && !cut;
+            /* Nor does a trial whose score nobody could take say anything. */
+            bool unknown = investigation->facts->is_program && !investigation->facts->unscored && results[i].end == TN_TRIAL_COMPLETED &&
+                           isnan(tn_trial_score(&results[i]));
+            candidate->valid = tn_trial_is_valid(&requests[i], &results[i]) && !cut && !unknown;
             if (results[i].end == TN_TRIAL_REFUSED)
                 snprintf(candidate->refusal, sizeof candidate->refusal, "%.159s", results[i].error.message);
             else if (!candidate->valid && cut)
                 snprintf(candidate->refusal, sizeof candidate->refusal, "the program ended by itself after %llu steps",
                          (unsigned long long)results[i].steps);
+            else if (unknown)
+                snprintf(candidate->refusal, sizeof candidate->refusal, "its trial has no score, since the loss itself is what it changes");
             candidate->end = results[i].end;
             candidate->steps = results[i].steps;
             candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(investigation, &results[i]);
