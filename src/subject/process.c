@@ -158,11 +158,13 @@ static void close_process(tn_process *process)
     json_decref(process->mapping);
     tn_hypes_destroy(process->hypes);
     json_decref(process->told);
+    pthread_mutex_destroy(&process->turn);
 }
 
 static tn_status open_process(tn_process *process, const tn_process_settings *settings, bool isolated, tn_error *error)
 {
     *process = (tn_process){.settings = *settings, .folder_lock = -1};
+    pthread_mutex_init(&process->turn, NULL);
     if (process->settings.silence_seconds <= 0)
         process->settings.silence_seconds = SILENCE_SECONDS;
     if (process->settings.look_seconds <= 0)
@@ -193,6 +195,7 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
 static tn_status tell_silence(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)
 {
     char refusal[256], how[96] = "was ended";
+    const tn_error before = result->error; /* `error` may be the same one */
     tn_listener_refusal(process->listener, refusal);
     if (look->status_known)
         tn_child_tell(look->status, how);
@@ -200,17 +203,17 @@ static tn_status tell_silence(tn_process *process, const tn_trial_result *result
         return tn_fail(
             error, TN_ERROR_UNSUPPORTED,
             "The program uses %s but made no step of an optimizer that tenet could see (it %s). Expected a training loop that calls "
-            "backward() and an optimizer's step(). %.400s",
-            look->framework[0] ? look->framework : "tenet", how, result->error.message);
+            "backward() and an optimizer's step().%s%s %.400s",
+            look->framework[0] ? look->framework : "tenet", how, look->note[0] ? " It notes: " : "", look->note, before.message);
     if (refusal[0])
         return tn_fail(error, TN_ERROR_UNSUPPORTED, "The program could not report to tenet: %s. It %s. %.300s", refusal, how,
-                       result->error.message);
+                       before.message);
     return tn_fail(
         error, TN_ERROR_UNSUPPORTED,
         "The program never reported to tenet; it %s. Expected a Python program that imports torch or keras, or any program that "
         "appends lines such as {\"step\": 1, \"loss\": 2.3} to the file that $TENET_LOG names. Python started with -I, -S or -E does "
         "not load tenet's hooks; nor does a program that clears its environment. %.300s",
-        how, result->error.message);
+        how, before.message);
 }
 
 static tn_status judge_look(tn_process *process, const tn_trial_result *result, const tn_run_end *look, tn_error *error)
@@ -266,8 +269,13 @@ static tn_status look_at(tn_process *process, tn_error *error)
 
 static tn_status run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error)
 {
+    tn_process *process = (tn_process *)subject;
     tn_run_end end;
-    tn_status status = tn_process_run((tn_process *)subject, TN_RUN_TRIAL, request, threads, result, &end, error);
+    if (process->one_by_one)
+        pthread_mutex_lock(&process->turn);
+    tn_status status = tn_process_run(process, TN_RUN_TRIAL, request, threads, result, &end, error);
+    if (process->one_by_one)
+        pthread_mutex_unlock(&process->turn);
     tn_run_end_deinit(&end);
     return status;
 }

@@ -131,6 +131,7 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     if (!process->told)
         return tn_fail_memory(error, 64);
     process->reports_by_lines = look->by_lines;
+    process->one_by_one = look->world > 1;
     *facts = (tn_subject_facts){.kind = "program", .name = process->settings.name};
     find_training(facts, told);
     find_inputs(facts, told);

@@ -224,6 +224,8 @@ typedef struct tn_process {
     uint32_t mapped;       /* knobs that the file of hypes takes */
     json_t *mapping;       /* {"learning_rate": "optim.lr"}; NULL: none */
     bool reports_by_lines; /* the program told of its steps in $TENET_LOG */
+    bool one_by_one;       /* its ranks meet at an address that two trials would share: they wait for each other */
+    pthread_mutex_t turn;
 
     tn_child server;       /* who serves forks */
     tn_order server_order; /* its files, while it may read them */
@@ -392,7 +394,9 @@ typedef struct tn_run_end {
     int status; /* of the process, as waitpid gives it */
     double learning_rate;
     uint64_t batch_size; /* samples of the first step; 0 where it did not tell */
+    uint64_t world;      /* ranks */
     char framework[64];
+    char note[256]; /* the last that it had to say; "" where it said nothing */
 } tn_run_end;
 
 void tn_run_end_deinit(tn_run_end *end);

@@ -227,8 +227,12 @@ static void tell_end(const tn_run *run, const json_t *said, bool has_scores, tn_
     end->status = run->status;
     end->learning_rate = hearing->learning_rate;
     end->batch_size = hearing->first_samples;
-    if (speaker)
-        memcpy(end->framework, speaker->caller->framework, sizeof end->framework);
+    if (!speaker)
+        return;
+    end->world = speaker->caller->world;
+    memcpy(end->framework, speaker->caller->framework, sizeof end->framework);
+    if (speaker->note)
+        snprintf(end->note, sizeof end->note, "%s", speaker->note);
 }
 
 static void conclude(tn_run *run, tn_run_end *end)
