@@ -6,7 +6,7 @@ or control confirmed it, the fix, the cost, and what the native debug finds firs
 causes that the case allows), confirmed or, where a knob is missing, suspected with a line to change; the fixed one is healthy, or what its
 native twin is.
 
-Usage: attach_cases.py [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--no-fork] [--reports FOLDER]
+Usage: attach_cases.py [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--threads N] [--no-fork] [--reports FOLDER]
 """
 import argparse
 import json
@@ -97,6 +97,7 @@ def main():
     parser.add_argument("--only", action="append", help="a case, or part of its name")
     parser.add_argument("--variant", choices=["buggy", "fixed"], action="append")
     parser.add_argument("--budget")
+    parser.add_argument("--threads", type=int, default=1, help="of the program, and trials at a time (default: 1)")
     parser.add_argument("--no-fork", action="store_true")
     parser.add_argument("--reports", help="keep each report in this folder")
     options = parser.parse_args()
@@ -114,7 +115,7 @@ def main():
         for variant in options.variant or ("buggy", "fixed"):
             native, _, _ = debug(options, [str(TWINS / case / (variant + ".json"))])
             fork = ["--no-fork"] if options.no_fork else []
-            report, seconds, words = debug(options, [*fork, "--", options.python, str(SCRIPTS / case / (variant + ".py"))])
+            report, seconds, words = debug(options, [*fork, "--threads", str(options.threads), "--", options.python, str(SCRIPTS / case / (variant + ".py"))])
             keep(options, "%s-%s" % (case, variant), report)
             rows.append(row(case, variant, report, seconds, words, native))
             print("| " + " | ".join(cell.replace("|", "\\|") for cell in rows[-1]) + " |", flush=True)
