@@ -42,7 +42,8 @@ PyMODINIT_FUNC PyInit__tenet(void);
 
 static int execute(PyObject *module)
 {
-    return tn_python_add_link(module) && tn_python_add_watcher(module) && tn_python_add_parameters(module) && tn_python_add_tensors(module)
+    return tn_python_add_link(module) && tn_python_add_watcher(module) && tn_python_add_parameters(module) && tn_python_add_pulse(module) &&
+                   tn_python_add_tensors(module)
                ? 0
                : -1;
 }

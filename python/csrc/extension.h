@@ -24,6 +24,7 @@ char *tn_python_text(PyObject *text);
 bool tn_python_add_link(PyObject *module);
 bool tn_python_add_watcher(PyObject *module);
 bool tn_python_add_parameters(PyObject *module);
+bool tn_python_add_pulse(PyObject *module);
 bool tn_python_add_tensors(PyObject *module);
 
 /* The link of a Link object that is open; NULL with an exception set for another object, or one that was closed. */

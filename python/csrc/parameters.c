@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/simd.h"
 #include "watcher.h"
 
 enum { BLOCK = 4096 /* values of a pass: weight, copy and difference stay in the first cache */ };
@@ -131,6 +132,7 @@ static PyObject *before(PyObject *self, PyObject *args)
 /* ---- after it ---- */
 
 /* A block of float32: differences to `changes`, and the copy renewed. */
+TN_SIMD_CLONES
 static void subtract(float *restrict changes, float *restrict copy, const float *restrict values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {

@@ -2,7 +2,7 @@
 
 A step is one of Optimizer.step; the first optimizer that steps is the primary one, and its steps are the trial's. Every class of optimizer is wrapped once, as torch's own profiler wraps
 it. Loss: the value at the root of each backward pass since the step before, summed. Tensors are looked at on observed steps alone: between them the hooks are out of torch's tables. The work is
-done in C (_tenet.Watcher, _tenet.Parameters).
+done in C (_tenet.Watcher, _tenet.Parameters), and so are the steps that nobody looks at (_tenet.Pulse), which holds the sums of the present step.
 
 Nothing here changes what the program computes.
 """
@@ -19,7 +19,7 @@ from . import _tenet, session as sessions, torch_names
 
 KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
-ALWAYS_SECONDS = 6e-6  # of every step, whether observed or not: the wrappers and the record of the step
+ALWAYS_SECONDS = 3e-6  # of every step, whether observed or not: the wrappers and the record of the step
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
 FIRST_GAP = 8  # steps after the first one that is observed, whose own cost tells little: every tensor was named in it
 
@@ -44,6 +44,7 @@ class Watch:
         dtypes = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
         self.watcher = _tenet.Watcher(torch.Tensor, nn.Parameter, torch._C._to_dlpack, dtypes, torch.is_grad_enabled, torch._C._get_tracing_state, self.find_root,
                                       torch_names.reduced)
+        self.pulse = _tenet.Pulse(session, torch.Tensor)
         self.names = torch_names.Names(self.watcher)
         self.on_backward = session.listeners("backward")
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
@@ -55,6 +56,7 @@ class Watch:
         session.provide("root_output", watch_roots)
         session.on("batch", self.on_batch)
         session.on("loss_input", self.on_loss)
+        session.changed = self.see_whether_plain
         self.restart()
 
     def restart(self):
@@ -64,12 +66,10 @@ class Watch:
         self.share = float(trial.get("vitals_share") or 0)
         self.want_norms = bool(trial.get("want_norms"))
         self.primary = lambda: None
-        self.stepping = None  # the optimizer whose step runs
-        self.in_root = self.in_backward = False
+        self.in_root = self.pulse.in_backward = self.pulse.in_step = False
         self.observing = False
-        self.calls = 0
-        self.batch_rows = self.loss_rows = self.root_rows = 0
-        self.counts_batches = False
+        self.batch_rows = self.loss_rows = 0
+        self.counts_batches = self.names_gradients = False
         self.step_norm = math.nan
         self.forget_step()
         self.own_seconds = 0.0  # of the observed step, outside of the hooks
@@ -83,19 +83,27 @@ class Watch:
     def sleep(self):
         self.unhook()
         self.watcher.attach(None)
-        self.observing = False
+        self.pulse.follow(None, None)
+        self.pulse.plain = self.observing = False
 
     def forget_step(self):
         """What was seen since the last step belongs to none."""
-        self.loss, self.backwards, self.rows = 0.0, 0, 0
+        self.pulse.forget()
         self.other_loss = math.nan
+
+    def see_whether_plain(self):
+        """Whether the coming step needs nothing of Python's."""
+        self.pulse.plain = self.session.live and not (
+            self.observing or self.want_norms or self.counts_batches or self.names_gradients or self.on_backward or self.on_before or self.on_after or self.on_done)
 
     # ---- which steps are observed ----
 
     def prepare(self):
         """Before the coming step."""
         step = self.session.step + 1
-        wanted = (step - 1) % self.every == 0 if self.every else bool(self.share) and step >= self.next_observed
+        if self.every:
+            self.next_observed = step + -(step - 1) % self.every
+        wanted = step == self.next_observed if self.every else bool(self.share) and step >= self.next_observed
         if wanted and not self.session.link.alive:
             self.session.sleep()
             return
@@ -109,6 +117,8 @@ class Watch:
         elif self.observing:
             self.unhook()
         self.observing = wanted
+        self.pulse.attention = self.next_observed - 1 if self.every or self.share else 0
+        self.see_whether_plain()
 
     def unhook(self):
         torch_module._global_forward_pre_hooks.pop(KEY, None)
@@ -136,27 +146,23 @@ class Watch:
     # ---- losses ----
 
     def run_backward(self, original, tensors, grad_tensors, args, kwargs):
-        value = self.value_of(tensors, grad_tensors)
-        self.loss += value
-        self.backwards += 1
-        self.rows += self.rows_seen()
+        value, pulse = self.value_of(tensors, grad_tensors), self.pulse
+        pulse.loss += value
+        pulse.backwards += 1
+        pulse.rows += self.rows_seen()
         if self.on_backward:
             self.session.emit("backward", value, True)
-        self.in_backward = True
-        if self.observing:
-            self.watcher.backward(True)
+        pulse.in_backward = True
+        self.watcher.backward(True)
         try:
             return original(tensors, grad_tensors, *args, **kwargs)
         finally:
-            self.in_backward = False
-            if self.observing:
-                self.watcher.backward(False)
+            pulse.in_backward = False
+            self.watcher.backward(False)
 
     @staticmethod
     def value_of(tensors, grad_tensors):
         """The scalar whose gradients are asked for; nan where there is none."""
-        if grad_tensors is None and type(tensors) is torch.Tensor and not tensors.__dict__ and tensors.numel() == 1 and not tensors.is_complex():
-            return tensors.item()
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
         gradients = [grad_tensors] if isinstance(grad_tensors, torch.Tensor) or grad_tensors is None else list(grad_tensors)
         gradients += [None] * (len(tensors) - len(gradients))
@@ -174,7 +180,10 @@ class Watch:
         return total
 
     def on_batch(self, loader, batch):
-        self.batch_rows, self.counts_batches = rows_of(batch), True
+        self.batch_rows = rows_of(batch)
+        if not self.counts_batches:
+            self.counts_batches = True
+            self.see_whether_plain()
 
     def on_loss(self, call):
         if isinstance(call.prediction, torch.Tensor) and call.prediction.requires_grad and call.prediction.dim() > 0:
@@ -183,15 +192,15 @@ class Watch:
     def rows_seen(self):
         """Training samples of the backward pass that begins: of the loader's batch, else of the loss function, else of the network's last input that was seen."""
         rows, self.batch_rows = self.batch_rows, 0
-        if rows == 0 and (not self.counts_batches or self.rows == 0):
-            rows = self.root_rows = self.loss_rows or self.watcher.input_rows() or self.root_rows or 1
+        if rows == 0 and (not self.counts_batches or self.pulse.rows == 0):
+            rows = self.pulse.usual_rows = self.loss_rows or self.watcher.input_rows() or self.pulse.usual_rows
         self.loss_rows = 0
         return rows
 
     # ---- steps ----
 
     def run_step(self, function, optimizer, args, kwargs):
-        self.stepping = optimizer
+        self.pulse.in_step = True
         try:
             is_primary = self.is_primary(optimizer)
             closure = args[0] if args else kwargs.get("closure") if kwargs else None
@@ -206,7 +215,7 @@ class Watch:
             self.look_after(optimizer, is_primary, rate)
             return result
         finally:
-            self.stepping = None
+            self.pulse.in_step = False
 
     def run_closure(self, function, optimizer, closure, args, kwargs, is_primary):
         first = FirstOf(self, closure, optimizer, is_primary)
@@ -220,6 +229,7 @@ class Watch:
         primary = self.primary()
         if primary is None:
             self.primary = weakref.ref(optimizer)
+            self.pulse.follow(self.primary, self.session.link)
             return True
         return primary is optimizer
 
@@ -246,8 +256,8 @@ class Watch:
             self.forget_step()
             return
         session.step = step
-        session.samples += self.rows
-        loss = self.loss if self.backwards else self.other_loss
+        session.samples += self.pulse.rows
+        loss = self.pulse.loss if self.pulse.backwards else self.other_loss
         self.forget_step()
         if self.observing:
             self.end_observed(optimizer, step)
@@ -256,8 +266,13 @@ class Watch:
             session.emit("step_done", step)
         if not going_on:
             session.end("stopped")
-        if self.observing or self.every or step + 1 >= self.next_observed and self.share:
-            self.prepare()
+        self.prepare()
+
+    def attend(self, state):
+        """After a step that nobody looked at: the next one is to be looked at (1), or the parent wants the program to stop (2)."""
+        if state == 2:
+            self.session.end("stopped")
+        self.prepare()
 
     def end_observed(self, optimizer, step):
         self.watcher.end(True)
@@ -298,13 +313,13 @@ class FirstOf:
         return result
 
     def look(self):
-        watch = self.watch
+        watch, pulse = self.watch, self.watch.pulse
         if self.seen is None:
             watch.look_before(self.optimizer, self.is_primary)
-            self.seen = watch.loss, watch.backwards, watch.rows
+            self.seen = pulse.loss, pulse.backwards, pulse.rows
             watch.unhook()
             watch.watcher.pause()
-        watch.loss, watch.backwards, watch.rows = self.seen
+        pulse.loss, pulse.backwards, pulse.rows = self.seen
 
 
 def rate_of(optimizer):
@@ -359,8 +374,7 @@ def around_module(original):
         if watch is not None:
             watch.session.emit("module_created", self)
         original(self, *args, **kwargs)
-        if _watch is not None:
-            _watch.names.module_created(self)  # asleep too: a rank wakes at its optimizer
+        _watch.names.module_created(self)  # asleep too: a rank wakes at its first backward pass
     return __init__
 
 
@@ -371,7 +385,7 @@ def around_optimizer(original):
             if "step" in kind.__dict__ and kind is not torch.optim.Optimizer and callable(kind.__dict__["step"]):
                 wrapped(kind, "step", around_step)
         # In a train run a rank is awake from its first backward pass: by then it knows which rank it is.
-        session = sessions.current() if _watch is None or _watch.session.mode == "train" else sessions.awake()
+        session = sessions.current() if _watch.session.mode == "train" else sessions.awake()
         if session is not None:
             session.emit("optimizer_created", self)
     return __init__
@@ -379,8 +393,18 @@ def around_optimizer(original):
 
 def around_step(original):
     def step(self, *args, **kwargs):
+        if _watch.pulse.enter_step(self, args, kwargs):
+            try:
+                result = original(self, *args, **kwargs)
+            except BaseException:
+                _watch.pulse.failed()
+                raise
+            state = _watch.pulse.done()
+            if state:
+                _watch.attend(state)
+            return result
         watch = active()
-        if watch is None or watch.stepping is not None:
+        if watch is None or watch.pulse.in_step:
             return original(self, *args, **kwargs)
         return watch.run_step(original, self, args, kwargs)
     return step
@@ -388,11 +412,16 @@ def around_step(original):
 
 def around_backward(original):
     def backward(tensors, grad_tensors=None, *args, **kwargs):
+        if _watch.pulse.enter_backward(tensors, grad_tensors):
+            try:
+                return original(tensors, grad_tensors, *args, **kwargs)
+            finally:
+                _watch.pulse.leave_backward()
         watch = active()
-        if watch is None and _watch is not None and _watch.session.asleep:
+        if watch is None and _watch.session.asleep:
             sessions.awake()
             watch = active()
-        if watch is None or watch.in_backward:
+        if watch is None or watch.pulse.in_backward:
             return original(tensors, grad_tensors, *args, **kwargs)
         return watch.run_backward(original, tensors, grad_tensors, args, kwargs)
     return backward
@@ -402,8 +431,10 @@ def around_grad(original):
     """A program that asks for gradients by name and sets them itself has its loss there; where backward() is called too, that is the loss."""
     def grad(outputs, inputs, grad_outputs=None, *args, **kwargs):
         watch = active()
-        if watch is not None and not watch.in_backward:
+        if watch is not None and not watch.pulse.in_backward:
             watch.other_loss = watch.value_of(outputs, grad_outputs)
+            watch.names_gradients = True
+            watch.pulse.plain = False
         return original(outputs, inputs, grad_outputs, *args, **kwargs)
     return grad
 
@@ -451,7 +482,7 @@ def watch_roots():
 def around_call(original):
     def __call__(self, *args, **kwargs):
         watch = active()
-        if watch is None or watch.in_root or watch.in_backward or torch_names.is_loss(self):
+        if watch is None or watch.in_root or watch.pulse.in_backward or torch_names.is_loss(self):
             return original(self, *args, **kwargs)
         watch.in_root = True
         try:

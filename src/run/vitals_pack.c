@@ -77,6 +77,10 @@ static size_t pack(const tn_vitals *vitals, packer *to)
 
 size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity)
 {
+    if (capacity >= TN_VITALS_PACKED_MAX) {
+        packer once = {.bytes = bytes, .capacity = capacity};
+        return pack(vitals, &once);
+    }
     packer measure = {0};
     size_t needed = pack(vitals, &measure);
     if (needed <= capacity) {
