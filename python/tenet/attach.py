@@ -12,7 +12,7 @@ from . import session as sessions
 
 # In this order: a later part builds on what an earlier one has set up.
 PARTS = {
-    "torch": ("torch_watch", "torch_losses", "torch_loaders", "torch_knobs", "torch_score", "torch_net", "torch_patch", "torch_facts", "fork_server"),
+    "torch": ("torch_watch", "torch_losses", "torch_loaders", "torch_knobs", "torch_score", "torch_net", "torch_patch", "torch_facts", "torch_checkpoints", "fork_server"),
     "keras": ("keras_attach",),
 }
 MAIN = "TENET_MAIN"  # the process that the parent started: its id, for those that come after it

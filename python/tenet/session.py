@@ -13,6 +13,7 @@ from . import _tenet
 
 HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
 PROTOCOL = 1
+NOTES_MAX = 20
 PACE_SECONDS = 0.005  # steps closer to each other share a sending: waking the parent costs more than a small network's step
 
 _current = None
@@ -62,14 +63,16 @@ class Session:
         self.samples = 0  # training samples so far
         self.private = {}
         self.facts = {}
+        self.notes = []  # of this process, for FACTS
         self.ended = False
         self.sees_losses = True  # False in a plain training between the steps that are scored
         self.said_hello = False
         self._listeners = {}
         self._failed = set()
         self._knobs_of = {}
-        self._providers = {}
         self.changed = lambda: None  # called where somebody begins to listen
+        # No listener of backward, before_step, after_step, step_done, root_input and root_output needs the steps before this one; set by a listener of step_done.
+        self.resting_until = 0
         self.asleep = False
         self.take(trial)
 
@@ -142,6 +145,8 @@ class Session:
         self._text(APPLIED, {"applied": [], "refused": {name: str(why)}})
 
     def note(self, text):
+        if str(text) not in self.notes and len(self.notes) < NOTES_MAX:
+            self.notes.append(str(text))
         self._text(NOTE, {"text": str(text)})
 
     # ---- events ----
@@ -151,16 +156,7 @@ class Session:
         self._listeners.setdefault(event, []).append(function)
         if knob is not None:
             self._knobs_of[function] = knob
-        if event in self._providers:
-            self._providers.pop(event)()
         self.changed()
-
-    def provide(self, event, prepare):
-        """Calls prepare once somebody listens to `event`: what it costs to emit it is paid by those who want it."""
-        if self.listens(event):
-            prepare()
-        else:
-            self._providers[event] = prepare
 
     def listeners(self, event):
         """The listeners, in a list that stays the same one: what is emitted often looks there first, whether anybody is."""
@@ -233,8 +229,9 @@ class Session:
             return
         self.ended = True
         self.emit("end", reason)
-        if self.mode == "look":
+        if self.mode in ("look", "train"):
             facts = dict(self.facts)
+            facts["notes"] = self.notes
             facts.setdefault("framework", self.framework)
             facts["private"] = self.private
             self._text(FACTS, facts)

@@ -284,7 +284,7 @@ class Scores:
         lost = self.parts and not math.isfinite(self.parts[-1].loss)
         if session.step and self.sent != session.step and not lost and reason != "exception":
             self.send(session.step)
-        if session.mode == "look":
+        if session.mode in ("look", "train"):
             self.conclude()
 
     def conclude(self):
@@ -325,6 +325,16 @@ class TrainingScores(Scores):
         every = self.session.trial.get("score_every") or 0
         return step <= self.FIRST or (every > 0 and (step - 1) % every >= every - self.LAST)
 
+    def kind(self):
+        """A loss alone is told beside the score, and is none itself."""
+        kind = super().kind()
+        return "none" if kind == "loss" else kind
+
+    def conclude(self):
+        super().conclude()
+        if not self.sites and not self.takes_turns and math.isnan(self.own):
+            self.session.facts["score_why"] = "no loss function of torch.nn.functional compares predictions with labels"
+
     def on_backward(self, value, training=True):
         if self.session.sees_losses:
             super().on_backward(value, training)
@@ -337,6 +347,14 @@ class TrainingScores(Scores):
         if self.session.sees_losses:
             super().on_step(step)
         self.session.sees_losses = self.is_due(step + 1)
+        self.session.resting_until = self.next_due(step + 1)
+
+    def next_due(self, step):
+        """The first step from this one on that is looked at; infinity where none is."""
+        every = self.session.trial.get("score_every") or 0
+        if self.is_due(step) or not every:
+            return step if self.is_due(step) else math.inf
+        return step + max(every - self.LAST, 0) - (step - 1) % every
 
 
 class NothingShown:

@@ -52,8 +52,7 @@ class Watch:
         self.is_compiled = False
         session.on("sleep", self.sleep)
         session.on("wake", self.restart)
-        session.provide("root_input", watch_roots)
-        session.provide("root_output", watch_roots)
+        self.on_root_input, self.on_root_output = session.listeners("root_input"), session.listeners("root_output")
         session.on("batch", self.on_batch)
         session.on("loss_input", self.on_loss)
         session.changed = self.see_whether_plain
@@ -85,6 +84,7 @@ class Watch:
         self.watcher.attach(None)
         self.pulse.follow(None, None)
         self.pulse.plain = self.observing = False
+        see_roots(False)
 
     def forget_step(self):
         """What was seen since the last step belongs to none."""
@@ -93,8 +93,12 @@ class Watch:
 
     def see_whether_plain(self):
         """Whether the coming step needs nothing of Python's."""
-        self.pulse.plain = self.session.live and not (
-            self.observing or self.want_norms or self.counts_batches or self.names_gradients or self.on_backward or self.on_before or self.on_after or self.on_done)
+        session = self.session
+        rests = session.resting_until > session.step + 1
+        self.pulse.plain = session.live and not self.observing and not (
+            self.want_norms or self.counts_batches or self.names_gradients
+            or not rests and (self.on_backward or self.on_before or self.on_after or self.on_done))
+        see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
 
     # ---- which steps are observed ----
 
@@ -117,7 +121,8 @@ class Watch:
         elif self.observing:
             self.unhook()
         self.observing = wanted
-        self.pulse.attention = self.next_observed - 1 if self.every or self.share else 0
+        due = min(self.next_observed if self.every or self.share else math.inf, max(self.session.resting_until, step + 1))
+        self.pulse.attention = due - 1 if due < math.inf else 0
         self.see_whether_plain()
 
     def unhook(self):
@@ -474,9 +479,13 @@ def around_compile(original):
     return compile
 
 
-def watch_roots():
-    """Puts the events root_input and root_output around modules that are called from outside of any other module; called once somebody listens."""
-    wrapped(nn.Module, "__call__", around_call)
+def see_roots(wanted):
+    """Puts the events root_input and root_output around modules that are called from outside of any other module, or takes them away: they cost each call."""
+    present = nn.Module.__dict__["__call__"]
+    if wanted and not hasattr(present, "__tenet__"):
+        wrapped(nn.Module, "__call__", around_call)
+    elif not wanted and hasattr(present, "__tenet__"):
+        nn.Module.__call__ = present.__wrapped__
 
 
 def around_call(original):

@@ -125,6 +125,8 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
         verdict = "inconclusive";
     }
     tn_json_set(investigation, report, "verdict", json_string(verdict));
+    if (json_array_size(investigation->facts->notes) > 0)
+        tn_json_set(investigation, report, "notes", json_deep_copy(investigation->facts->notes));
     if (investigation->facts->score_note)
         tn_json_set(investigation, report, "score_note", json_string(investigation->facts->score_note));
     gather_evidence(investigation, report);

@@ -166,7 +166,7 @@ static void subject(tn_page *page, const json_t *facts, const json_t *only)
     }
     for (size_t i = 0; i < sizeof COUNTS / sizeof *COUNTS; i++) {
         double count = tn_part_number(facts, COUNTS[i].key);
-        if (isnan(count))
+        if (isnan(count) || count == 0)
             continue;
         tn_text_addf(&line, "%s%s %s", gap, tn_count_format(buffer, count), COUNTS[i].unit);
         gap = ", ";
@@ -245,6 +245,32 @@ static void experiments(tn_page *page, const json_t *list, bool with_evidence, b
     json_array_foreach(list, index, item) tn_part_pictures(page, item, with_samples);
 }
 
+/* What a program did that a person should know, and what its score is made of. */
+static void notes(tn_page *page, const json_t *report)
+{
+    size_t index;
+    const json_t *note;
+    const char *score_note = tn_part_string(report, "score_note");
+    const json_t *list = json_object_get(report, "notes");
+    if (json_array_size(list) == 0 && !score_note)
+        return;
+    tn_part_heading(page, "Notes");
+    if (score_note) {
+        tn_page_fill_to(page, TN_PART_INDENT);
+        tn_page_put(page, TN_STYLE_DIM, "- ");
+        tn_page_put(page, TN_STYLE_PLAIN, isnan(tn_part_number(report, "score")) ? "no score: " : "the score: ");
+        tn_page_wrap(page, TN_STYLE_PLAIN, TN_PART_INDENT + 2, score_note);
+        tn_page_end_line(page);
+    }
+    json_array_foreach(list, index, note)
+    {
+        tn_page_fill_to(page, TN_PART_INDENT);
+        tn_page_put(page, TN_STYLE_DIM, "- ");
+        tn_page_wrap(page, TN_STYLE_PLAIN, TN_PART_INDENT + 2, json_is_string(note) ? json_string_value(note) : "");
+        tn_page_end_line(page);
+    }
+}
+
 static void cost(tn_page *page, const json_t *spent)
 {
     char trials[32], steps[32];
@@ -286,6 +312,8 @@ char *tn_report_text(const json_t *report, const tn_report_style *style)
         experiments(&page, list, single, single || !decided);
     if (!decided)
         tn_part_signals(&page, json_object_get(report, "signals"));
+    if (!is_verdict(report, "trained"))
+        notes(&page, report);
     cost(&page, json_object_get(report, "cost"));
     if (cause) {
         tn_page_putf(&page, TN_STYLE_DIM, "tenet explain %s  tells more about this cause.", cause);

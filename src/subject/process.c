@@ -341,8 +341,11 @@ tn_status tn_process_train(const tn_process_settings *settings, const tn_trial_r
             (void)tell_silence(&process, result, &end, &result->error);
         *facts = process.facts;
         /* What these point into goes with the process. */
-        facts->places = facts->refused = NULL;
-        facts->score_note = facts->unscored ? "nothing that the program does is known to be a score" : NULL;
+        facts->places = facts->refused = facts->knob_paths = facts->notes = NULL;
+        facts->hypes_file = facts->forks_note = NULL;
+        if (facts->score_note)
+            snprintf(facts->score_words, sizeof facts->score_words, "%s", facts->score_note);
+        facts->score_note = facts->score_note ? facts->score_words : NULL;
     }
     tn_run_end_deinit(&end);
     close_process(&process);

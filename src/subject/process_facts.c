@@ -148,6 +148,7 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     facts->is_program = true;
     facts->knob_paths = process->mapping;
     facts->hypes_file = process->settings.hypes_path;
+    facts->notes = json_object_get(told, "notes");
     facts->places = object(told, "places");
     facts->refused = object(told, "refused");
     facts->start_seconds = isnan(look->start_seconds) ? 0 : look->start_seconds;

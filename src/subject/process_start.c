@@ -156,6 +156,9 @@ static void fill_environment(environment *to, const tn_launch *launch)
     static const char *const THREADS[] = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"};
     for (size_t i = 0; i < sizeof THREADS / sizeof THREADS[0]; i++)
         environment_set(to, THREADS[i], "%zu", launch->threads ? launch->threads : 1);
+    /* Trials share the processors with each other: a thread that spins takes them from who works. */
+    if (!environment_get(to, "OMP_WAIT_POLICY"))
+        environment_set(to, "OMP_WAIT_POLICY", "%s", "PASSIVE");
     quiet_loggers(to, launch->folder);
 }
 

@@ -133,6 +133,8 @@ typedef struct tn_subject_facts {
     bool is_program;
     bool unscored;          /* nothing is supervised, or several things are: its trials have no score */
     const char *score_note; /* why there is no score, or what it is made of where that is no prediction; NULL */
+    char score_words[256];  /* what score_note points into where nothing else outlives it */
+    const json_t *notes;    /* [\"a checkpoint is loaded ...\"]: what a person should know about the program, borrowed; NULL */
     const json_t *places;   /* {"net": [{"file", "line", "text"}, ...], "loss": {...}, "optimizer", "loader", "backward"}, borrowed; NULL */
     const json_t *knob_paths; /* {"learning_rate": "optim.lr"}: keys of hypes_file that are knobs, borrowed; NULL */
     const char *hypes_file;   /* that the program reads; NULL */
