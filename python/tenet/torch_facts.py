@@ -189,21 +189,20 @@ class FactsPart:
             facts["expected_loss"] = expected * facts["batch_size"] if expected is not None and is_sum else expected
 
 
-def count_at_end(session):
-    """Of a plain training: how many parameters its optimizers have."""
-    made = weakref.WeakSet()
+def count_parameters(session):
+    """Of a plain training: how many parameters its optimizers have been given."""
+    found = {}
 
-    def end(reason):
-        found = {id(one): one.numel() for optimizer in made for group in optimizer.param_groups for one in group["params"]}
+    def optimizer_created(optimizer):
+        found.update((id(one), one.numel()) for group in optimizer.param_groups for one in group["params"])
         session.facts["parameters"] = sum(found.values())
 
-    session.on("optimizer_created", made.add)
-    session.on("end", end)
+    session.on("optimizer_created", optimizer_created)
 
 
 def install(session):
     if session.mode == "train":
-        count_at_end(session)
+        count_parameters(session)
     if session.mode not in ("look", "serve"):
         return
     part = FactsPart(session)
