@@ -13,27 +13,14 @@ typedef struct pulse {
     PyObject *primary;      /* a weak reference; NULL: none yet */
     PyObject *link_object;
     tn_link *link; /* borrowed from link_object; NULL: none */
-    PyObject *step_name, *samples_name, *groups_name, *rate_name, *dict_name;
+    PyObject *groups_name, *rate_name;
     double loss, rate;         /* sum over the backward passes since the last step; the rate of the step that runs */
+    long long step, samples;   /* of the primary optimizer and of the trial so far */
     long long backwards, rows; /* since the last step */
     long long usual_rows;      /* of a backward pass whose rows nobody counts */
     long long attention;       /* the step after which Python's side wants to be asked; 0: none */
     char plain, in_backward, in_step;
 } pulse;
-
-/* Whether `tensor` is a loss like most: exactly a tensor, of one value, with nothing attached to it. */
-static bool is_plain_loss(const pulse *p, PyObject *tensor)
-{
-    if ((PyObject *)Py_TYPE(tensor) != p->tensor_type)
-        return false;
-    PyObject *attached = PyObject_GetAttr(tensor, p->dict_name);
-    bool is_bare = attached && PyDict_Check(attached) && PyDict_Size(attached) == 0;
-    Py_XDECREF(attached);
-    PyObject *count = is_bare ? PyObject_CallFunctionObjArgs(p->numel, tensor, NULL) : NULL;
-    bool is_one = count && PyLong_AsLong(count) == 1;
-    Py_XDECREF(count);
-    return is_one;
-}
 
 /* enter_backward(tensors, grad_tensors): True where the pass was counted; False where Python's side must look. */
 static PyObject *enter_backward(PyObject *self, PyObject *args)
@@ -42,15 +29,13 @@ static PyObject *enter_backward(PyObject *self, PyObject *args)
     PyObject *tensor, *gradient;
     if (!PyArg_UnpackTuple(args, "enter_backward", 2, 2, &tensor, &gradient))
         return NULL;
-    if (!p->plain || p->in_backward || gradient != Py_None || !is_plain_loss(p, tensor)) {
-        PyErr_Clear();
+    if (!p->plain || p->in_backward || gradient != Py_None || (PyObject *)Py_TYPE(tensor) != p->tensor_type)
         Py_RETURN_FALSE;
-    }
     PyObject *value = PyObject_CallFunctionObjArgs(p->item, tensor, NULL);
     double number = value ? PyFloat_AsDouble(value) : -1;
     Py_XDECREF(value);
     if (PyErr_Occurred()) {
-        PyErr_Clear(); /* a complex loss, a symbolic one */
+        PyErr_Clear(); /* several values, a complex one, a symbolic one */
         Py_RETURN_FALSE;
     }
     p->loss += number;
@@ -96,22 +81,6 @@ static PyObject *enter_step(PyObject *self, PyObject *args)
     Py_RETURN_TRUE;
 }
 
-static bool set_number(const pulse *p, PyObject *name, unsigned long long number)
-{
-    PyObject *value = PyLong_FromUnsignedLongLong(number);
-    bool done = value && PyObject_SetAttr(p->session, name, value) == 0;
-    Py_XDECREF(value);
-    return done;
-}
-
-static long long get_number(const pulse *p, PyObject *name)
-{
-    PyObject *value = PyObject_GetAttr(p->session, name);
-    long long number = value ? PyLong_AsLongLong(value) : -1;
-    Py_XDECREF(value);
-    return number;
-}
-
 static void forget(pulse *p)
 {
     p->loss = 0;
@@ -124,18 +93,16 @@ static PyObject *done(PyObject *self, PyObject *unused)
     (void)unused;
     pulse *p = (pulse *)self;
     p->in_step = 0;
-    long long step = get_number(p, p->step_name) + 1, samples = get_number(p, p->samples_name) + p->rows;
-    if (PyErr_Occurred() || !set_number(p, p->step_name, (unsigned long long)step) ||
-        !set_number(p, p->samples_name, (unsigned long long)samples))
-        return NULL;
-    tn_step scalars = {.step = (uint64_t)step,
-                       .samples = (uint64_t)samples,
+    p->step++;
+    p->samples += p->rows;
+    tn_step scalars = {.step = (uint64_t)p->step,
+                       .samples = (uint64_t)p->samples,
                        .loss = p->backwards ? p->loss : NAN,
                        .learning_rate = p->rate,
                        .gradient_norm = NAN};
     forget(p);
     bool going_on = !p->link || tn_link_step(p->link, &scalars);
-    return PyLong_FromLong(!going_on ? 2 : step == p->attention ? 1 : 0);
+    return PyLong_FromLong(!going_on ? 2 : p->step == p->attention ? 1 : 0);
 }
 
 /* A step that ended in an exception. */
@@ -179,36 +146,29 @@ static PyObject *follow(PyObject *self, PyObject *args)
 
 static int pulse_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"session", "tensor_type", NULL};
+    static char *names[] = {"tensor_type", NULL};
     pulse *p = (pulse *)self;
-    PyObject *session, *tensor;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OO:Pulse", names, &session, &tensor))
+    PyObject *tensor;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O:Pulse", names, &tensor))
         return -1;
-    if (p->session) {
+    if (p->tensor_type) {
         PyErr_SetString(PyExc_ValueError, "this Pulse was made already");
         return -1;
     }
-    Py_INCREF(session);
     Py_INCREF(tensor);
-    p->session = session;
     p->tensor_type = tensor;
     p->item = PyObject_GetAttrString(tensor, "item");
-    p->numel = PyObject_GetAttrString(tensor, "numel");
-    p->step_name = PyUnicode_InternFromString("step");
-    p->samples_name = PyUnicode_InternFromString("samples");
     p->groups_name = PyUnicode_InternFromString("param_groups");
     p->rate_name = PyUnicode_InternFromString("lr");
-    p->dict_name = PyUnicode_InternFromString("__dict__");
     p->usual_rows = 1;
-    return p->item && p->numel && p->step_name && p->samples_name && p->groups_name && p->rate_name && p->dict_name ? 0 : -1;
+    return p->item && p->groups_name && p->rate_name ? 0 : -1;
 }
 
 static void pulse_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     pulse *p = (pulse *)self;
-    PyObject *held[] = {p->session,   p->tensor_type,  p->item,        p->numel,     p->primary,  p->link_object,
-                        p->step_name, p->samples_name, p->groups_name, p->rate_name, p->dict_name};
+    PyObject *held[] = {p->tensor_type, p->item, p->primary, p->link_object, p->groups_name, p->rate_name};
     for (size_t i = 0; i < sizeof held / sizeof *held; i++)
         Py_XDECREF(held[i]);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
@@ -217,6 +177,8 @@ static void pulse_dealloc(PyObject *self)
 }
 
 static PyMemberDef members[] = {
+    {"step", T_LONGLONG, offsetof(pulse, step), 0, "Steps of the primary optimizer so far."},
+    {"samples", T_LONGLONG, offsetof(pulse, samples), 0, "Training samples so far."},
     {"loss", T_DOUBLE, offsetof(pulse, loss), 0, "The sum of the losses since the last step."},
     {"backwards", T_LONGLONG, offsetof(pulse, backwards), 0, "Backward passes since the last step."},
     {"rows", T_LONGLONG, offsetof(pulse, rows), 0, "Training samples since the last step."},
@@ -243,7 +205,7 @@ static PyMethodDef methods[] = {
     {0},
 };
 
-static PyType_Slot slots[] = {{Py_tp_doc, "Pulse(session, tensor_type): counts steps and sums losses."},
+static PyType_Slot slots[] = {{Py_tp_doc, "Pulse(tensor_type): counts steps and sums losses."},
                               {Py_tp_init, pulse_init},
                               {Py_tp_dealloc, pulse_dealloc},
                               {Py_tp_methods, methods},

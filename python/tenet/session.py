@@ -52,6 +52,10 @@ def plain(value):
     return plain(item()) if callable(item) else str(value)
 
 
+class Counts:
+    step = samples = 0
+
+
 class Session:
     def __init__(self, trial, address, framework):
         self.framework = framework
@@ -59,8 +63,7 @@ class Session:
         self.link = None
         self.live = True  # False in a forked child that did not wake
         self.pid = os.getpid()
-        self.step = 0  # steps of the primary optimizer so far
-        self.samples = 0  # training samples so far
+        self.counts = Counts()  # of steps and samples; torch_watch keeps them in C
         self.private = {}
         self.facts = {}
         self.notes = []  # of this process, for FACTS
@@ -75,6 +78,24 @@ class Session:
         self.resting_until = 0
         self.asleep = False
         self.take(trial)
+
+    @property
+    def step(self):
+        """Steps of the primary optimizer so far."""
+        return self.counts.step
+
+    @step.setter
+    def step(self, value):
+        self.counts.step = value
+
+    @property
+    def samples(self):
+        """Training samples so far."""
+        return self.counts.samples
+
+    @samples.setter
+    def samples(self, value):
+        self.counts.samples = value
 
     def take(self, trial):
         """Follows this trial from here on."""

@@ -44,7 +44,7 @@ class Watch:
         dtypes = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
         self.watcher = _tenet.Watcher(torch.Tensor, nn.Parameter, torch._C._to_dlpack, dtypes, torch.is_grad_enabled, torch._C._get_tracing_state, self.find_root,
                                       torch_names.reduced)
-        self.pulse = _tenet.Pulse(session, torch.Tensor)
+        self.pulse = session.counts = _tenet.Pulse(torch.Tensor)
         self.names = torch_names.Names(self.watcher)
         self.on_backward = session.listeners("backward")
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
@@ -68,7 +68,7 @@ class Watch:
         self.in_root = self.pulse.in_backward = self.pulse.in_step = False
         self.observing = False
         self.batch_rows = self.loss_rows = 0
-        self.counts_batches = self.names_gradients = False
+        self.counts_batches = self.names_gradients = self.scales_losses = False
         self.step_norm = math.nan
         self.forget_step()
         self.own_seconds = 0.0  # of the observed step, outside of the hooks
@@ -96,7 +96,7 @@ class Watch:
         session = self.session
         rests = session.resting_until > session.step + 1
         self.pulse.plain = session.live and not self.observing and not (
-            self.want_norms or self.counts_batches or self.names_gradients
+            self.want_norms or self.counts_batches or self.names_gradients or self.scales_losses
             or not rests and (self.on_backward or self.on_before or self.on_after or self.on_done))
         see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
 
@@ -397,39 +397,61 @@ def around_optimizer(original):
 
 
 def around_step(original):
+    pulse = _watch.pulse
+    enter, done = pulse.enter_step, pulse.done
+
     def step(self, *args, **kwargs):
-        if _watch.pulse.enter_step(self, args, kwargs):
+        if enter(self, args, kwargs):
             try:
                 result = original(self, *args, **kwargs)
             except BaseException:
-                _watch.pulse.failed()
+                pulse.failed()
                 raise
-            state = _watch.pulse.done()
+            state = done()
             if state:
                 _watch.attend(state)
             return result
         watch = active()
-        if watch is None or watch.pulse.in_step:
+        if watch is None or pulse.in_step:
             return original(self, *args, **kwargs)
         return watch.run_step(original, self, args, kwargs)
     return step
 
 
 def around_backward(original):
+    pulse = _watch.pulse
+    enter, leave = pulse.enter_backward, pulse.leave_backward
+
     def backward(tensors, grad_tensors=None, *args, **kwargs):
-        if _watch.pulse.enter_backward(tensors, grad_tensors):
+        if enter(tensors, grad_tensors):
             try:
                 return original(tensors, grad_tensors, *args, **kwargs)
             finally:
-                _watch.pulse.leave_backward()
+                leave()
+        return unusual_backward(original, tensors, grad_tensors, args, kwargs)
+
+    # The same without sorting arguments, for the usual signature: it is called at every step.
+    def usual_backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None, inputs=None):
+        if enter(tensors, grad_tensors):
+            try:
+                return original(tensors, grad_tensors, retain_graph, create_graph, grad_variables, inputs)
+            finally:
+                leave()
+        return unusual_backward(original, tensors, grad_tensors, (retain_graph, create_graph, grad_variables, inputs), {})
+
+    code = usual_backward.__code__
+    is_usual = original.__code__.co_varnames[:original.__code__.co_argcount] == code.co_varnames[:code.co_argcount] and original.__defaults__ == usual_backward.__defaults__
+    return usual_backward if is_usual and not original.__code__.co_kwonlyargcount else backward
+
+
+def unusual_backward(original, tensors, grad_tensors, args, kwargs):
+    watch = active()
+    if watch is None and _watch.session.asleep:
+        sessions.awake()
         watch = active()
-        if watch is None and _watch.session.asleep:
-            sessions.awake()
-            watch = active()
-        if watch is None or watch.pulse.in_backward:
-            return original(tensors, grad_tensors, *args, **kwargs)
-        return watch.run_backward(original, tensors, grad_tensors, args, kwargs)
-    return backward
+    if watch is None or watch.pulse.in_backward:
+        return original(tensors, grad_tensors, *args, **kwargs)
+    return watch.run_backward(original, tensors, grad_tensors, args, kwargs)
 
 
 def around_grad(original):
@@ -450,6 +472,8 @@ def around_scale(original):
         watch = active()
         if watch is not None and isinstance(outputs, torch.Tensor) and isinstance(scaled, torch.Tensor) and scaled is not outputs:
             setattr(scaled, UNSCALED, outputs.detach())
+            watch.scales_losses = True
+            watch.pulse.plain = False
         return scaled
     return scale
 
