@@ -208,19 +208,22 @@ static void pass(parameter *one, tn_vitals *weight, tn_vitals *update)
     tn_tensor_view_add(&one->view, weight);
 }
 
+/* The last weights first: the optimizer has just written those, so they are still in cache. What is found is sent in order. */
 static void pass_all(parameters_object *object, uint64_t step)
 {
     tn_watcher *watcher = (tn_watcher *)object->watcher;
-    for (size_t i = 0; i < object->count; i++) {
+    tn_vitals nothing;
+    for (size_t i = object->count; i-- > 0;) {
         parameter *one = &object->all[i];
-        tn_vitals weight, update;
-        if (!one->open)
-            continue;
-        pass(one, &weight, &update);
-        if (watcher->link && update.count)
-            tn_shown_send(one->update, watcher->link, step, one->units, &update);
-        if (watcher->link && weight.count)
-            tn_shown_send(one->weight, watcher->link, step, one->units, &weight);
+        if (one->open)
+            pass(one, &one->weight->vitals, one->update ? &one->update->vitals : &nothing);
+    }
+    for (size_t i = 0; watcher->link && i < object->count; i++) {
+        parameter *one = &object->all[i];
+        if (one->open && one->update && one->update->vitals.count)
+            tn_shown_send(one->update, watcher->link, step, one->units, &one->update->vitals);
+        if (one->open && one->weight->vitals.count)
+            tn_shown_send(one->weight, watcher->link, step, one->units, &one->weight->vitals);
     }
 }
 
