@@ -3,12 +3,14 @@
 
     bench/attach_cost.py [--package build/release/python] [--rounds 15] [--milliseconds 300] [--threads 1] [--clock wall] [--nets NAME,...]
 
-Each net trains in three processes: bare, with everything watched at every step, and with `auto` (as often as costs a twentieth). They take turns, a block of steps each, so that a busy
-machine hits all three; a ratio is taken within each round, and the median of the rounds is told, with the median of each process's own times. A process of its own reads the records and drops
-them, as tenet reads them. Prints a Markdown table. Exits with 1 where a target of the project is missed.
+Each net trains in three processes: bare, with everything watched at every step, and with `auto` (as often as costs a twentieth). They take
+turns, a block of steps each, so that a busy machine hits all three; a ratio is taken within each round, and the median of the rounds is
+told, with the median of each process's own times. A process of its own reads the records and drops them, as tenet reads them. Prints a
+Markdown table. Exits with 1 where a target of the project is missed.
 
 Needs Debian's python3-torch.
 """
+
 import argparse
 import json
 import os
@@ -40,26 +42,61 @@ def networks():
             self.conv1, self.bn1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs)
             self.conv2, self.bn2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False), nn.BatchNorm2d(outputs)
             self.relu = nn.ReLU()
-            self.shortcut = nn.Identity() if stride == 1 else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.shortcut = (
+                nn.Identity() if stride == 1 else nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            )
 
         def forward(self, x):
             return self.relu(self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x))))) + self.shortcut(x))
 
     return {
         "mlp-64-128-10": lambda: (32, (64,), nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))),
-        "mlp-784-512-512-10": lambda: (64, (784,), nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10))),
-        "lenet-5": lambda: (64, (1, 28, 28), nn.Sequential(
-            nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
-            nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))),
-        "resnet-8": lambda: (64, (3, 32, 32), nn.Sequential(
-            nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2),
-            nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))),
+        "mlp-784-512-512-10": lambda: (
+            64,
+            (784,),
+            nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(), nn.Linear(512, 10)),
+        ),
+        "lenet-5": lambda: (
+            64,
+            (1, 28, 28),
+            nn.Sequential(
+                nn.Conv2d(1, 6, 5, padding=2),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Conv2d(6, 16, 5),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+                nn.Flatten(),
+                nn.Linear(400, 120),
+                nn.ReLU(),
+                nn.Linear(120, 84),
+                nn.ReLU(),
+                nn.Linear(84, 10),
+            ),
+        ),
+        "resnet-8": lambda: (
+            64,
+            (3, 32, 32),
+            nn.Sequential(
+                nn.Conv2d(3, 16, 3, 1, 1, bias=False),
+                nn.BatchNorm2d(16),
+                nn.ReLU(),
+                Block(16, 16, 1),
+                Block(16, 32, 2),
+                Block(32, 64, 2),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(64, 10),
+            ),
+        ),
     }
 
 
 def serve(name, threads, clock):
-    """The program that is watched or not. For each line with milliseconds it takes blocks of steps for so long, and answers with the median of their times."""
+    """The program that is watched or not. For each line with milliseconds it takes blocks of steps for so long, and answers with the median
+    of their times."""
     import torch
+
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     batch, shape, net = networks()[name]()
@@ -89,7 +126,8 @@ def serve(name, threads, clock):
             start = clock()
             steps(count)
             blocks.append((clock() - start) / count)
-        # The mean of an auto block is what counts, since few of its steps are observed; a median of means leaves out what the machine did meanwhile.
+        # The mean of an auto block is what counts, since few of its steps are observed; a median of means leaves out what the machine did
+        # meanwhile.
         print(json.dumps(statistics.median(blocks) * 1e6), flush=True)
 
 
@@ -130,8 +168,17 @@ class Bench:
         if mode is None:
             return environment
         trial = pathlib.Path(self.folder.name) / (mode.replace(" ", "_") + ".json")
-        trial.write_text(json.dumps({"schema": "tenet.trial/1", "id": mode, "mode": "train", "vitals_every": 1 if mode == EVERY else 0,
-                                     "vitals_share": SHARE if mode == AUTO else None}))
+        trial.write_text(
+            json.dumps(
+                {
+                    "schema": "tenet.trial/1",
+                    "id": mode,
+                    "mode": "train",
+                    "vitals_every": 1 if mode == EVERY else 0,
+                    "vitals_share": SHARE if mode == AUTO else None,
+                }
+            )
+        )
         package = str(pathlib.Path(self.options.package).resolve())
         environment.update(PYTHONPATH=os.path.join(package, "bootstrap"), TENET_SOCKET=self.address, TENET_TRIAL=str(trial))
         return environment
@@ -139,7 +186,13 @@ class Bench:
     def steps(self, name):
         """(bare, every step, auto): medians of microseconds; and the medians of the ratios."""
         modes = (None, EVERY, AUTO)
-        programs = [self.start([os.path.abspath(__file__), "--serve", name, "--threads", str(self.options.threads), "--clock", self.options.clock], self.environment(mode)) for mode in modes]
+        programs = [
+            self.start(
+                [os.path.abspath(__file__), "--serve", name, "--threads", str(self.options.threads), "--clock", self.options.clock],
+                self.environment(mode),
+            )
+            for mode in modes
+        ]
         rounds = []
         for _ in range(self.options.rounds):
             times = []
@@ -175,13 +228,26 @@ def report(options):
     """Prints the table; what was missed."""
     bench, missed = Bench(options), []
     import torch
-    print(f"PyTorch {torch.__version__}, {options.threads} thread(s); microseconds a step by the {'clock on the wall' if options.clock == 'wall' else 'processor time'}, medians of {options.rounds} rounds\n")
-    print("| net | bare | everything, every step | ratio | to reach | auto | ratio | to reach |\n| --- | --- | --- | --- | --- | --- | --- | --- |")
+
+    print(
+        f"PyTorch {torch.__version__}, {options.threads} thread(s); microseconds a step by the "
+        f"{'clock on the wall' if options.clock == 'wall' else 'processor time'}, medians of {options.rounds} rounds\n"
+    )
+    print(
+        "| net | bare | everything, every step | ratio | to reach | auto | ratio | to reach |\n"
+        "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    )
     for name in options.nets.split(","):
         (bare, every, auto), ratios = bench.steps(name)
-        print(f"| {name} | {bare:.0f} | {every:.0f} | {ratios[0]:.3f} | {TARGETS[name]} | {auto:.0f} | {ratios[1]:.3f} | {AUTO_TARGET} |", flush=True)
-        missed += [f"{name}, {what}: {ratio:.3f}, to reach {target}"
-                   for what, ratio, target in ((EVERY, ratios[0], TARGETS[name]), (AUTO, ratios[1], AUTO_TARGET)) if not ratio <= target]
+        print(
+            f"| {name} | {bare:.0f} | {every:.0f} | {ratios[0]:.3f} | {TARGETS[name]} | {auto:.0f} | {ratios[1]:.3f} | {AUTO_TARGET} |",
+            flush=True,
+        )
+        missed += [
+            f"{name}, {what}: {ratio:.3f}, to reach {target}"
+            for what, ratio, target in ((EVERY, ratios[0], TARGETS[name]), (AUTO, ratios[1], AUTO_TARGET))
+            if not ratio <= target
+        ]
     more, bare = bench.start_seconds()
     print(f"\nStart (import torch): {bare:.2f} s bare, {more:+.3f} s watched, to reach {START_TARGET}")
     if not more <= START_TARGET:
@@ -196,7 +262,9 @@ def main():
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--milliseconds", type=float, default=300)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu: the program's own processor time, for a busy machine")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: the program's own processor time, for a busy machine"
+    )
     parser.add_argument("--nets", default=",".join(TARGETS))
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--read", help=argparse.SUPPRESS)

@@ -1,7 +1,9 @@
-"""Builds the package: the extension is compiled from the C sources that the rest of tenet is made of (sources.txt), with a C compiler and nothing else.
+"""Builds the package: the extension is compiled from the C sources that the rest of tenet is made of (sources.txt), with a C compiler and
+nothing else.
 
 In the repository those lie in ../src and ../include. A source distribution carries them under c/.
 """
+
 import glob
 import os
 import shutil
@@ -23,7 +25,11 @@ def common_sources():
         patterns = [line.strip() for line in file if line[:1].islower()]
     found = sorted(path for pattern in patterns for path in glob.glob(os.path.join(ROOT, "src", pattern)))
     if not found:
-        raise FileNotFoundError("the C sources of tenet are not in %s: build from the repository (pip 21.3 or later builds in place) or from a source distribution" % ROOT)
+        raise FileNotFoundError(
+            "the C sources of tenet are not in %s: build from the repository (pip 21.3 or later builds in place) "
+            "or from a source distribution"
+            % ROOT
+        )
     return found
 
 
@@ -43,18 +49,30 @@ class Build(build_ext):
 class Distribute(sdist):
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
-        own = [os.path.join(HERE, "sources.txt"), os.path.join(HERE, "bootstrap", "sitecustomize.py")] + glob.glob(os.path.join(HERE, "csrc", "*.h"))
+        own = [os.path.join(HERE, "sources.txt"), os.path.join(HERE, "bootstrap", "sitecustomize.py")] + glob.glob(
+            os.path.join(HERE, "csrc", "*.h")
+        )
         for path in common_sources() + headers() + own:
             is_own = path in own
-            target = os.path.join(base_dir, os.path.relpath(path, HERE)) if is_own else os.path.join(base_dir, "c", os.path.relpath(path, ROOT))
+            target = (
+                os.path.join(base_dir, os.path.relpath(path, HERE)) if is_own else os.path.join(base_dir, "c", os.path.relpath(path, ROOT))
+            )
             os.makedirs(os.path.dirname(target), exist_ok=True)
             shutil.copyfile(path, target)
 
 
 setup(
     packages=["tenet"],
-    ext_modules=[Extension("tenet._tenet", sorted(glob.glob("csrc/*.c")), define_macros=[("_GNU_SOURCE", None), ("Py_LIMITED_API", LIMITED_API)],
-                           extra_compile_args=FLAGS, libraries=["m", "pthread"], py_limited_api=True)],
+    ext_modules=[
+        Extension(
+            "tenet._tenet",
+            sorted(glob.glob("csrc/*.c")),
+            define_macros=[("_GNU_SOURCE", None), ("Py_LIMITED_API", LIMITED_API)],
+            extra_compile_args=FLAGS,
+            libraries=["m", "pthread"],
+            py_limited_api=True,
+        )
+    ],
     cmdclass={"build_ext": Build, "sdist": Distribute},
     options={"bdist_wheel": {"py_limited_api": "cp39"}},
 )

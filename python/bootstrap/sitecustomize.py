@@ -1,8 +1,10 @@
-"""Python's start-up hook in a program that tenet watches: runs the program's own sitecustomize, then waits for torch or keras to be imported.
+"""Python's start-up hook in a program that tenet watches: runs the program's own sitecustomize, then waits for torch or keras to be
+imported.
 
-tenet puts this folder first on PYTHONPATH. Nothing of the package is loaded before a framework is, so a program that uses none pays next to nothing. Whatever goes wrong here is told to
-the parent over its socket; the program goes on as if nobody watched.
+tenet puts this folder first on PYTHONPATH. Nothing of the package is loaded before a framework is, so a program that uses none pays next to
+nothing. Whatever goes wrong here is told to the parent over its socket; the program goes on as if nobody watched.
 """
+
 import os
 import sys
 
@@ -11,9 +13,11 @@ NOTE = 9  # of src/run/wire.h
 
 
 def run_own_sitecustomize():
-    """The module that Python would have imported without us: the next of its name on the path. Its errors are told as Python tells them, by being raised."""
+    """The module that Python would have imported without us: the next of its name on the path. Its errors are told as Python tells them, by
+    being raised."""
     import importlib.machinery
     import importlib.util
+
     here = os.path.dirname(os.path.abspath(__file__))
     path = [folder for folder in sys.path if os.path.abspath(folder or ".") != here]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", path)
@@ -35,6 +39,7 @@ def tell(text):
     import json
     import socket
     import struct
+
     address = os.environ.get("TENET_SOCKET", "")
     body = json.dumps({"text": text}).encode("utf-8")
     try:
@@ -49,6 +54,7 @@ def load_package():
     """tenet.attach of the package beside this folder; under a name of its own where the program has another module called tenet."""
     import importlib
     import importlib.util
+
     folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tenet")
     loaded = sys.modules.get("tenet")
     if loaded is not None:
@@ -87,6 +93,7 @@ class Finder:
         if name not in FRAMEWORKS or self.busy:
             return None
         import importlib.util
+
         self.busy = True
         try:
             spec = importlib.util.find_spec(name)

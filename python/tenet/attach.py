@@ -1,8 +1,9 @@
 """Starts the session of a program that runs under tenet, once its framework has been imported; bootstrap/sitecustomize.py calls it.
 
-A process that the program starts (a rank, a loader's worker of the spawn kind, a helper) is hooked as well, but says nothing until it trains: torch_watch wakes it at its first optimizer.
-A launcher of ranks is not hooked; its ranks are.
+A process that the program starts (a rank, a loader's worker of the spawn kind, a helper) is hooked as well, but says nothing until it
+trains: torch_watch wakes it at its first optimizer. A launcher of ranks is not hooked; its ranks are.
 """
+
 import importlib
 import json
 import os
@@ -12,7 +13,18 @@ from . import session as sessions
 
 # In this order: a later part builds on what an earlier one has set up.
 PARTS = {
-    "torch": ("torch_watch", "torch_losses", "torch_loaders", "torch_knobs", "torch_score", "torch_net", "torch_patch", "torch_facts", "torch_checkpoints", "fork_server"),
+    "torch": (
+        "torch_watch",
+        "torch_losses",
+        "torch_loaders",
+        "torch_knobs",
+        "torch_score",
+        "torch_net",
+        "torch_patch",
+        "torch_facts",
+        "torch_checkpoints",
+        "fork_server",
+    ),
     "keras": ("keras_attach",),
 }
 MAIN = "TENET_MAIN"  # the process that the parent started: its id, for those that come after it
@@ -32,7 +44,9 @@ def is_launcher():
     """Whether this process only starts others, which train."""
     words = [sys.argv[0] if getattr(sys, "argv", None) else ""] + list(getattr(sys, "orig_argv", ()))[:4]
     return any(word.replace(os.sep, "/").endswith(LAUNCHERS) for word in words) or any(
-        first == "-m" and second in ("torch.distributed.run", "torch.distributed.launch", "torch.distributed") for first, second in zip(words, words[1:]))
+        first == "-m" and second in ("torch.distributed.run", "torch.distributed.launch", "torch.distributed")
+        for first, second in zip(words, words[1:])
+    )
 
 
 def framework_of(name):
@@ -44,7 +58,8 @@ def framework_of(name):
 
 
 def attach(name):
-    """Called when framework `name` has been imported. Keras may import torch: then this runs for torch first, and the session is Keras's."""
+    """Called when framework `name` has been imported. Keras may import torch: then this runs for torch first, and the session is
+    Keras's."""
     if name == "torch" and "keras" in sys.modules and not hasattr(sys.modules["keras"], "Model"):
         return  # the import of keras is under way, and attaches at its end
     session = sessions.current()

@@ -1,8 +1,10 @@
-"""The one object that the parts of an attached program share: what the trial asks for, what was acknowledged, and the events that the parts listen to.
+"""The one object that the parts of an attached program share: what the trial asks for, what was acknowledged, and the events that the parts
+listen to.
 
-A process has one session or none. It belongs to the process that made it: in the child of a fork it is asleep, which is what a loader's worker needs; a child that trains wakes it with a
-link of its own (see wake). No function here prints.
+A process has one session or none. It belongs to the process that made it: in the child of a fork it is asleep, which is what a loader's
+worker needs; a child that trains wakes it with a link of its own (see wake). No function here prints.
 """
+
 import atexit
 import json
 import os
@@ -74,7 +76,8 @@ class Session:
         self._failed = set()
         self._knobs_of = {}
         self.changed = lambda: None  # called where somebody begins to listen
-        # No listener of backward, before_step, after_step, step_done, root_input and root_output needs the steps before this one; set by a listener of step_done.
+        # No listener of backward, before_step, after_step, step_done, root_input and root_output needs the steps before this one; set by a
+        # listener of step_done.
         self.resting_until = 0
         self.asleep = False
         self.take(trial)
@@ -119,8 +122,19 @@ class Session:
     def hello(self, serves=None, why=None):
         rank, world = rank_and_world()
         self.said_hello = True
-        self._text(HELLO, {"protocol": PROTOCOL, "pid": os.getpid(), "rank": rank, "world": world, "framework": self.framework, "trial": str(self.trial.get("id", "")),
-                           "serves": serves, "why": why})
+        self._text(
+            HELLO,
+            {
+                "protocol": PROTOCOL,
+                "pid": os.getpid(),
+                "rank": rank,
+                "world": world,
+                "framework": self.framework,
+                "trial": str(self.trial.get("id", "")),
+                "serves": serves,
+                "why": why,
+            },
+        )
         self.flush()
 
     def _text(self, kind, content):
@@ -141,7 +155,8 @@ class Session:
         self.emit("sleep")
 
     def wake(self, trial=None):
-        """In a forked child that trains: a link of its own, under the same trial or another one. The caller says hello where a trial is given."""
+        """In a forked child that trains: a link of its own, under the same trial or another one. The caller says hello where a trial is
+        given."""
         if trial is not None:
             self.take(trial)
         self.pid = os.getpid()
@@ -188,7 +203,8 @@ class Session:
         return bool(self._listeners.get(event))
 
     def emit(self, event, *args):
-        """Calls the listeners in order, and returns the last result that is not None. A listener that fails is told of once and dropped; the program goes on."""
+        """Calls the listeners in order, and returns the last result that is not None. A listener that fails is told of once and dropped;
+        the program goes on."""
         result = None
         for function in tuple(self._listeners.get(event, ())):
             try:
@@ -228,16 +244,24 @@ class Session:
         where = "%s:%d" % (os.path.basename(frames[-1].filename), frames[-1].lineno) if frames else "?"
         if (what, where) not in self._failed:
             self._failed.add((what, where))
-            self.note("tenet failed at %s (%s): %s: %s. The program goes on without that part; please report it." % (what, where, type(error).__name__, error))
+            self.note(
+                "tenet failed at %s (%s): %s: %s. The program goes on without that part; please report it."
+                % (what, where, type(error).__name__, error)
+            )
 
     # ---- the end ----
 
     def end(self, reason, text=None, file=None, line=None):
-        """Sends the rest and ends the program, unless it is ending by itself (reason "exit" or "exception"). Exit functions run; what they write is written."""
+        """Sends the rest and ends the program, unless it is ending by itself (reason "exit" or "exception"). Exit functions run; what they
+        write is written."""
         self.finish(reason, text, file, line)
         if reason in ("exit", "exception"):
             return
-        for function in (getattr(atexit, "_run_exitfuncs", None), sys.stdout.flush if sys.stdout else None, sys.stderr.flush if sys.stderr else None):
+        for function in (
+            getattr(atexit, "_run_exitfuncs", None),
+            sys.stdout.flush if sys.stdout else None,
+            sys.stderr.flush if sys.stderr else None,
+        ):
             try:
                 if function is not None:
                     function()
@@ -276,7 +300,8 @@ def rank_and_world():
 
 
 def user_frame(depth=1):
-    """(file, line) of the innermost frame of the program's own: not torch's, not tenet's, not the standard library's. (None, 0) where there is none."""
+    """(file, line) of the innermost frame of the program's own: not torch's, not tenet's, not the standard library's. (None, 0) where there
+    is none."""
     frame = sys._getframe(depth)
     while frame is not None:
         name = frame.f_code.co_filename
@@ -302,7 +327,8 @@ def is_foreign(name):
 
 
 def start(trial, address, framework, awake_at_once=True):
-    """Makes this process's session. Its link is open where somebody listens; a process that is not awake at once has none before it trains."""
+    """Makes this process's session. Its link is open where somebody listens; a process that is not awake at once has none before it
+    trains."""
     global _current
     _current = Session(trial, address, framework)
     if awake_at_once:

@@ -1,7 +1,10 @@
-"""Names of a PyTorch program's modules, parameters and buffers, as the parent sees them: a node is a module's path in the tree, its op the field's word for its class.
+"""Names of a PyTorch program's modules, parameters and buffers, as the parent sees them: a node is a module's path in the tree, its op the
+field's word for its class.
 
-A module that is called by itself is named from the topmost module that holds it. A second tree whose paths are taken gets its class's name before them.
+A module that is called by itself is named from the topmost module that holds it. A second tree whose paths are taken gets its class's name
+before them.
 """
+
 import weakref
 
 import torch
@@ -9,15 +12,54 @@ from torch import nn
 
 # The field's words for classes; any other class is called by its own name in lower case.
 OPS = {
-    "Linear": "dense", "LazyLinear": "dense", "NonDynamicallyQuantizableLinear": "dense", "Conv1d": "conv1d", "Conv2d": "conv2d", "Conv3d": "conv3d",
-    "ConvTranspose1d": "conv1d_transpose", "ConvTranspose2d": "conv2d_transpose", "ConvTranspose3d": "conv3d_transpose",
-    "MaxPool1d": "max_pool1d", "MaxPool2d": "max_pool2d", "AvgPool1d": "avg_pool1d", "AvgPool2d": "avg_pool2d", "AdaptiveAvgPool2d": "avg_pool2d",
-    "AdaptiveMaxPool2d": "max_pool2d", "Flatten": "flatten", "Dropout": "dropout", "Dropout1d": "dropout", "Dropout2d": "dropout", "Dropout3d": "dropout",
-    "AlphaDropout": "dropout", "BatchNorm1d": "batch_norm", "BatchNorm2d": "batch_norm", "BatchNorm3d": "batch_norm", "SyncBatchNorm": "batch_norm",
-    "LayerNorm": "layer_norm", "GroupNorm": "group_norm", "InstanceNorm2d": "instance_norm", "Embedding": "embedding", "EmbeddingBag": "embedding",
-    "RNN": "rnn", "GRU": "gru", "LSTM": "lstm", "RNNCell": "rnn", "GRUCell": "gru", "LSTMCell": "lstm", "MultiheadAttention": "attention",
-    "ReLU": "relu", "LeakyReLU": "leaky_relu", "ELU": "elu", "SELU": "selu", "GELU": "gelu", "Sigmoid": "sigmoid", "Hardsigmoid": "hard_sigmoid", "Tanh": "tanh",
-    "Softplus": "softplus", "Softmax": "softmax", "LogSoftmax": "log_softmax",
+    "Linear": "dense",
+    "LazyLinear": "dense",
+    "NonDynamicallyQuantizableLinear": "dense",
+    "Conv1d": "conv1d",
+    "Conv2d": "conv2d",
+    "Conv3d": "conv3d",
+    "ConvTranspose1d": "conv1d_transpose",
+    "ConvTranspose2d": "conv2d_transpose",
+    "ConvTranspose3d": "conv3d_transpose",
+    "MaxPool1d": "max_pool1d",
+    "MaxPool2d": "max_pool2d",
+    "AvgPool1d": "avg_pool1d",
+    "AvgPool2d": "avg_pool2d",
+    "AdaptiveAvgPool2d": "avg_pool2d",
+    "AdaptiveMaxPool2d": "max_pool2d",
+    "Flatten": "flatten",
+    "Dropout": "dropout",
+    "Dropout1d": "dropout",
+    "Dropout2d": "dropout",
+    "Dropout3d": "dropout",
+    "AlphaDropout": "dropout",
+    "BatchNorm1d": "batch_norm",
+    "BatchNorm2d": "batch_norm",
+    "BatchNorm3d": "batch_norm",
+    "SyncBatchNorm": "batch_norm",
+    "LayerNorm": "layer_norm",
+    "GroupNorm": "group_norm",
+    "InstanceNorm2d": "instance_norm",
+    "Embedding": "embedding",
+    "EmbeddingBag": "embedding",
+    "RNN": "rnn",
+    "GRU": "gru",
+    "LSTM": "lstm",
+    "RNNCell": "rnn",
+    "GRUCell": "gru",
+    "LSTMCell": "lstm",
+    "MultiheadAttention": "attention",
+    "ReLU": "relu",
+    "LeakyReLU": "leaky_relu",
+    "ELU": "elu",
+    "SELU": "selu",
+    "GELU": "gelu",
+    "Sigmoid": "sigmoid",
+    "Hardsigmoid": "hard_sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Softmax": "softmax",
+    "LogSoftmax": "log_softmax",
 }
 # Their second axis is the channels', however many axes there are.
 CHANNELS_SECOND = ("conv", "batch_norm", "group_norm", "instance_norm", "max_pool", "avg_pool")
@@ -146,8 +188,12 @@ class Names:
             for module in top.modules() if top is not None else ():
                 for kind in (module._parameters, module._buffers):
                     for tensor in kind.values():
-                        if tensor is not None and id(tensor) not in trained and tensor.is_floating_point() and (
-                                kind is module._buffers or not tensor.requires_grad):
+                        if (
+                            tensor is not None
+                            and id(tensor) not in trained
+                            and tensor.is_floating_point()
+                            and (kind is module._buffers or not tensor.requires_grad)
+                        ):
                             yield tensor
 
     def rows_of(self, optimizer, with_frozen):
@@ -170,8 +216,10 @@ class Names:
 
 
 def reduced(tensor):
-    """Vitals of a tensor that the kernels cannot read where it is, by torch's own operations: on a GPU, or sparse. None of what has none."""
+    """Vitals of a tensor that the kernels cannot read where it is, by torch's own operations: on a GPU, or sparse. None of what has
+    none."""
     from . import _tenet
+
     with torch.no_grad():
         tensor = tensor.detach()
         if tensor.layout is not torch.strided:
@@ -212,11 +260,33 @@ def on_device(tensor):
     count = kept.numel()
     mean = kept.mean() if count else kept.new_zeros(())
     broken = torch.nonzero(~finite)[:1].reshape(-1)
-    numbers = torch.stack([torch.isnan(values).sum().double(), torch.isposinf(values).sum().double(), torch.isneginf(values).sum().double(),
-                           (values == 0).sum().double(), kept.sum(), (kept * kept).sum(), mean, ((kept - mean) ** 2).sum()]).tolist()
+    numbers = torch.stack(
+        [
+            torch.isnan(values).sum().double(),
+            torch.isposinf(values).sum().double(),
+            torch.isneginf(values).sum().double(),
+            (values == 0).sum().double(),
+            kept.sum(),
+            (kept * kept).sum(),
+            mean,
+            ((kept - mean) ** 2).sum(),
+        ]
+    ).tolist()
     buckets = histogram.tolist()
     first = broken.tolist()
-    return {"count": values.numel(), "nan": int(numbers[0]), "positive_infinity": int(numbers[1]), "negative_infinity": int(numbers[2]), "zeros": int(numbers[3]),
-            "subnormals": buckets[0] + buckets[256] - int(numbers[3]), "first_nonfinite": first[0] if first else None,
-            "min": float(kept.min()) if count else float("inf"), "max": float(kept.max()) if count else float("-inf"), "sum": numbers[4], "sum_of_squares": numbers[5],
-            "mean": numbers[6], "m2": numbers[7], "histogram": buckets}
+    return {
+        "count": values.numel(),
+        "nan": int(numbers[0]),
+        "positive_infinity": int(numbers[1]),
+        "negative_infinity": int(numbers[2]),
+        "zeros": int(numbers[3]),
+        "subnormals": buckets[0] + buckets[256] - int(numbers[3]),
+        "first_nonfinite": first[0] if first else None,
+        "min": float(kept.min()) if count else float("inf"),
+        "max": float(kept.max()) if count else float("-inf"),
+        "sum": numbers[4],
+        "sum_of_squares": numbers[5],
+        "mean": numbers[6],
+        "m2": numbers[7],
+        "histogram": buckets,
+    }

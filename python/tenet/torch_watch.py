@@ -1,11 +1,13 @@
 """Watches a PyTorch program: steps, what backward() is called on, activations and their gradients, parameters, gradients and updates.
 
-A step is one of Optimizer.step; the first optimizer that steps is the primary one, and its steps are the trial's. Every class of optimizer is wrapped once, as torch's own profiler wraps
-it. Loss: the value at the root of each backward pass since the step before, summed. Tensors are looked at on observed steps alone: between them the hooks are out of torch's tables. The work is
-done in C (_tenet.Watcher, _tenet.Parameters), and so are the steps that nobody looks at (_tenet.Pulse), which holds the sums of the present step.
+A step is one of Optimizer.step; the first optimizer that steps is the primary one, and its steps are the trial's. Every class of optimizer
+is wrapped once, as torch's own profiler wraps it. Loss: the value at the root of each backward pass since the step before, summed. Tensors
+are looked at on observed steps alone: between them the hooks are out of torch's tables. The work is done in C (_tenet.Watcher,
+_tenet.Parameters), and so are the steps that nobody looks at (_tenet.Pulse), which holds the sums of the present step.
 
 Nothing here changes what the program computes.
 """
+
 import functools
 import math
 import time
@@ -41,9 +43,28 @@ def install(session):
 class Watch:
     def __init__(self, session):
         self.session = session
-        dtypes = (torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool)
-        self.watcher = _tenet.Watcher(torch.Tensor, nn.Parameter, torch._C._to_dlpack, dtypes, torch.is_grad_enabled, torch._C._get_tracing_state, self.find_root,
-                                      torch_names.reduced)
+        dtypes = (
+            torch.float32,
+            torch.float64,
+            torch.float16,
+            torch.bfloat16,
+            torch.int8,
+            torch.int16,
+            torch.int32,
+            torch.int64,
+            torch.uint8,
+            torch.bool,
+        )
+        self.watcher = _tenet.Watcher(
+            torch.Tensor,
+            nn.Parameter,
+            torch._C._to_dlpack,
+            dtypes,
+            torch.is_grad_enabled,
+            torch._C._get_tracing_state,
+            self.find_root,
+            torch_names.reduced,
+        )
         self.pulse = session.counts = _tenet.Pulse(torch.Tensor)
         self.names = torch_names.Names(self.watcher)
         self.on_backward = session.listeners("backward")
@@ -95,9 +116,18 @@ class Watch:
         """Whether the coming step needs nothing of Python's."""
         session = self.session
         rests = session.resting_until > session.step + 1
-        self.pulse.plain = session.live and not self.observing and not (
-            self.want_norms or self.counts_batches or self.names_gradients or self.scales_losses
-            or not rests and (self.on_backward or self.on_before or self.on_after or self.on_done))
+        self.pulse.plain = (
+            session.live
+            and not self.observing
+            and not (
+                self.want_norms
+                or self.counts_batches
+                or self.names_gradients
+                or self.scales_losses
+                or not rests
+                and (self.on_backward or self.on_before or self.on_after or self.on_done)
+            )
+        )
         see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
 
     # ---- which steps are observed ----
@@ -195,7 +225,8 @@ class Watch:
             self.loss_rows = max(self.loss_rows, call.prediction.shape[0])
 
     def rows_seen(self):
-        """Training samples of the backward pass that begins: of the loader's batch, else of the loss function, else of the network's last input that was seen."""
+        """Training samples of the backward pass that begins: of the loader's batch, else of the loss function, else of the network's last
+        input that was seen."""
         rows, self.batch_rows = self.batch_rows, 0
         if rows == 0 and (not self.counts_batches or self.pulse.rows == 0):
             rows = self.pulse.usual_rows = self.loss_rows or self.watcher.input_rows() or self.pulse.usual_rows
@@ -289,7 +320,8 @@ class Watch:
 
     def parameters_of(self, optimizer):
         shape = tuple(len(group["params"]) for group in optimizer.param_groups), sum(
-            tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"])
+            tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"]
+        )
         found = self.parameters.get(id(optimizer))
         if found is None or found[0]() is not optimizer or found[1] != shape:
             self.parameters = {key: value for key, value in self.parameters.items() if value[0]() is not None}
@@ -305,7 +337,8 @@ class Watch:
 
 
 class FirstOf:
-    """A closure that is called again and again within one step: the first call is the step's loss and gradients, before anything was updated."""
+    """A closure that is called again and again within one step: the first call is the step's loss and gradients, before anything was
+    updated."""
 
     def __init__(self, watch, closure, optimizer, is_primary):
         self.watch, self.closure, self.optimizer, self.is_primary = watch, closure, optimizer, is_primary
@@ -347,6 +380,7 @@ def rows_of(batch, depth=0):
 
 # ---- what is put around torch's functions ----
 
+
 def wrapped(owner, name, make):
     """Puts make(original) in the place of owner.name, once, under the original's name, signature and documentation."""
     original = owner.__dict__[name] if isinstance(owner, type) else getattr(owner, name)
@@ -380,6 +414,7 @@ def around_module(original):
             watch.session.emit("module_created", self)
         original(self, *args, **kwargs)
         _watch.names.module_created(self)  # asleep too: a rank wakes at its first backward pass
+
     return __init__
 
 
@@ -393,6 +428,7 @@ def around_optimizer(original):
         session = sessions.current() if _watch.session.mode == "train" else sessions.awake()
         if session is not None:
             session.emit("optimizer_created", self)
+
     return __init__
 
 
@@ -415,6 +451,7 @@ def around_step(original):
         if watch is None or pulse.in_step:
             return original(self, *args, **kwargs)
         return watch.run_step(original, self, args, kwargs)
+
     return step
 
 
@@ -440,7 +477,10 @@ def around_backward(original):
         return unusual_backward(original, tensors, grad_tensors, (retain_graph, create_graph, grad_variables, inputs), {})
 
     code = usual_backward.__code__
-    is_usual = original.__code__.co_varnames[:original.__code__.co_argcount] == code.co_varnames[:code.co_argcount] and original.__defaults__ == usual_backward.__defaults__
+    is_usual = (
+        original.__code__.co_varnames[: original.__code__.co_argcount] == code.co_varnames[: code.co_argcount]
+        and original.__defaults__ == usual_backward.__defaults__
+    )
     return usual_backward if is_usual and not original.__code__.co_kwonlyargcount else backward
 
 
@@ -455,7 +495,9 @@ def unusual_backward(original, tensors, grad_tensors, args, kwargs):
 
 
 def around_grad(original):
-    """A program that asks for gradients by name and sets them itself has its loss there; where backward() is called too, that is the loss."""
+    """A program that asks for gradients by name and sets them itself has its loss there; where backward() is called too, that is the
+    loss."""
+
     def grad(outputs, inputs, grad_outputs=None, *args, **kwargs):
         watch = active()
         if watch is not None and not watch.pulse.in_backward:
@@ -463,6 +505,7 @@ def around_grad(original):
             watch.names_gradients = True
             watch.pulse.plain = False
         return original(outputs, inputs, grad_outputs, *args, **kwargs)
+
     return grad
 
 
@@ -475,6 +518,7 @@ def around_scale(original):
             watch.scales_losses = True
             watch.pulse.plain = False
         return scaled
+
     return scale
 
 
@@ -488,6 +532,7 @@ def around_scaler_step(original):
         if watch.session.step == before and watch.is_primary(optimizer):
             watch.skipped()
         return result
+
     return step
 
 
@@ -497,14 +542,18 @@ def around_compile(original):
         if watch is not None and not watch.is_compiled:
             watch.is_compiled = True
             watch.unhook()
-            watch.session.note("the network is compiled: its activations are not watched, since hooks would change what the compiler makes of it; parameters, "
-                               "gradients and updates are")
+            watch.session.note(
+                "the network is compiled: its activations are not watched, since hooks would change what the compiler makes of it; "
+                "parameters, gradients and updates are"
+            )
         return original(*args, **kwargs)
+
     return compile
 
 
 def see_roots(wanted):
-    """Puts the events root_input and root_output around modules that are called from outside of any other module, or takes them away: they cost each call."""
+    """Puts the events root_input and root_output around modules that are called from outside of any other module, or takes them away: they
+    cost each call."""
     present = nn.Module.__dict__["__call__"]
     if wanted and not hasattr(present, "__tenet__"):
         wrapped(nn.Module, "__call__", around_call)
@@ -525,4 +574,5 @@ def around_call(original):
             return output
         finally:
             watch.in_root = False
+
     return __call__

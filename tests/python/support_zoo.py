@@ -1,7 +1,8 @@
 """Many small trainings that use torch in the ways people do; run as a program, it prints a digest of what each one made. Not a test itself.
 
-    support_zoo.py [NAME ...]
+support_zoo.py [NAME ...]
 """
+
 import copy
 import hashlib
 import io
@@ -32,7 +33,15 @@ def digest(*models):
 
 @animal
 def in_place():
-    net = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 4))
+    net = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.2),
+        nn.Linear(128, 4),
+    )
     optimizer = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9, weight_decay=1e-4)
     for _ in range(4):
         optimizer.zero_grad()
@@ -294,7 +303,7 @@ def twice_differentiated():
     for _ in range(2):
         optimizer.zero_grad()
         inputs = torch.randn(4, 3, requires_grad=True)
-        gradient, = torch.autograd.grad(torch.tanh(net(inputs)).sum(), inputs, create_graph=True)
+        (gradient,) = torch.autograd.grad(torch.tanh(net(inputs)).sum(), inputs, create_graph=True)
         ((gradient.norm() - 1).pow(2) + net(inputs).mean()).backward()
         optimizer.step()
     return digest(net)
@@ -304,7 +313,9 @@ def twice_differentiated():
 def scaled():
     """Mixed precision with a scale that overflows twice. A torch that scales on no CPU runs without."""
     warnings.simplefilter("ignore")
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0 ** 127) if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler(enabled=False)
+    scaler = (
+        torch.amp.GradScaler("cpu", init_scale=2.0**127) if hasattr(torch.amp, "GradScaler") else torch.cuda.amp.GradScaler(enabled=False)
+    )
     net, printed = nn.Linear(3, 1), []
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01)
     for _ in range(6):

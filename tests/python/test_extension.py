@@ -1,4 +1,5 @@
 """The C extension by itself: vitals of tensors of any type and layout, scores, the link, and how little it takes to build it."""
+
 import math
 import pathlib
 import re
@@ -25,10 +26,19 @@ def expected(tensor):
     kept = [value for value in values if math.isfinite(value)]
     mean = math.fsum(kept) / len(kept) if kept else 0.0
     return {
-        "count": len(values), "nan": sum(math.isnan(value) for value in values), "positive_infinity": values.count(math.inf), "negative_infinity": values.count(-math.inf),
-        "zeros": sum(value == 0 for value in values), "first_nonfinite": next((i for i, value in enumerate(values) if not math.isfinite(value)), None),
-        "min": min(kept, default=math.inf), "max": max(kept, default=-math.inf), "sum": math.fsum(kept), "sum_of_squares": math.fsum(value * value for value in kept),
-        "mean": mean, "m2": math.fsum((value - mean) ** 2 for value in kept)}
+        "count": len(values),
+        "nan": sum(math.isnan(value) for value in values),
+        "positive_infinity": values.count(math.inf),
+        "negative_infinity": values.count(-math.inf),
+        "zeros": sum(value == 0 for value in values),
+        "first_nonfinite": next((i for i, value in enumerate(values) if not math.isfinite(value)), None),
+        "min": min(kept, default=math.inf),
+        "max": max(kept, default=-math.inf),
+        "sum": math.fsum(kept),
+        "sum_of_squares": math.fsum(value * value for value in kept),
+        "mean": mean,
+        "m2": math.fsum((value - mean) ** 2 for value in kept),
+    }
 
 
 class Vitals(unittest.TestCase):
@@ -53,7 +63,17 @@ class Vitals(unittest.TestCase):
     def test_layouts(self):
         base = torch.randn(6, 5, 4)
         base[3, 2, 1] = math.nan
-        for tensor in (base, base.permute(2, 0, 1), base[::2], base[:, 1:4, ::3], base[1], base[3, 2, 1], base.new_ones(1).expand(4, 7), torch.empty(0, 3), torch.tensor(2.0)):
+        for tensor in (
+            base,
+            base.permute(2, 0, 1),
+            base[::2],
+            base[:, 1:4, ::3],
+            base[1],
+            base[3, 2, 1],
+            base.new_ones(1).expand(4, 7),
+            torch.empty(0, 3),
+            torch.tensor(2.0),
+        ):
             self.check(tensor)
         self.check(torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last))
 
@@ -155,7 +175,8 @@ class Links(unittest.TestCase):
 
 class Building(unittest.TestCase):
     def test_stable_interface(self):
-        """No symbol of Python's is used that CPython 3.9 does not promise: the compiler has checked that; and nothing is linked but C's own libraries."""
+        """No symbol of Python's is used that CPython 3.9 does not promise: the compiler has checked that; and nothing is linked but C's own
+        libraries."""
         needed = subprocess.run(["readelf", "-d", _tenet.__file__], capture_output=True, text=True, check=True).stdout
         libraries = re.findall(r"NEEDED.*\[(.*?)\]", needed)
         self.assertTrue(all(name.startswith(("libc.", "libm.", "libpthread.", "ld-linux")) for name in libraries), libraries)
@@ -166,12 +187,23 @@ class Building(unittest.TestCase):
         if shutil.which("cc") is None and shutil.which("gcc") is None:
             self.skipTest("no C compiler")
         with tempfile.TemporaryDirectory() as folder:
-            done = subprocess.run([sys.executable, "setup.py", "-q", "build_ext", "--build-lib", folder, "--build-temp", folder + "/temp"], cwd=ROOT / "python", text=True,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False)
+            done = subprocess.run(
+                [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", folder, "--build-temp", folder + "/temp"],
+                cwd=ROOT / "python",
+                text=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=600,
+                check=False,
+            )
             self.assertEqual(done.returncode, 0, done.stdout[-3000:])
             built = list(pathlib.Path(folder).glob("tenet/_tenet*.so"))
             self.assertEqual(len(built), 1)
-            code = "import importlib.util as u; s = u.spec_from_file_location('_tenet', %r); m = u.module_from_spec(s); s.loader.exec_module(m); print(m.Link.__name__)" % str(built[0])
+            code = (
+                "import importlib.util as u; s = u.spec_from_file_location('_tenet', %r); "
+                "m = u.module_from_spec(s); s.loader.exec_module(m); print(m.Link.__name__)"
+                % str(built[0])
+            )
             self.assertEqual(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout, "Link\n")
 
 

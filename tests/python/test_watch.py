@@ -1,4 +1,5 @@
 """PyTorch programs under watch: what is seen of them, and that nothing of what they compute changes."""
+
 import math
 import os
 import pathlib
@@ -40,7 +41,8 @@ for step in range(4):
     optimizer.step()
     scheduler.step()
     update = net.first.weight.detach() - before
-    print(value.item(), rate, float(gradient.double().mean()), float(update.double().mean()), float(net.first.weight.double().mean()), float(x.max()))
+    print(value.item(), rate, float(gradient.double().mean()), float(update.double().mean()), float(net.first.weight.double().mean()),
+    float(x.max()))
 """
 
 
@@ -59,8 +61,16 @@ def named(run, step):
 
 def bare(arguments, **environment):
     clean = {key: value for key, value in os.environ.items() if not key.startswith("TENET_")}
-    done = subprocess.run([sys.executable, *arguments], env=dict(clean, OMP_NUM_THREADS="1", **environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        env=dict(clean, OMP_NUM_THREADS="1", **environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     return done.stdout, done.returncode
 
 
@@ -90,12 +100,28 @@ class WhatIsSeen(unittest.TestCase):
 
     def test_names(self):
         found = named(self.run_of_it, 4)
-        self.assertEqual(set(found), {
-            (INPUT, "input", None), (ACTIVATION, "first", None), (ACTIVATION, "act", None), (ACTIVATION, "second", None),
-            (ACTIVATION_GRADIENT, "first", None), (ACTIVATION_GRADIENT, "act", None), (ACTIVATION_GRADIENT, "second", None),
-            (WEIGHT, "first", "weight"), (WEIGHT, "second", "weight"), (WEIGHT, "second", "bias"), (WEIGHT, "first", "bias"),
-            (GRADIENT, "first", "weight"), (GRADIENT, "second", "weight"), (GRADIENT, "second", "bias"),
-            (UPDATE, "first", "weight"), (UPDATE, "second", "weight"), (UPDATE, "second", "bias")})
+        self.assertEqual(
+            set(found),
+            {
+                (INPUT, "input", None),
+                (ACTIVATION, "first", None),
+                (ACTIVATION, "act", None),
+                (ACTIVATION, "second", None),
+                (ACTIVATION_GRADIENT, "first", None),
+                (ACTIVATION_GRADIENT, "act", None),
+                (ACTIVATION_GRADIENT, "second", None),
+                (WEIGHT, "first", "weight"),
+                (WEIGHT, "second", "weight"),
+                (WEIGHT, "second", "bias"),
+                (WEIGHT, "first", "bias"),
+                (GRADIENT, "first", "weight"),
+                (GRADIENT, "second", "weight"),
+                (GRADIENT, "second", "bias"),
+                (UPDATE, "first", "weight"),
+                (UPDATE, "second", "weight"),
+                (UPDATE, "second", "bias"),
+            },
+        )
         self.assertEqual({found[key][0].op for key in found if key[1] == "first"}, {"dense"})
         self.assertEqual(found[(ACTIVATION, "act", None)][0].op, "relu")
         self.assertEqual([found[(ACTIVATION, node, None)][0].node_index for node in ("first", "act", "second")], [0, 1, 2])
@@ -112,7 +138,10 @@ class WhatIsSeen(unittest.TestCase):
 
     def test_activations_come_before_what_follows_from_them(self):
         roles = [self.run_of_it.tensors[vitals.index].role for vitals in self.run_of_it.vitals if vitals.step == 2]
-        self.assertLess(max(i for i, role in enumerate(roles) if role in (INPUT, ACTIVATION)), min(i for i, role in enumerate(roles) if role in (GRADIENT, UPDATE, WEIGHT)))
+        self.assertLess(
+            max(i for i, role in enumerate(roles) if role in (INPUT, ACTIVATION)),
+            min(i for i, role in enumerate(roles) if role in (GRADIENT, UPDATE, WEIGHT)),
+        )
 
 
 class NothingChanges(unittest.TestCase):
@@ -120,7 +149,12 @@ class NothingChanges(unittest.TestCase):
         zoo = str(HERE / "support_zoo.py")
         expected, status = bare([zoo])
         self.assertEqual(status, 0, expected)
-        for trial in (EVERY_STEP, {"mode": "train", "vitals_every": 2}, {"mode": "train", "vitals_share": 0.05}, {"mode": "train", "want_norms": True}):
+        for trial in (
+            EVERY_STEP,
+            {"mode": "train", "vitals_every": 2},
+            {"mode": "train", "vitals_share": 0.05},
+            {"mode": "train", "want_norms": True},
+        ):
             with self.subTest(trial):
                 run = support_parent.run(zoo, trial)
                 self.assertEqual(run.output, expected)
@@ -142,23 +176,29 @@ for step in range(7):
         self.assertEqual((set(never.output.splitlines()), never.vitals, len(never.steps)), ({"0 0"}, [], 7))
 
     def test_calls_are_bare_while_nobody_needs_them(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 for step in range(70):
     net(torch.randn(2, 4)).pow(2).sum().backward()
     optimizer.step()
 print(nn.Module.__call__.__code__.co_filename.endswith("module.py"))
-""", {"mode": "train", "vitals_every": 60})
+""",
+            {"mode": "train", "vitals_every": 60},
+        )
         self.assertEqual(run.output, "True\n")
         self.assertEqual(len(run.steps), 70)
         self.assertEqual(sorted({vitals.step for vitals in run.vitals}), [1, 61])
 
     def test_a_share_of_the_time(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 for step in range(3000):
     net(torch.randn(2, 4)).pow(2).sum().backward()
     optimizer.step()
     optimizer.zero_grad()
-""", {"mode": "train", "vitals_share": 0.05})
+""",
+            {"mode": "train", "vitals_share": 0.05},
+        )
         observed = sorted({vitals.step for vitals in run.vitals})
         self.assertEqual(observed[:2], [1, 9])
         self.assertGreaterEqual(len(observed), 4)
@@ -180,7 +220,8 @@ class Losses(unittest.TestCase):
         return run
 
     def test_accumulation_is_summed(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 for step in range(2):
     total = 0.0
     for part in range(3):
@@ -189,7 +230,9 @@ for step in range(2):
         total += value.item()
     optimizer.step()
     print(total)
-""", EVERY_STEP)
+""",
+            EVERY_STEP,
+        )
         self.assertEqual([step.loss for step in run.steps], [float(line) for line in run.output.splitlines()])
         self.assertEqual([step.samples for step in run.steps], [6, 12])
         tensor, vitals = named(run, 1)[(ACTIVATION, "second", None)]
@@ -213,34 +256,43 @@ for step in range(2):
         self.assertEqual(len(self.steps("own_optimizers").steps), 2)  # of the first of two, whose own inner one is a third
 
     def test_a_gradient_that_is_asked_for_by_name(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 value = net(torch.randn(2, 4)).pow(2).mean()
 for parameter, gradient in zip(net.parameters(), torch.autograd.grad(value, [p for p in net.parameters() if p.requires_grad])):
     pass
 optimizer.step()
 print(value.item())
-""", EVERY_STEP)
+""",
+            EVERY_STEP,
+        )
         self.assertEqual(run.steps[0].loss, float(run.output))
 
     def test_non_finite(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 for step in range(2):
     value = net(torch.full((2, 4), float("inf") if step else 1.0)).pow(2).mean()
     value.backward()
     optimizer.step()
-""", EVERY_STEP)
+""",
+            EVERY_STEP,
+        )
         self.assertTrue(math.isfinite(run.steps[0].loss))
         self.assertFalse(math.isfinite(run.steps[1].loss))
         self.assertEqual(named(run, 2)[(INPUT, "input", None)][1].infinite, 8)
 
     def test_norms(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 for step in range(2):
     optimizer.zero_grad()
     net(torch.randn(2, 4)).pow(2).mean().backward()
     print(float(torch.sqrt(sum(p.grad.double().pow(2).sum() for p in net.parameters() if p.grad is not None))))
     optimizer.step()
-""", {"mode": "train", "want_norms": True})
+""",
+            {"mode": "train", "want_norms": True},
+        )
         for step, line in zip(run.steps, run.output.splitlines()):
             self.assertAlmostEqual(step.gradient_norm, float(line), delta=1e-9 + 1e-7 * float(line))
         self.assertEqual(run.vitals, [])
@@ -250,7 +302,9 @@ class Ends(unittest.TestCase):
     def test_an_exception(self):
         run = support_parent.run(LOOP + "raise ValueError('bad luck')\n", EVERY_STEP)
         self.assertEqual(run.status, 1)
-        self.assertEqual((run.end["reason"], run.end["text"], run.end["line"]), ("exception", "ValueError: bad luck", len(LOOP.splitlines()) + 1))
+        self.assertEqual(
+            (run.end["reason"], run.end["text"], run.end["line"]), ("exception", "ValueError: bad luck", len(LOOP.splitlines()) + 1)
+        )
         self.assertTrue(run.end["file"].endswith("train.py"))
         self.assertIn("Traceback", run.output)
 
@@ -259,14 +313,18 @@ class Ends(unittest.TestCase):
         self.assertEqual((run.status, run.end["reason"]), (3, "exit"))
 
     def test_stop(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 import atexit, time
 atexit.register(lambda: print("left in order"))
 for step in range(100000):
     net(torch.randn(2, 4)).sum().backward()
     optimizer.step()
     time.sleep(0.001)
-""", EVERY_STEP, stop_at=5)
+""",
+            EVERY_STEP,
+            stop_at=5,
+        )
         self.assertEqual((run.status, run.end["reason"], run.output), (0, "stopped", "left in order\n"))
         self.assertLess(len(run.steps), 90000)
 
@@ -309,15 +367,16 @@ if __name__ == "__main__":
         script = self.RANK + "train(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']))\n"
         launcher = """
 import os, subprocess, sys
-workers = [subprocess.Popen([sys.executable, "rank.py", "29612"], env=dict(os.environ, RANK=str(rank), WORLD_SIZE="2")) for rank in range(2)]
-sys.exit(max(worker.wait() for worker in workers))
+workers = [subprocess.Popen([sys.executable, "rank.py", "29612"], env=dict(os.environ, RANK=str(rank), WORLD_SIZE="2")) for rank in
+range(2)] sys.exit(max(worker.wait() for worker in workers))
 """
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "rank.py").write_text(script)
             self.check_ranks(support_parent.run(launcher, EVERY_STEP, folder=folder))
 
     def test_a_fork_that_trains(self):
-        run = support_parent.run(SMALL + """
+        run = support_parent.run(
+            SMALL + """
 import torch.multiprocessing as mp
 def train(rank):
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
@@ -327,7 +386,9 @@ def train(rank):
 workers = [mp.Process(target=train, args=(rank,)) for rank in range(2)]
 [worker.start() for worker in workers]
 [worker.join() for worker in workers]
-""", EVERY_STEP)
+""",
+            EVERY_STEP,
+        )
         self.assertEqual(run.status, 0, run.output)
         self.assertEqual(sorted(len(connection.steps) for connection in run.connections), [0, 2, 3])
 
@@ -343,8 +404,13 @@ class StartUp(unittest.TestCase):
             return support_parent.run(str(pathlib.Path(folder) / "train.py"), trial or EVERY_STEP, folder=folder, environment=environment)
 
     def test_the_site_customisation_of_the_program(self):
-        run = self.run_in({"own/sitecustomize.py": "import builtins\nbuiltins.customised = __file__\n", "train.py": LOOP + "print(customised.endswith('own/sitecustomize.py'))\n"},
-                          PYTHONPATH="FOLDER/own")
+        run = self.run_in(
+            {
+                "own/sitecustomize.py": "import builtins\nbuiltins.customised = __file__\n",
+                "train.py": LOOP + "print(customised.endswith('own/sitecustomize.py'))\n",
+            },
+            PYTHONPATH="FOLDER/own",
+        )
         self.assertEqual(run.output.splitlines()[-1], "True", run.output)
         self.assertEqual(len(run.steps), 4)
 
@@ -360,7 +426,10 @@ class StartUp(unittest.TestCase):
         text = "import tenet\nprint(tenet.data(1, 2), tenet.data(3), tenet.score(0.5))\n"
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "config.json").write_text('{"rate": 0.1}')
-            printed, status = bare(["-c", text + "print(tenet.hypes(%r))\n" % str(pathlib.Path(folder) / "config.json")], PYTHONPATH=str(support_parent.package_folder()))
+            printed, status = bare(
+                ["-c", text + "print(tenet.hypes(%r))\n" % str(pathlib.Path(folder) / "config.json")],
+                PYTHONPATH=str(support_parent.package_folder()),
+            )
         self.assertEqual((printed, status), ("(1, 2) 3 None\n{'rate': 0.1}\n", 0))
 
     def test_own_score(self):
