@@ -7,6 +7,8 @@
 #include <math.h>
 #include <structmember.h>
 
+#include "base/clock.h"
+
 typedef struct pulse {
     PyObject_HEAD PyObject *session, *tensor_type;
     PyObject *item, *numel; /* of tensors, unbound */
@@ -19,6 +21,8 @@ typedef struct pulse {
     long long backwards, rows; /* since the last step */
     long long usual_rows;      /* of a backward pass whose rows nobody counts */
     long long attention;       /* the step after which Python's side wants to be asked; 0: none */
+    double usual_seconds;      /* what a plain step takes: about the median; 0: none was taken */
+    uint64_t ended_ns;         /* when the last one ended; 0: something else came after it */
     char plain, in_backward, in_step;
 } pulse;
 
@@ -74,8 +78,10 @@ static PyObject *enter_step(PyObject *self, PyObject *args)
     if (!PyArg_UnpackTuple(args, "enter_step", 3, 3, &optimizer, &arguments, &keywords))
         return NULL;
     if (!p->plain || p->in_step || !p->primary || PyWeakref_GetObject(p->primary) != optimizer || PyTuple_Size(arguments) > 0 ||
-        PyDict_Size(keywords) > 0)
+        PyDict_Size(keywords) > 0) {
+        p->ended_ns = 0;
         Py_RETURN_FALSE;
+    }
     p->rate = rate_of(p, optimizer);
     p->in_step = 1;
     Py_RETURN_TRUE;
@@ -85,6 +91,18 @@ static void forget(pulse *p)
 {
     p->loss = 0;
     p->backwards = p->rows = 0;
+}
+
+/* Follows the median: each step moves it by a fiftieth, up or down, so a pause between two steps counts for no more than any long step. */
+static void take_time(pulse *p)
+{
+    uint64_t now_ns = tn_clock_ns();
+    double seconds = (double)(now_ns - p->ended_ns) * 1e-9;
+    if (p->ended_ns && p->usual_seconds == 0)
+        p->usual_seconds = seconds;
+    else if (p->ended_ns)
+        p->usual_seconds *= seconds > p->usual_seconds ? 1.02 : 1 / 1.02;
+    p->ended_ns = now_ns;
 }
 
 /* done(): the end of such a step. 0: go on; 1: Python's side wants to be asked before the next step; 2: the other end wants the program to stop. */
@@ -101,6 +119,7 @@ static PyObject *done(PyObject *self, PyObject *unused)
                        .learning_rate = p->rate,
                        .gradient_norm = NAN};
     forget(p);
+    take_time(p);
     bool going_on = !p->link || tn_link_step(p->link, &scalars);
     return PyLong_FromLong(!going_on ? 2 : p->step == p->attention ? 1 : 0);
 }
@@ -184,6 +203,7 @@ static PyMemberDef members[] = {
     {"rows", T_LONGLONG, offsetof(pulse, rows), 0, "Training samples since the last step."},
     {"usual_rows", T_LONGLONG, offsetof(pulse, usual_rows), 0, "Samples of a backward pass, where nobody counts them."},
     {"attention", T_LONGLONG, offsetof(pulse, attention), 0, "The step after which done() is not 0."},
+    {"usual_seconds", T_DOUBLE, offsetof(pulse, usual_seconds), 0, "What a step takes that nobody looks at; 0 where none was taken."},
     {"plain", T_BOOL, offsetof(pulse, plain), 0, "Whether steps need not be looked at by Python's side."},
     {"in_backward", T_BOOL, offsetof(pulse, in_backward), 0, "Whether a backward pass runs."},
     {"in_step", T_BOOL, offsetof(pulse, in_step), 0, "Whether an optimizer steps."},

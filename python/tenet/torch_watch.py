@@ -23,6 +23,7 @@ KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
 ALWAYS_SECONDS = 3e-6  # of every step, whether observed or not: the wrappers and the record of the step
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
+RECENT = 5  # observed steps whose time is kept
 FIRST_GAP = 8  # steps after the first one that is observed, whose own cost tells little: every tensor was named in it
 
 _watch = None
@@ -93,8 +94,7 @@ class Watch:
         self.step_norm = math.nan
         self.forget_step()
         self.own_seconds = 0.0  # of the observed step, outside of the hooks
-        self.usual = None  # seconds of a step that is not observed
-        self.observed_at = None  # the last observed step, and when it ended
+        self.measured = []  # seconds by which the last observed steps took longer than a usual one
         self.next_observed = 1
         if self.session.link is not None:
             self.watcher.attach(self.session.link)
@@ -142,8 +142,7 @@ class Watch:
             self.session.sleep()
             return
         if wanted:
-            if self.share:
-                self.take_time(step)
+            self.step_began = time.perf_counter()
             self.watcher.begin(step)
             if not self.is_compiled:
                 torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
@@ -164,19 +163,16 @@ class Watch:
 
     def plan(self, step):
         """After an observed step: when the next one is due, so that what observing costs stays below the share of the time."""
-        cost = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
-        if self.usual is None:
-            gap = FIRST_GAP
-        else:
-            left = max(self.share * self.usual - ALWAYS_SECONDS, 0.2 * self.share * self.usual)
-            gap = max(1, math.ceil(cost / left))
-        self.observed_at = step, time.perf_counter()
-        self.next_observed = step + gap
-
-    def take_time(self, step):
-        """Before an observed step: what one takes otherwise."""
-        if self.observed_at is not None and step - 1 > self.observed_at[0]:
-            self.usual = (time.perf_counter() - self.observed_at[1]) / (step - 1 - self.observed_at[0])
+        counted = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
+        usual = self.pulse.usual_seconds
+        if usual == 0:
+            self.next_observed = step + FIRST_GAP
+            return
+        # What is counted leaves out what torch and the caches lose by it; what is measured holds pauses too, so the least of a few counts.
+        self.measured.append(time.perf_counter() - self.step_began - usual)
+        del self.measured[:-RECENT]
+        left = max(self.share * usual - ALWAYS_SECONDS, 0.2 * self.share * usual)
+        self.next_observed = step + max(2, math.ceil(max(counted, min(self.measured)) / left))
 
     # ---- losses ----
 

@@ -367,8 +367,8 @@ if __name__ == "__main__":
         script = self.RANK + "train(int(os.environ['RANK']), int(os.environ['WORLD_SIZE']))\n"
         launcher = """
 import os, subprocess, sys
-workers = [subprocess.Popen([sys.executable, "rank.py", "29612"], env=dict(os.environ, RANK=str(rank), WORLD_SIZE="2")) for rank in
-range(2)] sys.exit(max(worker.wait() for worker in workers))
+workers = [subprocess.Popen([sys.executable, "rank.py", "29612"], env=dict(os.environ, RANK=str(rank), WORLD_SIZE="2")) for rank in (0, 1)]
+sys.exit(max(worker.wait() for worker in workers))
 """
         with tempfile.TemporaryDirectory() as folder:
             (pathlib.Path(folder) / "rank.py").write_text(script)
