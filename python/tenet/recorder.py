@@ -182,7 +182,7 @@ def wrap_step(optimizer):
     @functools.wraps(inner)
     def step(*args, **kwargs):
         watching = torch_watch.active()
-        if watching is None or watching.stepping is not None:
+        if watching is None or watching.pulse.in_step:
             return inner(*args, **kwargs)
         return watching.run_step(lambda _self, *rest, **named: inner(*rest, **named), optimizer, args, kwargs)
     optimizer.step = step

@@ -68,7 +68,7 @@ class Session:
         self.counts = Counts()  # of steps and samples; torch_watch keeps them in C
         self.private = {}
         self.facts = {}
-        self.notes = []  # of this process, for FACTS
+        self.said = []  # of this process, for FACTS
         self.ended = False
         self.sees_losses = True  # False in a plain training between the steps that are scored
         self.said_hello = False
@@ -181,8 +181,8 @@ class Session:
         self._text(APPLIED, {"applied": [], "refused": {name: str(why)}})
 
     def note(self, text):
-        if str(text) not in self.notes and len(self.notes) < NOTES_MAX:
-            self.notes.append(str(text))
+        if str(text) not in self.said and len(self.said) < NOTES_MAX:
+            self.said.append(str(text))
         self._text(NOTE, {"text": str(text)})
 
     # ---- events ----
@@ -276,7 +276,7 @@ class Session:
         self.emit("end", reason)
         if self.mode in ("look", "train"):
             facts = dict(self.facts)
-            facts["notes"] = self.notes
+            facts["notes"] = self.said
             facts.setdefault("framework", self.framework)
             facts["private"] = self.private
             self._text(FACTS, facts)

@@ -100,9 +100,11 @@ class Programs(unittest.TestCase):
         run = self.trial(knobs={"label_scale": "standardize"}, steps=3)
         self.assertEqual(list(run.refused), ["label_scale"])
 
-    def test_train_mode_turns_and_sends_nothing_of_it(self):
+    def test_train_mode_turns_nothing_and_tells_scores_alone(self):
         run = support_parent.run(PROGRAM, {"mode": "train"})
-        self.assertEqual((run.status, run.applied, run.refused, run.scores, run.facts), (0, [], {}, [], None))
+        self.assertEqual((run.status, run.applied, run.refused), (0, [], {}))
+        self.assertEqual([score.step for score in run.scores], [0, 30])
+        self.assertEqual(sorted(set(run.facts) - {"framework", "private"}), ["notes", "parameters", "score_why", "scored"])
         self.assertEqual(len(run.steps), 30)
         self.assertIn("done 10", run.output)
 

@@ -134,7 +134,7 @@ class Unharmed(unittest.TestCase):
             sessions._current = before
         self.assertEqual(seen, [])
 
-    def test_train_mode_patches_nothing(self):
+    def test_train_mode_alters_nothing(self):
         session = support_session.Recorded({"mode": "train"})
         torch_losses.install(session)
         self.assertFalse(session.listens("loss_input"))
