@@ -21,6 +21,7 @@ from . import _tenet, session as sessions, torch_names
 
 KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
+MARGIN = 0.6  # of the share: the rest is for what the steps after an observed one lose, whose data are no longer in cache
 ALWAYS_SECONDS = 3e-6  # of every step, whether observed or not: the wrappers and the record of the step
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
 RECENT = 5  # observed steps whose time is kept
@@ -168,11 +169,12 @@ class Watch:
         if usual == 0:
             self.next_observed = step + FIRST_GAP
             return
-        # What is counted leaves out what torch and the caches lose by it; what is measured holds pauses too, so the least of a few counts.
+        # What is counted leaves out what torch and the caches lose by it; what is measured holds pauses too, so the median of a few is taken.
         self.measured.append(time.perf_counter() - self.step_began - usual)
         del self.measured[:-RECENT]
-        left = max(self.share * usual - ALWAYS_SECONDS, 0.2 * self.share * usual)
-        self.next_observed = step + max(2, math.ceil(max(counted, min(self.measured)) / left))
+        left = max(MARGIN * self.share * usual - ALWAYS_SECONDS, 0.1 * self.share * usual)
+        cost = max(counted, sorted(self.measured)[len(self.measured) // 2])
+        self.next_observed = step + max(2, math.ceil(cost / left))
 
     # ---- losses ----
 
