@@ -21,7 +21,7 @@ from . import _tenet, session as sessions, torch_names
 
 KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
-MARGIN = 0.6  # of the share: the rest is for what the steps after an observed one lose, whose data are no longer in cache
+MARGIN = 0.5  # of the share: the rest is for what the steps after an observed one lose, whose data are no longer in cache
 ALWAYS_SECONDS = 3e-6  # of every step, whether observed or not: the wrappers and the record of the step
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
 RECENT = 5  # observed steps whose time is kept
