@@ -174,6 +174,7 @@ static void take_connection(tn_listener *listener)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
+    /* cppcheck-suppress nullPointer ; accept4 may be asked for no address */
     int made = accept4(listener->listening, NULL, NULL, SOCK_CLOEXEC);
     if (made < 0)
         return;
