@@ -82,7 +82,7 @@ static tn_status judge(bisection *work, const char *hash, tn_judged *judged, tn_
 /* Both ends must be what the range says of them. TN_ERROR_CANCELLED, whose exit code is that of an inconclusive diagnosis, where they are not. */
 static tn_status judge_ends(bisection *work, tn_error *error)
 {
-    tn_judged good, bad;
+    tn_judged good = TN_JUDGED_UNCLEAR, bad = TN_JUDGED_UNCLEAR;
     tn_status status = judge(work, work->good, &good, error);
     if (status != TN_OK)
         return status;
@@ -145,7 +145,7 @@ static tn_status search(bisection *work, tn_error *error)
             break;
         char hash[TN_HASH_SIZE];
         memcpy(hash, next, sizeof hash);
-        tn_judged judged;
+        tn_judged judged = TN_JUDGED_UNCLEAR;
         status = judge(work, hash, &judged, error);
         if (status == TN_OK && judged == TN_JUDGED_BAD)
             memcpy(work->bad, hash, sizeof hash);

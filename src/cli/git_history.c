@@ -179,7 +179,7 @@ tn_status tn_git_suspects_list(const tn_git_repository *repository, tn_signal_wa
         status = tn_complain(error, TN_ERROR_IO, "git rev-list failed with exit code %d: %s", output.exit_code, line);
     }
     size_t lines = 0;
-    for (const char *at = output.out; status == TN_OK && (at = strchr(at, '\n')); at++)
+    for (const char *at = output.out; status == TN_OK && at && (at = strchr(at, '\n')); at++)
         lines++;
     if (status == TN_OK && !(suspects->hashes = calloc(lines + 1, sizeof *suspects->hashes)))
         status = tn_complain(error, TN_ERROR_MEMORY, "memory is out while the history is read");

@@ -33,7 +33,7 @@ static tn_status list_untracked(tn_git_worktree *tree, tn_signal_watch *watch, t
         if (!tree->untracked || !tree->placed)
             status = tn_complain(error, TN_ERROR_MEMORY, "memory is out while untracked files are listed");
     }
-    for (const char *at = output.out; status == TN_OK && at < output.out + output.out_size; at += strlen(at) + 1) {
+    for (const char *at = output.out; status == TN_OK && tree->untracked && at < output.out + output.out_size; at += strlen(at) + 1) {
         if (ends_with(at, "__pycache__/") || ends_with(at, ".pyc"))
             continue;
         char *copy = strdup(at);

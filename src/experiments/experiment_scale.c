@@ -74,13 +74,14 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         return TN_OK;
     tn_trial_request requests[SCALINGS_COUNT];
     tn_trial_result results[SCALINGS_COUNT];
+    uint64_t steps = tn_look_steps(investigation);
     for (size_t i = 0; i < count; i++) {
-        requests[i] = tn_trial_as_given("scale", tn_look_steps(investigation));
+        requests[i] = tn_trial_as_given("scale", steps);
         requests[i].knobs.set |= knobs_of(chosen[i]);
         requests[i].knobs.input_scale = chosen[i]->input;
         requests[i].knobs.label_scale = chosen[i]->label;
     }
-    tn_investigation_expect(investigation, count * requests[0].knobs.steps, "other scales of inputs and targets");
+    tn_investigation_expect(investigation, count * steps, "other scales of inputs and targets");
     tn_status status = tn_trials_run(investigation, requests, results, count, error);
     json_t *scales = tn_json_checked(investigation, json_array());
     tn_json_set(investigation, outcome->result, "scales", scales);
