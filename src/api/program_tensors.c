@@ -5,6 +5,7 @@
 
 #include "api/program_run.h"
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "hypes/hypes.h"
 #include "vitals/vitals_cast.h"
@@ -66,10 +67,7 @@ static size_t node_index_of(tn_run *run, const char *node)
 
 static size_t bucket_of(const char *name, tn_tensor_role role)
 {
-    uint64_t hash = 14695981039346656037u ^ (uint64_t)role; /* FNV-1a */
-    for (const char *at = name; *at; at++)
-        hash = (hash ^ (unsigned char)*at) * 1099511628211u;
-    return (size_t)(hash % TN_RUN_BUCKETS);
+    return (size_t)(tn_hash_text(TN_HASH_START ^ (uint64_t)role, name) % TN_RUN_BUCKETS);
 }
 
 /* The tensor of this name and role, made at its first showing. NULL where memory is out or there are too many. */

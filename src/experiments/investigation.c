@@ -38,47 +38,50 @@ double tn_investigation_setting(const tn_investigation *investigation, const cha
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
-/* The names by which a program's refusals speak of knobs: the keys of its trial file. */
+/* Knobs in words, the likeliest to be missed first. */
 static const struct {
     tn_knob knob;
-    const char *key, *words;
+    const char *words;
 } KNOBS[] = {
-    {TN_KNOB_LEARNING_RATE, "learning_rate", "the learning rate"},
-    {TN_KNOB_BATCH_SIZE, "batch_size", "the batch size"},
-    {TN_KNOB_SAMPLES, "samples", "the number of samples"},
-    {TN_KNOB_SHUFFLE_LABELS, "shuffle_labels", "the order of the labels"},
-    {TN_KNOB_INPUT_SCALE, "input_scale", "the scale of the inputs"},
-    {TN_KNOB_LABEL_SCALE, "label_scale", "the scale of the targets"},
-    {TN_KNOB_INIT_SCALE, "init_scale", "the scale of the initial weights"},
-    {TN_KNOB_CLIP_NORM, "clip_norm", "gradient clipping"},
-    {TN_KNOB_OPTIMIZER, "optimizer", "the optimizer"},
-    {TN_KNOB_DECAY, "decay", "the decay of the learning rate"},
-    {TN_KNOB_PATCH, "patch", "the network"},
-    {TN_KNOB_SEED, "seed", "the seed"},
-    {TN_KNOB_STEPS, "steps", "the number of steps"},
+    {TN_KNOB_LEARNING_RATE, "the learning rate"},
+    {TN_KNOB_BATCH_SIZE, "the batch size"},
+    {TN_KNOB_SAMPLES, "the number of samples"},
+    {TN_KNOB_SHUFFLE_LABELS, "the order of the labels"},
+    {TN_KNOB_INPUT_SCALE, "the scale of the inputs"},
+    {TN_KNOB_LABEL_SCALE, "the scale of the targets"},
+    {TN_KNOB_INIT_SCALE, "the scale of the initial weights"},
+    {TN_KNOB_CLIP_NORM, "gradient clipping"},
+    {TN_KNOB_OPTIMIZER, "the optimizer"},
+    {TN_KNOB_DECAY, "the decay of the learning rate"},
+    {TN_KNOB_PATCH, "the network"},
+    {TN_KNOB_SEED, "the seed"},
+    {TN_KNOB_STEPS, "the number of steps"},
 };
+
+/* Of the knobs that the subject cannot turn the first: its words, and in *why its reason or NULL. NULL where it can turn all. */
+static const char *find_missing(const tn_subject_facts *facts, uint32_t knobs, const char **why)
+{
+    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++) {
+        if (!(knobs & ~facts->knobs & (uint32_t)KNOBS[i].knob))
+            continue;
+        *why = json_string_value(json_object_get(facts->refused, tn_knob_name(KNOBS[i].knob)));
+        return KNOBS[i].words;
+    }
+    return NULL;
+}
 
 const char *tn_investigation_refusal(const tn_investigation *investigation, uint32_t knobs)
 {
-    uint32_t missing = knobs & ~investigation->facts->knobs;
-    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++) {
-        if (!(missing & (uint32_t)KNOBS[i].knob))
-            continue;
-        const char *why = json_string_value(json_object_get(investigation->facts->refused, KNOBS[i].key));
-        return why ? why : KNOBS[i].words;
-    }
-    return NULL;
+    const char *why = NULL, *words = find_missing(investigation->facts, knobs, &why);
+    return why ? why : words;
 }
 
 bool tn_investigation_can(const tn_investigation *investigation, uint32_t knobs, bool scored, tn_outcome *outcome)
 {
     const tn_subject_facts *facts = investigation->facts;
-    uint32_t missing = knobs & ~facts->knobs;
-    for (size_t i = 0; i < sizeof KNOBS / sizeof *KNOBS; i++) {
-        if (!(missing & (uint32_t)KNOBS[i].knob))
-            continue;
-        const char *why = json_string_value(json_object_get(facts->refused, KNOBS[i].key));
-        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "%s cannot be turned from outside%s%s", KNOBS[i].words, why ? ": " : "",
+    const char *why = NULL, *words = find_missing(facts, knobs, &why);
+    if (words) {
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "%s cannot be turned from outside%s%s", words, why ? ": " : "",
                             why ? why : "");
         return false;
     }

@@ -8,13 +8,6 @@
 #include "base/simd.h"
 #include "engine/loss.h"
 
-uint64_t tn_native_hash(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* Named for the whole program: clang gives what it makes of clones the name of the function, even of a static one. */
 TN_SIMD_CLONES
 static uint32_t count_native_nonfinite(const float *values, uint32_t count)
@@ -111,7 +104,7 @@ static tn_status find_identity(tn_native *native, tn_error *error)
     native->data_key = tn_native_data_key(native->hypes);
     bool found = written && native->data_key;
     if (written)
-        native->identity = tn_native_hash(TN_HASH_START, written);
+        native->identity = tn_hash_text(TN_HASH_START, written);
     free(written);
     return found ? TN_OK : tn_fail_memory(error, 256);
 }

@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "base/hash.h"
 #include "data/dataset.h"
 #include "engine/trainer.h"
 #include "subject/subject_kind.h"
@@ -36,10 +37,6 @@ typedef struct tn_native {
 } tn_native;
 
 /* ---- native.c ---- */
-
-/* FNV-1a, 64 bits, of text that follows what `hash` stands for; start with TN_HASH_START. Stable for ever: keys of trials stand in stores. */
-#define TN_HASH_START UINT64_C(0xcbf29ce484222325)
-uint64_t tn_native_hash(uint64_t hash, const char *text);
 
 /* How many of the values are NaN or Inf, by their bits: all those of the exponent are set. */
 size_t tn_native_count_nonfinite(const float *values, size_t count);

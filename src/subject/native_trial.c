@@ -78,7 +78,7 @@ static tn_status open_recorder(trial *t, tn_error *error)
     char numbers[64], key[24];
     uint64_t seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "solver.seed");
     snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", native->identity, seed, isa, TENET_VERSION);
-    snprintf(key, sizeof key, "%016" PRIx64, tn_native_hash(tn_native_hash(TN_HASH_START, t->turned.record), numbers));
+    snprintf(key, sizeof key, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, t->turned.record), numbers));
     const tn_recorder_config config = {
         .store = native->store,
         .trial = {.key = key,

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/memory.h"
 #include "run/scratch.h"
 #include "subject/process_parts.h"
@@ -29,14 +30,6 @@ enum { HASHED_FILE_MAX = 16 << 20, SWEEP_SECONDS = 600 };
 
 /* ---- what the subject is ---- */
 
-static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size)
-{
-    const unsigned char *each = bytes;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ each[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* The content of a file that the command names: the program, its configuration. Large ones are data, and stand by their size. */
 static uint64_t hash_file(uint64_t hash, const char *path)
 {
@@ -44,11 +37,11 @@ static uint64_t hash_file(uint64_t hash, const char *path)
     struct stat info;
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return hash;
-    hash = hash_bytes(hash, &info.st_size, sizeof info.st_size);
+    hash = tn_hash_bytes(hash, &info.st_size, sizeof info.st_size);
     FILE *file = info.st_size <= HASHED_FILE_MAX ? fopen(path, "rbe") : NULL;
     for (size_t got = 1; file && got > 0;) {
         got = fread(bytes, 1, sizeof bytes, file);
-        hash = hash_bytes(hash, bytes, got);
+        hash = tn_hash_bytes(hash, bytes, got);
     }
     if (file)
         fclose(file);
@@ -58,19 +51,19 @@ static uint64_t hash_file(uint64_t hash, const char *path)
 /* The command, the folder it runs in, the files that it names, its hypes. What it imports beyond is not seen. */
 static uint64_t find_identity(const tn_process_settings *settings)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = TN_HASH_START;
     char folder[PATH_MAX];
     if (getcwd(folder, sizeof folder))
-        hash = hash_bytes(hash, folder, strlen(folder) + 1);
+        hash = tn_hash_bytes(hash, folder, strlen(folder) + 1);
     for (size_t i = 0; settings->command[i]; i++) {
-        hash = hash_bytes(hash, settings->command[i], strlen(settings->command[i]) + 1);
+        hash = tn_hash_bytes(hash, settings->command[i], strlen(settings->command[i]) + 1);
         hash = hash_file(hash, settings->command[i]);
     }
     if (settings->hypes_path)
         hash = hash_file(hash, settings->hypes_path);
     char *patch = settings->hypes_patch ? json_dumps(settings->hypes_patch, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     if (patch)
-        hash = hash_bytes(hash, patch, strlen(patch));
+        hash = tn_hash_bytes(hash, patch, strlen(patch));
     free(patch);
     return hash;
 }
@@ -172,9 +165,7 @@ static tn_status open_process(tn_process *process, const tn_process_settings *se
     if (!settings->command || !settings->command[0])
         return tn_fail(error, TN_ERROR_USAGE, "there is no command to run; expected one after --");
     process->identity = find_identity(settings);
-    tn_status status = tn_process_hypes_knobs(settings, &process->mapped, error);
-    if (status == TN_OK)
-        status = tn_process_hypes_mapping(settings, &process->mapping, error);
+    tn_status status = tn_process_hypes_knobs(settings, &process->mapped, &process->mapping, error);
     if (status == TN_OK)
         status = make_folder(process, error);
     if (status == TN_OK && isolated) {

@@ -17,23 +17,15 @@
 typedef enum knob_form { FORM_REAL, FORM_WHOLE, FORM_TRUE, FORM_TEXT } knob_form;
 
 typedef struct mapped_knob {
-    const char *name;
     tn_knob knob;
     knob_form form;
 } mapped_knob;
 
 static const mapped_knob KNOBS[] = {
-    {"steps", TN_KNOB_STEPS, FORM_WHOLE},
-    {"seed", TN_KNOB_SEED, FORM_WHOLE},
-    {"learning_rate", TN_KNOB_LEARNING_RATE, FORM_REAL},
-    {"batch_size", TN_KNOB_BATCH_SIZE, FORM_WHOLE},
-    {"samples", TN_KNOB_SAMPLES, FORM_WHOLE},
-    {"shuffle_labels", TN_KNOB_SHUFFLE_LABELS, FORM_TRUE},
-    {"input_scale", TN_KNOB_INPUT_SCALE, FORM_TEXT},
-    {"label_scale", TN_KNOB_LABEL_SCALE, FORM_TEXT},
-    {"init_scale", TN_KNOB_INIT_SCALE, FORM_REAL},
-    {"clip_norm", TN_KNOB_CLIP_NORM, FORM_REAL},
-    {"optimizer", TN_KNOB_OPTIMIZER, FORM_TEXT},
+    {TN_KNOB_STEPS, FORM_WHOLE},      {TN_KNOB_SEED, FORM_WHOLE},       {TN_KNOB_LEARNING_RATE, FORM_REAL},
+    {TN_KNOB_BATCH_SIZE, FORM_WHOLE}, {TN_KNOB_SAMPLES, FORM_WHOLE},    {TN_KNOB_SHUFFLE_LABELS, FORM_TRUE},
+    {TN_KNOB_INPUT_SCALE, FORM_TEXT}, {TN_KNOB_LABEL_SCALE, FORM_TEXT}, {TN_KNOB_INIT_SCALE, FORM_REAL},
+    {TN_KNOB_CLIP_NORM, FORM_REAL},   {TN_KNOB_OPTIMIZER, FORM_TEXT},
 };
 enum { KNOB_COUNT = sizeof KNOBS / sizeof *KNOBS };
 
@@ -41,8 +33,9 @@ static const char PREFIX[] = "hypes.";
 
 static const mapped_knob *find_knob(const char *name)
 {
+    uint32_t knob = tn_knob_by_name(name);
     for (size_t i = 0; i < KNOB_COUNT; i++) {
-        if (strcmp(KNOBS[i].name, name) == 0)
+        if ((uint32_t)KNOBS[i].knob == knob)
             return &KNOBS[i];
     }
     return NULL;
@@ -77,7 +70,7 @@ static tn_status check_mapping(const tn_hypes *hypes, const char *name, const js
     if (!knob) {
         const char *names[KNOB_COUNT];
         for (size_t i = 0; i < KNOB_COUNT; i++)
-            names[i] = KNOBS[i].name;
+            names[i] = tn_knob_name(KNOBS[i].knob);
         const char *nearest = tn_nearest_name(name, names, KNOB_COUNT);
         return tn_hypes_fail(hypes, "knobs", error,
                              "\"%.60s\" is no knob that a file can take%s%s%s; there are steps, seed, learning_rate, batch_size, samples, "
@@ -126,26 +119,15 @@ static tn_status load(const tn_process_settings *settings, tn_hypes **hypes, uin
     return status;
 }
 
-tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *knobs, tn_error *error)
+tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *knobs, json_t **mapping, tn_error *error)
 {
     *knobs = 0;
-    if (!settings->hypes_path)
-        return TN_OK;
-    tn_hypes *hypes = NULL;
-    tn_status status = load(settings, &hypes, knobs, error);
-    tn_hypes_destroy(hypes);
-    return status;
-}
-
-tn_status tn_process_hypes_mapping(const tn_process_settings *settings, json_t **mapping, tn_error *error)
-{
     *mapping = NULL;
     if (!settings->hypes_path)
         return TN_OK;
     tn_hypes *hypes = NULL;
-    uint32_t knobs;
-    tn_status status = load(settings, &hypes, &knobs, error);
-    if (status == TN_OK && knobs) {
+    tn_status status = load(settings, &hypes, knobs, error);
+    if (status == TN_OK && *knobs) {
         *mapping = json_deep_copy(tn_hypes_value(hypes, "knobs"));
         if (!*mapping)
             status = tn_fail_memory(error, 64);
@@ -166,44 +148,7 @@ static json_t *knob_patch(const tn_hypes *hypes, const tn_knobs *knobs, uint32_t
         const mapped_knob *knob = find_knob(name);
         if (!knob || !(knobs->set & (uint32_t)knob->knob))
             continue;
-        json_t *value = NULL;
-        switch (knob->knob) {
-        case TN_KNOB_STEPS:
-            value = json_integer((json_int_t)knobs->steps);
-            break;
-        case TN_KNOB_SEED:
-            value = json_integer((json_int_t)(knobs->seed & INT64_MAX));
-            break;
-        case TN_KNOB_LEARNING_RATE:
-            value = json_real(knobs->learning_rate);
-            break;
-        case TN_KNOB_BATCH_SIZE:
-            value = json_integer((json_int_t)knobs->batch_size);
-            break;
-        case TN_KNOB_SAMPLES:
-            value = json_integer((json_int_t)knobs->samples);
-            break;
-        case TN_KNOB_SHUFFLE_LABELS:
-            value = json_true();
-            break;
-        case TN_KNOB_INPUT_SCALE:
-            value = json_string(knobs->input_scale);
-            break;
-        case TN_KNOB_LABEL_SCALE:
-            value = json_string(knobs->label_scale);
-            break;
-        case TN_KNOB_INIT_SCALE:
-            value = json_real(knobs->init_scale);
-            break;
-        case TN_KNOB_CLIP_NORM:
-            value = json_real(knobs->clip_norm);
-            break;
-        case TN_KNOB_OPTIMIZER:
-            value = json_string(knobs->optimizer);
-            break;
-        default:
-            break;
-        }
+        json_t *value = knob->knob == TN_KNOB_SEED ? json_integer((json_int_t)(knobs->seed & INT64_MAX)) : tn_knob_value(knobs, knob->knob);
         failed |= json_object_set_new(patch, json_string_value(path), value) != 0;
         *written |= (uint32_t)knob->knob;
     }

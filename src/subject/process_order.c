@@ -15,35 +15,7 @@
 /* Of the time of a step that vitals may take, where nobody says how often. */
 static const double AUTO_SHARE = 0.05;
 
-static const struct {
-    const char *name;
-    tn_knob knob;
-} KNOBS[] = {
-    {"steps", TN_KNOB_STEPS},
-    {"seed", TN_KNOB_SEED},
-    {"learning_rate", TN_KNOB_LEARNING_RATE},
-    {"batch_size", TN_KNOB_BATCH_SIZE},
-    {"samples", TN_KNOB_SAMPLES},
-    {"shuffle_labels", TN_KNOB_SHUFFLE_LABELS},
-    {"input_scale", TN_KNOB_INPUT_SCALE},
-    {"label_scale", TN_KNOB_LABEL_SCALE},
-    {"init_scale", TN_KNOB_INIT_SCALE},
-    {"clip_norm", TN_KNOB_CLIP_NORM},
-    {"optimizer", TN_KNOB_OPTIMIZER},
-    {"decay", TN_KNOB_DECAY},
-    {"patch", TN_KNOB_PATCH},
-};
-
-uint32_t tn_knob_by_name(const char *name)
-{
-    for (size_t i = 0; i < sizeof KNOBS / sizeof KNOBS[0]; i++)
-        if (strcmp(KNOBS[i].name, name) == 0)
-            return (uint32_t)KNOBS[i].knob;
-    return 0;
-}
-
-/* The value of a knob as JSON; null where it has none that can be written. */
-static json_t *knob_value(const tn_knobs *knobs, tn_knob knob)
+json_t *tn_knob_value(const tn_knobs *knobs, tn_knob knob)
 {
     switch (knob) {
     case TN_KNOB_STEPS:
@@ -80,15 +52,15 @@ static json_t *knob_value(const tn_knobs *knobs, tn_knob knob)
 static json_t *knobs_object(const tn_knobs *knobs, uint32_t bits, const char **bad)
 {
     json_t *object = json_object();
-    for (size_t i = 0; object && i < sizeof KNOBS / sizeof KNOBS[0]; i++) {
-        tn_knob knob = KNOBS[i].knob;
-        if (!(bits & (uint32_t)knob) || knob == TN_KNOB_PATCH)
+    for (uint32_t bit = 1; object && bit < TN_KNOB_PATCH; bit <<= 1) {
+        tn_knob knob = (tn_knob)bit;
+        if (!(bits & bit))
             continue;
-        json_t *value = knob_value(knobs, knob); /* NULL for a number that is not finite */
+        json_t *value = tn_knob_value(knobs, knob); /* NULL for a number that is not finite */
         bool is_whole = knob == TN_KNOB_STEPS || knob == TN_KNOB_SEED || knob == TN_KNOB_BATCH_SIZE || knob == TN_KNOB_SAMPLES;
         if (!value || (is_whole && json_integer_value(value) < 0) || (json_is_string(value) && !*json_string_value(value)))
-            *bad = KNOBS[i].name;
-        if (*bad || json_object_set_new(object, KNOBS[i].name, value) != 0) {
+            *bad = tn_knob_name(knob);
+        if (*bad || json_object_set_new(object, tn_knob_name(knob), value) != 0) {
             if (*bad)
                 json_decref(value);
             json_decref(object);

@@ -64,11 +64,8 @@ typedef struct tn_process_turned {
 void tn_process_turned_deinit(tn_process_turned *turned);
 
 /* Knobs (bits) that the file maps to keys of its own by "knobs": {"learning_rate": "optim.lr"}; 0 without a file. Checks the file, the mapping and settings->hypes_patch: TN_ERROR_IO,
- * TN_ERROR_HYPES with file, line and pointer. */
-tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *knobs, tn_error *error);
-
-/* That "knobs" object (a new reference), NULL where there is none. Errors as above. */
-tn_status tn_process_hypes_mapping(const tn_process_settings *settings, json_t **mapping, tn_error *error);
+ * TN_ERROR_HYPES with file, line and pointer. *mapping is that "knobs" object (a new reference), NULL where it maps none. */
+tn_status tn_process_hypes_knobs(const tn_process_settings *settings, uint32_t *knobs, json_t **mapping, tn_error *error);
 
 /* Writes to `path` the program's hypes with settings->hypes_patch, then the paths "hypes.x.y" of knobs->patch (without that prefix), then the mapped knobs of `knobs`. knobs NULL: the
  * file as the user gave it, with settings->hypes_patch. Without a file (settings->hypes_path NULL) nothing is written, and a path that begins with "hypes." is TN_ERROR_HYPES. */
@@ -242,8 +239,8 @@ tn_status tn_order_write(tn_process *process, tn_run_mode mode, const tn_trial_r
                          tn_error *error);
 void tn_order_deinit(tn_order *order);
 
-/* The bit of a knob by its name in the trial file; 0 where there is none. */
-uint32_t tn_knob_by_name(const char *name);
+/* The value of a knob as JSON (a new reference): null where it has none that can be written, "" for a text that is not there, NULL for a number that is not finite. */
+json_t *tn_knob_value(const tn_knobs *knobs, tn_knob knob);
 
 /* ---- process_serve.c ---- */
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/simd.h"
 #include "subject/process_parts.h"
 
@@ -27,13 +28,6 @@ void tn_run_end_deinit(tn_run_end *end)
 
 /* ---- 1. preparing ---- */
 
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 static tn_status open_recorder(tn_run *run, tn_error *error)
 {
     const tn_process *process = run->process;
@@ -44,7 +38,7 @@ static tn_status open_recorder(tn_run *run, tn_error *error)
     uint64_t seed = request->knobs.set & TN_KNOB_SEED ? request->knobs.seed : process->settings.base_seed;
     char numbers[96], key[24];
     snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", process->identity, seed, isa, TENET_VERSION);
-    snprintf(key, sizeof key, "%016" PRIx64, hash_text(hash_text(UINT64_C(0xcbf29ce484222325), run->order.record), numbers));
+    snprintf(key, sizeof key, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, run->order.record), numbers));
     const tn_recorder_config config = {
         .store = process->settings.store,
         .trial = {.key = key,

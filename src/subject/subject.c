@@ -1,7 +1,31 @@
 /* subject.c: the interface of subject.h, handed on to the kind of the subject. */
 #include "subject/subject.h"
 
+#include <string.h>
+
 #include "subject/subject_kind.h"
+
+/* In the order of the bits. */
+static const char *const KNOB_NAMES[] = {"steps",          "seed",        "learning_rate", "batch_size", "samples",
+                                         "shuffle_labels", "input_scale", "label_scale",   "init_scale", "clip_norm",
+                                         "optimizer",      "decay",       "patch"};
+enum { KNOB_COUNT = sizeof KNOB_NAMES / sizeof *KNOB_NAMES };
+
+const char *tn_knob_name(tn_knob knob)
+{
+    for (size_t i = 0; i < KNOB_COUNT; i++)
+        if ((uint32_t)knob == 1U << i)
+            return KNOB_NAMES[i];
+    return "unknown";
+}
+
+uint32_t tn_knob_by_name(const char *name)
+{
+    for (size_t i = 0; name && i < KNOB_COUNT; i++)
+        if (strcmp(KNOB_NAMES[i], name) == 0)
+            return 1U << i;
+    return 0;
+}
 
 tn_status tn_subject_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error)
 {

@@ -32,6 +32,10 @@ typedef enum tn_knob {
     TN_KNOB_PATCH = 1 << 12
 } tn_knob;
 
+/* "learning_rate": its name in trial files, in refusals and in the "knobs" of a program's hypes. And the knob of a name as a bit; 0 where there is none, or for NULL. */
+const char *tn_knob_name(tn_knob knob);
+uint32_t tn_knob_by_name(const char *name);
+
 /* Knob values; only those whose bit is in `set` apply, the rest stays as the user wrote it. */
 typedef struct tn_knobs {
     uint32_t set; /* of tn_knob */

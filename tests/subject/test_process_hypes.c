@@ -77,8 +77,11 @@ static void test_knobs_and_paths(void **state)
     files f;
     open_files(&f, TEXT);
     uint32_t knobs;
+    json_t *mapping;
     tn_error error;
-    assert_int_equal(tn_process_hypes_knobs(&f.settings, &knobs, &error), TN_OK);
+    assert_int_equal(tn_process_hypes_knobs(&f.settings, &knobs, &mapping, &error), TN_OK);
+    assert_string_equal(json_string_value(json_object_get(mapping, "learning_rate")), "optim.lr");
+    json_decref(mapping);
     assert_int_equal(knobs, TN_KNOB_LEARNING_RATE | TN_KNOB_STEPS | TN_KNOB_SEED | TN_KNOB_SHUFFLE_LABELS);
     json_t *patch = json_loads("{\"hypes.optim.kind\": \"adam\", \"hypes.data.list.0\": {\"$remove\": true}, \"loss\": \"mse\"}", 0, NULL);
     tn_knobs turn = {.set =
@@ -134,7 +137,9 @@ static void test_no_file(void **state)
     tn_process_turned turned;
     tn_error error;
     uint32_t knobs = 99;
-    assert_int_equal(tn_process_hypes_knobs(&settings, &knobs, &error), TN_OK);
+    json_t *mapping;
+    assert_int_equal(tn_process_hypes_knobs(&settings, &knobs, &mapping, &error), TN_OK);
+    assert_null(mapping);
     assert_int_equal(knobs, 0);
     json_t *patch = json_loads("{\"net.0.op\": \"relu\"}", 0, NULL);
     tn_knobs turn = {.set = TN_KNOB_PATCH | TN_KNOB_STEPS, .patch = patch};
@@ -169,8 +174,10 @@ static void test_mistakes(void **state)
         files f;
         tn_error error;
         uint32_t knobs;
+        json_t *mapping;
         open_files(&f, BAD[i].text);
-        assert_int_equal(tn_process_hypes_knobs(&f.settings, &knobs, &error), TN_ERROR_HYPES);
+        assert_int_equal(tn_process_hypes_knobs(&f.settings, &knobs, &mapping, &error), TN_ERROR_HYPES);
+        assert_null(mapping);
         if (!strstr(error.message, BAD[i].message) || error.line != BAD[i].line || strcmp(error.file, f.given) != 0)
             fail_msg("%s: line %d of %s: %s", BAD[i].text, error.line, error.file, error.message);
         close_files(&f);
