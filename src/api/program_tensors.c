@@ -176,8 +176,9 @@ bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype 
     tensor->announced = true;
     if (run->link)
         tn_link_vitals(run->link, run->step + 1, (uint32_t)tensor->index, &vitals);
+    const tn_tensor_seen seen = {.step = run->step + 1, .name = &tensor->name, .index = tensor->index, .vitals = &vitals};
     if (run->recorder)
-        tn_recorder_vitals(run->recorder, run->step + 1, &tensor->name, tensor->index, &vitals);
+        tn_recorder_tensor(run->recorder, &seen);
     run->spent_ns += tn_clock_ns() - start_ns;
     return true;
 }

@@ -23,10 +23,10 @@ static bool on_step(void *context, const tn_step *step)
     return goes_on || signals->session->only_records;
 }
 
-static void on_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *context, const tn_tensor_seen *seen)
 {
     tn_session_signals *signals = context;
-    signals->rules.on_vitals(signals->rules.context, step, name, index, vitals);
+    signals->rules.on_tensor(signals->rules.context, seen);
 }
 
 static void on_score(void *context, const tn_score_point *point)
@@ -45,5 +45,5 @@ static void on_end(void *context, uint64_t steps)
 tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_session *session, tn_rule_set *set)
 {
     *signals = (tn_session_signals){.session = session, .set = set, .rules = tn_rule_set_observer(set)};
-    return (tn_observer){.context = signals, .on_step = on_step, .on_vitals = on_vitals, .on_score = on_score, .on_end = on_end};
+    return (tn_observer){.context = signals, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end};
 }

@@ -14,8 +14,12 @@
 
 static const double SHARE = 0.99;
 
-static void on_vitals(void *memory, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *seen)
 {
+    const tn_tensor_name *name = seen->name;
+    const tn_vitals *vitals = seen->vitals;
+    uint64_t step = seen->step;
+    size_t index = seen->index;
     tn_streaks *streaks = memory;
     uint64_t finite = tn_vitals_finite(vitals);
     tn_streaks_observe(streaks, step);
@@ -41,6 +45,6 @@ const tn_rule tn_rule_dead_units = {
     .name = "dead_units",
     .title = "a relu layer is off for nearly every sample",
     .state_size = sizeof(tn_streaks),
-    .on_vitals = on_vitals,
+    .on_tensor = on_tensor,
     .on_end = on_end,
 };

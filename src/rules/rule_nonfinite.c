@@ -31,9 +31,11 @@ static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
     return true;
 }
 
-static void on_vitals(void *memory, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *seen)
 {
-    (void)index;
+    const tn_tensor_name *name = seen->name;
+    const tn_vitals *vitals = seen->vitals;
+    uint64_t step = seen->step;
     state *s = memory;
     uint64_t bad = vitals->count - tn_vitals_finite(vitals);
     if (s->fired || bad == 0)
@@ -52,5 +54,5 @@ const tn_rule tn_rule_nonfinite = {
     .title = "the loss or a tensor is no longer finite",
     .state_size = sizeof(state),
     .on_step = on_step,
-    .on_vitals = on_vitals,
+    .on_tensor = on_tensor,
 };

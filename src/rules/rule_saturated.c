@@ -45,8 +45,12 @@ static bool share_at_bounds(const tn_tensor_name *name, const tn_vitals *vitals,
     return true;
 }
 
-static void on_vitals(void *memory, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *seen)
 {
+    const tn_tensor_name *name = seen->name;
+    const tn_vitals *vitals = seen->vitals;
+    uint64_t step = seen->step;
+    size_t index = seen->index;
     state *s = memory;
     tn_streaks_observe(&s->streaks, step);
     if (name->role == TN_ROLE_ACTIVATION && name->node_index > s->last_node)
@@ -75,6 +79,6 @@ const tn_rule tn_rule_saturated = {
     .name = "saturated",
     .title = "a sigmoid or tanh layer sits at its bounds",
     .state_size = sizeof(state),
-    .on_vitals = on_vitals,
+    .on_tensor = on_tensor,
     .on_end = on_end,
 };

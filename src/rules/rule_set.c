@@ -47,13 +47,13 @@ static bool on_step(void *context, const tn_step *step)
     return going_on;
 }
 
-static void on_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *context, const tn_tensor_seen *seen)
 {
     tn_rule_set *set = context;
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_rule *rule = tn_rule_at(i);
-        if (rule->on_vitals)
-            rule->on_vitals(set->states[i], &set->signals[i], step, name, index, vitals);
+        if (rule->on_tensor)
+            rule->on_tensor(set->states[i], &set->signals[i], seen);
     }
 }
 
@@ -79,7 +79,7 @@ static void on_end(void *context, uint64_t steps)
 
 tn_observer tn_rule_set_observer(tn_rule_set *set)
 {
-    return (tn_observer){.context = set, .on_step = on_step, .on_vitals = on_vitals, .on_score = on_score, .on_end = on_end};
+    return (tn_observer){.context = set, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end};
 }
 
 const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule)

@@ -72,8 +72,12 @@ static void close_step(state *s, tn_signal *signal)
         tn_signal_quiet(signal);
 }
 
-static void on_vitals(void *memory, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *seen)
 {
+    const tn_tensor_name *name = seen->name;
+    const tn_vitals *vitals = seen->vitals;
+    uint64_t step = seen->step;
+    size_t index = seen->index;
     state *s = memory;
     if (!is_weight(name))
         return;
@@ -102,6 +106,6 @@ const tn_rule tn_rule_vanishing = {
     .name = "vanishing",
     .title = "the gradient fades before the first layers",
     .state_size = sizeof(state),
-    .on_vitals = on_vitals,
+    .on_tensor = on_tensor,
     .on_end = on_end,
 };

@@ -29,7 +29,7 @@ typedef struct tn_rule {
     const char *name, *title;                                             /* the name is that of a symptom in the catalogue */
     size_t state_size;                                                    /* bytes, zeroed for each run */
     bool (*on_step)(void *state, tn_signal *signal, const tn_step *step); /* false: nothing more is to be learned, end the trial */
-    void (*on_vitals)(void *state, tn_signal *signal, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
+    void (*on_tensor)(void *state, tn_signal *signal, const tn_tensor_seen *seen);
     void (*on_score)(void *state, tn_signal *signal, const tn_score_point *point);
     void (*on_end)(void *state, tn_signal *signal, uint64_t steps);
 } tn_rule;

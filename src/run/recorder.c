@@ -95,19 +95,20 @@ static void tensor_label(char label[160], const tn_tensor_name *name)
     snprintf(label, 160, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
 }
 
-void tn_recorder_vitals(tn_recorder *recorder, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 {
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
         const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_vitals)
-            observer->on_vitals(observer->context, step, name, index, vitals);
+        if (observer->on_tensor)
+            observer->on_tensor(observer->context, seen);
     }
     if (!recorder->chunks)
         return;
     char label[160];
-    tensor_label(label, name);
-    size_t size = tn_vitals_pack(vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
-    if (tn_store_blob(recorder->config.store, recorder->trial, label, step, recorder->chunks->packed, size, &recorder->failure) != TN_OK)
+    tensor_label(label, seen->name);
+    size_t size = tn_vitals_pack(seen->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
+    if (tn_store_blob(recorder->config.store, recorder->trial, label, seen->step, recorder->chunks->packed, size, &recorder->failure) !=
+        TN_OK)
         stop_writing(recorder);
 }
 
@@ -116,7 +117,8 @@ void tn_recorder_tap(void *context, const tn_tensor_name *name, size_t index, co
     tn_recorder *recorder = context;
     tn_vitals_init(&recorder->vitals);
     tn_vitals_add(&recorder->vitals, values, name->count);
-    tn_recorder_vitals(recorder, recorder->last_step + 1, name, index, &recorder->vitals);
+    const tn_tensor_seen seen = {.step = recorder->last_step + 1, .name = name, .index = index, .vitals = &recorder->vitals};
+    tn_recorder_tensor(recorder, &seen);
 }
 
 static void gather(tn_recorder *recorder, size_t series, uint64_t step, double value)

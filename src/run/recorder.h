@@ -41,7 +41,7 @@ typedef struct tn_score_point {
 typedef struct tn_observer {
     void *context;
     bool (*on_step)(void *context, const tn_step *step);
-    void (*on_vitals)(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
+    void (*on_tensor)(void *context, const tn_tensor_seen *seen);
     void (*on_score)(void *context, const tn_score_point *point);
     void (*on_end)(void *context, uint64_t steps);
 } tn_observer;
@@ -64,8 +64,8 @@ bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
 /* A tn_tap_fn with the recorder as context: takes the tensor's vitals. */
 void tn_recorder_tap(void *recorder, const tn_tensor_name *name, size_t index, const float *values);
 
-/* The same for vitals that another process took, at `step`. */
-void tn_recorder_vitals(tn_recorder *recorder, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals);
+/* The same for a tensor whose vitals another process took. */
+void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen);
 
 /* The end of a step: its scalars. false where an observer ends the trial. */
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);

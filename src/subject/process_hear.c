@@ -229,7 +229,8 @@ static void tell_vitals(tn_hearing *hearing, uint64_t step, uint32_t index, cons
     /* Merged ones are of more values than one rank has. */
     if (vitals->count > name.count && vitals->count % name.units == 0)
         name.count = (size_t)vitals->count;
-    tn_recorder_vitals(hearing->recorder, step, &name, index, vitals);
+    const tn_tensor_seen seen = {.step = step, .name = &name, .index = index, .vitals = vitals};
+    tn_recorder_tensor(hearing->recorder, &seen);
 }
 
 /* The primary's vitals of its step, with those of the ranks that wait at the same step. */

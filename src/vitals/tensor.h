@@ -3,6 +3,10 @@
 #define TN_VITALS_TENSOR_H
 
 #include <stddef.h>
+#include <stdint.h>
+
+#include "vitals/unit_vitals.h"
+#include "vitals/vitals.h"
 
 typedef enum tn_role {
     TN_ROLE_INPUT,
@@ -25,6 +29,22 @@ typedef struct tn_tensor_name {
     size_t count; /* values */
     size_t units; /* length of the unit axis, the last one (channels, units); count % units == 0 */
 } tn_tensor_name;
+
+/* The samples of the batch that a step works on. */
+typedef struct tn_batch_rows {
+    size_t count;         /* samples; 0 where unknown */
+    const uint32_t *rows; /* [count], of the user's file, from 0; NULL where unknown */
+} tn_batch_rows;
+
+/* What is seen of one tensor on an observed step. Borrowed, valid during the call. */
+typedef struct tn_tensor_seen {
+    uint64_t step; /* whose pass made it, from 1 */
+    const tn_tensor_name *name;
+    size_t index; /* numbers the subject's tensors densely */
+    const tn_vitals *vitals;
+    const tn_unit_vitals *units; /* NULL where they were not taken */
+    tn_batch_rows batch;         /* of inputs and activations, whose first axis it is; count 0 for parameters */
+} tn_tensor_seen;
 
 /* Shows one tensor, while it is still in cache. values [name->count] are valid during the call only. `index` numbers the subject's tensors densely. */
 typedef void tn_tap_fn(void *context, const tn_tensor_name *name, size_t index, const float *values);

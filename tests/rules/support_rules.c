@@ -43,8 +43,9 @@ void watch_values(watch *w, const tn_tensor_name *name, size_t index, const floa
     tn_vitals vitals;
     tn_vitals_init(&vitals);
     tn_vitals_add(&vitals, values, count);
-    if (w->rule->on_vitals)
-        w->rule->on_vitals(w->state, &w->signal, w->step + 1, name, index, &vitals);
+    const tn_tensor_seen seen = {.step = w->step + 1, .name = name, .index = index, .vitals = &vitals};
+    if (w->rule->on_tensor)
+        w->rule->on_tensor(w->state, &w->signal, &seen);
 }
 
 void watch_end(watch *w)

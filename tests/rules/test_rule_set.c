@@ -17,7 +17,7 @@ static void test_table(void **state)
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_rule *rule = tn_rule_at(i);
         assert_true(rule->title[0] != '\0' && rule->state_size > 0);
-        assert_true(rule->on_step || rule->on_vitals);
+        assert_true(rule->on_step || rule->on_tensor);
         bool known = false;
         for (size_t s = 0; s < sizeof symptoms / sizeof symptoms[0]; s++)
             known = known || strcmp(symptoms[s], rule->name) == 0;
@@ -44,8 +44,8 @@ static void test_healthy_and_broken_run(void **state)
     tn_vitals_add(&vitals, values, 4);
     for (uint64_t i = 1; i <= 2500; i++) {
         if (i % 500 == 0) {
-            observer.on_vitals(observer.context, i, &relu, 1, &vitals);
-            observer.on_vitals(observer.context, i, &weight, 2, &vitals);
+            observer.on_tensor(observer.context, &(tn_tensor_seen){.step = i, .name = &relu, .index = 1, .vitals = &vitals});
+            observer.on_tensor(observer.context, &(tn_tensor_seen){.step = i, .name = &weight, .index = 2, .vitals = &vitals});
         }
         tn_step step = {.step = i, .loss = 2.3 * exp(-(double)i / 1000), .gradient_norm = 1};
         assert_true(observer.on_step(observer.context, &step));

@@ -38,13 +38,13 @@ static bool hear_step(void *context, const tn_step *step)
     return step->step != one->stop_at;
 }
 
-static void hear_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void hear_tensor(void *context, const tn_tensor_seen *seen)
 {
-    assert_string_equal(name->node, "dense_0");
-    assert_int_equal(index, 4);
-    assert_int_equal(vitals->count, 3);
-    assert_int_equal(vitals->nan, 1);
-    hear(context, "v%llu ", step);
+    assert_string_equal(seen->name->node, "dense_0");
+    assert_int_equal(seen->index, 4);
+    assert_int_equal(seen->vitals->count, 3);
+    assert_int_equal(seen->vitals->nan, 1);
+    hear(context, "v%llu ", seen->step);
 }
 
 static void hear_score(void *context, const tn_score_point *point)
@@ -59,7 +59,7 @@ static void hear_end(void *context, uint64_t steps)
 
 static tn_observer observer_of(ear *one)
 {
-    return (tn_observer){one, hear_step, hear_vitals, hear_score, hear_end};
+    return (tn_observer){one, hear_step, hear_tensor, hear_score, hear_end};
 }
 
 static const tn_tensor_name GRADIENT = {

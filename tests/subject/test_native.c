@@ -301,13 +301,12 @@ static bool watch_step(void *context, const tn_step *step)
     return seen->cancel || step->step != seen->stop_at;
 }
 
-static void watch_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void watch_tensor(void *context, const tn_tensor_seen *tensor)
 {
-    (void)index;
     watcher *seen = context;
-    assert_int_equal(step, seen->steps + 1);
-    assert_int_equal(step % 10, 1);
-    assert_int_equal(vitals->count, name->count);
+    assert_int_equal(tensor->step, seen->steps + 1);
+    assert_int_equal(tensor->step % 10, 1);
+    assert_int_equal(tensor->vitals->count, tensor->name->count);
     seen->vitals++;
 }
 
@@ -330,7 +329,7 @@ static void observers_watch_and_stop(void **state)
     tn_hypes *hypes = usual_hypes(*state);
     tn_subject *subject = open_subject(hypes, NULL, NULL);
     watcher seen = {.stop_at = 25};
-    const tn_observer observer = {&seen, watch_step, watch_vitals, watch_score, watch_end};
+    const tn_observer observer = {&seen, watch_step, watch_tensor, watch_score, watch_end};
     tn_trial_request request = plain_request(100);
     tn_trial_result unwatched = run_trial(subject, &request, 1);
     request.observers = &observer;

@@ -77,13 +77,13 @@ static bool hear_step(void *context, const tn_step *step)
     return h->stop_at == 0 || step->step < h->stop_at;
 }
 
-static void hear_vitals(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void hear_tensor(void *context, const tn_tensor_seen *seen)
 {
     heard *h = context;
-    assert_int_equal(step, h->steps + 1);
-    assert_string_equal(name->node, "net.0");
-    assert_true(index < 2);
-    assert_int_equal(vitals->count, name->count);
+    assert_int_equal(seen->step, h->steps + 1);
+    assert_string_equal(seen->name->node, "net.0");
+    assert_true(seen->index < 2);
+    assert_int_equal(seen->vitals->count, seen->name->count);
     h->vitals++;
 }
 
@@ -102,7 +102,7 @@ static void hear_end(void *context, uint64_t steps)
 
 static tn_observer observe(heard *h)
 {
-    return (tn_observer){.context = h, .on_step = hear_step, .on_vitals = hear_vitals, .on_score = hear_score, .on_end = hear_end};
+    return (tn_observer){.context = h, .on_step = hear_step, .on_tensor = hear_tensor, .on_score = hear_score, .on_end = hear_end};
 }
 
 static void a_trial_is_told_whole(void **state)
@@ -370,11 +370,12 @@ static void a_deadline_ends_a_start(void **state)
 }
 
 /* Vitals of two ranks: samples are merged, parameters are those of rank 0. */
-static void hear_ranks(void *context, uint64_t step, const tn_tensor_name *name, size_t index, const tn_vitals *vitals)
+static void hear_ranks(void *context, const tn_tensor_seen *seen)
 {
     heard *h = context;
-    (void)index;
-    assert_int_equal(step, h->steps + 1);
+    const tn_tensor_name *name = seen->name;
+    const tn_vitals *vitals = seen->vitals;
+    assert_int_equal(seen->step, h->steps + 1);
     h->vitals++;
     if (name->role == TN_ROLE_WEIGHT) {
         assert_int_equal(vitals->count, 2);
@@ -382,7 +383,7 @@ static void hear_ranks(void *context, uint64_t step, const tn_tensor_name *name,
     }
     assert_int_equal(vitals->count, 8);
     assert_int_equal(name->count, 8);
-    assert_true(vitals->max == (float)(step + 10));
+    assert_true(vitals->max == (float)(seen->step + 10));
 }
 
 static void ranks_are_merged(void **state)
@@ -392,7 +393,7 @@ static void ranks_are_merged(void **state)
     toy_settings(&program, "ranks", NULL);
     tn_subject *subject = toy_open(&program);
     heard h = {0};
-    tn_observer observer = {.context = &h, .on_step = hear_step, .on_vitals = hear_ranks};
+    tn_observer observer = {.context = &h, .on_step = hear_step, .on_tensor = hear_ranks};
     tn_trial_request request = ask(30);
     request.vitals_every = 1;
     request.observers = &observer;
