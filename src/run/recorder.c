@@ -2,7 +2,6 @@
 #include "run/recorder.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -86,15 +85,6 @@ void tn_recorder_flush(tn_recorder *recorder)
     recorder->handed_ns = tn_clock_ns();
 }
 
-/* "dense_2.weight.gradient": the node, its parameter, and what of it. */
-static void tensor_label(char label[160], const tn_tensor_name *name)
-{
-    const char *part = name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_ACTIVATION_GRADIENT ? ".gradient"
-                       : name->role == TN_ROLE_UPDATE                                              ? ".update"
-                                                                                                   : "";
-    snprintf(label, 160, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
-}
-
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 {
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
@@ -104,11 +94,10 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
     }
     if (!recorder->chunks)
         return;
-    char label[160];
-    tensor_label(label, seen->name);
+    char key[TN_TENSOR_KEY_BYTES];
     size_t size = tn_vitals_pack(seen->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
-    if (tn_store_blob(recorder->config.store, recorder->trial, label, seen->step, recorder->chunks->packed, size, &recorder->failure) !=
-        TN_OK)
+    if (tn_store_blob(recorder->config.store, recorder->trial, tn_tensor_key(key, seen->name), seen->step, recorder->chunks->packed, size,
+                      &recorder->failure) != TN_OK)
         stop_writing(recorder);
 }
 

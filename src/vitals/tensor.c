@@ -1,5 +1,7 @@
-/* tensor.c: names of the roles, as the store and the reports write them. */
+/* tensor.c: names of roles and tensors, as the store and the reports write them. */
 #include "vitals/tensor.h"
+
+#include <stdio.h>
 
 const char *tn_role_name(tn_role role)
 {
@@ -18,4 +20,13 @@ const char *tn_role_name(tn_role role)
         return "activation_gradient";
     }
     return "unknown";
+}
+
+const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name)
+{
+    const char *part = name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_ACTIVATION_GRADIENT ? ".gradient"
+                       : name->role == TN_ROLE_UPDATE                                              ? ".update"
+                                                                                                   : "";
+    snprintf(key, TN_TENSOR_KEY_BYTES, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
+    return key;
 }

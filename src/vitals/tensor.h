@@ -46,6 +46,11 @@ typedef struct tn_tensor_seen {
     tn_batch_rows batch;         /* of inputs and activations, whose first axis it is; count 0 for parameters */
 } tn_tensor_seen;
 
+/* The one name of a tensor, by which the store keeps it: "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient" (the
+ * gradient by it), "input"; cut to fit. `key` is returned. */
+enum { TN_TENSOR_KEY_BYTES = 160 };
+const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name);
+
 /* Shows one tensor, while it is still in cache. values [name->count] are valid during the call only. `index` numbers the subject's tensors densely. */
 typedef void tn_tap_fn(void *context, const tn_tensor_name *name, size_t index, const float *values);
 
