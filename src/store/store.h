@@ -40,6 +40,24 @@ tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, si
 /* One opaque blob about a tensor at a step (packed vitals). */
 tn_status tn_store_blob(tn_store *store, int64_t trial, const char *tensor, uint64_t step, const void *bytes, size_t size, tn_error *error);
 
+/* What the name of a tensor's blobs stands for; once a tensor. The words are those of vitals/tensor.h; this layer does not read them. */
+typedef struct tn_store_name {
+    const char *tensor; /* as in tn_store_blob */
+    const char *node, *op, *role;
+    const char *parameter;                    /* NULL for activations */
+    uint64_t node_index, order, count, units; /* `order`: the subject's number of the tensor; count and units 0: unknown */
+} tn_store_name;
+tn_status tn_store_tensor_name(tn_store *store, int64_t trial, const tn_store_name *name, tn_error *error);
+
+/* What a rule says of a trial. A later one of the same rule replaces it, and tn_store_signal_drop takes it back. */
+typedef struct tn_store_signal {
+    const char *rule, *severity, *tensor, *text; /* NULL: empty */
+    uint64_t step;
+    double value, threshold; /* may be non-finite */
+} tn_store_signal;
+tn_status tn_store_signal_put(tn_store *store, int64_t trial, const tn_store_signal *signal, tn_error *error);
+tn_status tn_store_signal_drop(tn_store *store, int64_t trial, const char *rule, tn_error *error);
+
 /* Ends a trial with how it ended ("completed", "nonfinite") and its result as JSON. */
 tn_status tn_store_trial_end(tn_store *store, int64_t trial, const char *end, const char *result_json, tn_error *error);
 
@@ -63,8 +81,18 @@ tn_status tn_store_read_trials(tn_store *store, tn_store_trial_fn *fn, void *con
 typedef bool tn_store_series_fn(void *context, const char *series, size_t count, const uint64_t *steps, const double *values);
 tn_status tn_store_read_series(tn_store *store, int64_t trial, tn_store_series_fn *fn, void *context, tn_error *error);
 
+/* The last value of every series of every trial, by trial. */
+typedef bool tn_store_last_fn(void *context, int64_t trial, const char *series, uint64_t step, double value);
+tn_status tn_store_read_last(tn_store *store, tn_store_last_fn *fn, void *context, tn_error *error);
+
 typedef bool tn_store_blob_fn(void *context, const char *tensor, uint64_t step, const void *bytes, size_t size);
 tn_status tn_store_read_blobs(tn_store *store, int64_t trial, tn_store_blob_fn *fn, void *context, tn_error *error);
+
+typedef bool tn_store_name_fn(void *context, const tn_store_name *name); /* by `order` */
+tn_status tn_store_read_names(tn_store *store, int64_t trial, tn_store_name_fn *fn, void *context, tn_error *error);
+
+typedef bool tn_store_signal_fn(void *context, int64_t trial, const tn_store_signal *signal); /* by trial and step; of `trial` 0: of all */
+tn_status tn_store_read_signals(tn_store *store, int64_t trial, tn_store_signal_fn *fn, void *context, tn_error *error);
 
 /* The newest report's JSON, malloc'd, or NULL where there is none (then TN_OK all the same). */
 tn_status tn_store_read_report(tn_store *store, char **report_json, tn_error *error);

@@ -4,6 +4,7 @@
  * writing has failed can still be read. */
 #include "store/store_sqlite.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,31 +109,60 @@ typedef struct series_reader {
     void *context;
 } series_reader;
 
+/* A chunk as it lies in a row. */
+typedef struct chunk {
+    size_t count;
+    uint64_t first;
+    const unsigned char *values;
+    const unsigned char *steps; /* NULL where they are first, first + 1 ... */
+} chunk;
+
+/* The chunk whose name, count, first_step, steps and values are the columns from `column` on. */
+static tn_status read_chunk(const tn_store *store, sqlite3_stmt *statement, int column, chunk *read, tn_error *error)
+{
+    sqlite3_int64 said = sqlite3_column_int64(statement, column + 1);
+    const unsigned char *values = sqlite3_column_blob(statement, column + 4);
+    size_t value_bytes = (size_t)sqlite3_column_bytes(statement, column + 4);
+    bool listed = sqlite3_column_type(statement, column + 3) != SQLITE_NULL;
+    const unsigned char *steps = listed ? sqlite3_column_blob(statement, column + 3) : NULL;
+    size_t step_bytes = listed ? (size_t)sqlite3_column_bytes(statement, column + 3) : value_bytes;
+    *read = (chunk){value_bytes / 8, (uint64_t)sqlite3_column_int64(statement, column + 2), values, steps};
+    if (said <= 0 || (uint64_t)said != read->count || value_bytes % 8 != 0 || step_bytes != value_bytes || !values || (listed && !steps))
+        return tn_fail(error, TN_ERROR_STORE, "the store %s is damaged: a chunk of the series \"%s\" says %lld values and holds %zu bytes.",
+                       store->path, text_of(statement, column), (long long)said, value_bytes);
+    return TN_OK;
+}
+
+static double chunk_value(const chunk *from, size_t i)
+{
+    uint64_t bits = get_uint64(from->values + 8 * i);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+static uint64_t chunk_step(const chunk *from, size_t i)
+{
+    return from->steps ? get_uint64(from->steps + 8 * i) : from->first + i;
+}
+
 static tn_status show_chunk(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)
 {
     const series_reader *reader = context;
-    sqlite3_int64 said = sqlite3_column_int64(statement, 1);
-    const unsigned char *values = sqlite3_column_blob(statement, 4);
-    size_t value_bytes = (size_t)sqlite3_column_bytes(statement, 4);
-    bool listed = sqlite3_column_type(statement, 3) != SQLITE_NULL;
-    const unsigned char *steps = listed ? sqlite3_column_blob(statement, 3) : NULL;
-    size_t step_bytes = listed ? (size_t)sqlite3_column_bytes(statement, 3) : value_bytes;
-    size_t count = value_bytes / 8;
-    if (said <= 0 || (uint64_t)said != count || value_bytes % 8 != 0 || step_bytes != value_bytes || !values || (listed && !steps))
-        return tn_fail(error, TN_ERROR_STORE, "the store %s is damaged: a chunk of the series \"%s\" says %lld values and holds %zu bytes.",
-                       store->path, text_of(statement, 0), (long long)said, value_bytes);
-    uint64_t *numbers = malloc(2 * value_bytes); /* a blob has at most 2^31 bytes */
-    if (!numbers)
-        return tn_fail_memory(error, 2 * value_bytes);
-    double *decoded = (double *)(numbers + count);
-    uint64_t first = (uint64_t)sqlite3_column_int64(statement, 2);
-    for (size_t i = 0; i < count; i++) {
-        uint64_t bits = get_uint64(values + 8 * i);
-        memcpy(&decoded[i], &bits, sizeof bits);
-        numbers[i] = listed ? get_uint64(steps + 8 * i) : first + i;
+    chunk read;
+    tn_status status = read_chunk(store, statement, 0, &read, error);
+    if (status != TN_OK)
+        return status;
+    uint64_t *steps = malloc(read.count * 16); /* a blob has at most 2^31 bytes */
+    if (!steps)
+        return tn_fail_memory(error, read.count * 16);
+    double *values = (double *)(steps + read.count);
+    for (size_t i = 0; i < read.count; i++) {
+        steps[i] = chunk_step(&read, i);
+        values[i] = chunk_value(&read, i);
     }
-    *more = reader->fn(reader->context, text_of(statement, 0), count, numbers, decoded);
-    free(numbers);
+    *more = reader->fn(reader->context, text_of(statement, 0), read.count, steps, values);
+    free(steps);
     return TN_OK;
 }
 
@@ -141,6 +171,30 @@ tn_status tn_store_read_series(tn_store *store, int64_t trial, tn_store_series_f
     static const char SQL[] = "SELECT name, count, first_step, steps, \"values\" FROM series WHERE trial = ?1 ORDER BY id";
     series_reader reader = {fn, context};
     return read_rows(store, SQL, trial, show_chunk, &reader, error);
+}
+
+typedef struct last_reader {
+    tn_store_last_fn *fn;
+    void *context;
+} last_reader;
+
+static tn_status show_last(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)
+{
+    const last_reader *reader = context;
+    chunk read;
+    tn_status status = read_chunk(store, statement, 1, &read, error);
+    if (status == TN_OK)
+        *more = reader->fn(reader->context, sqlite3_column_int64(statement, 0), text_of(statement, 1), chunk_step(&read, read.count - 1),
+                           chunk_value(&read, read.count - 1));
+    return status;
+}
+
+tn_status tn_store_read_last(tn_store *store, tn_store_last_fn *fn, void *context, tn_error *error)
+{
+    static const char SQL[] = "SELECT trial, name, count, first_step, steps, \"values\" FROM series WHERE id IN"
+                              " (SELECT max(id) FROM series GROUP BY trial, name) ORDER BY trial, name";
+    last_reader reader = {fn, context};
+    return read_rows(store, SQL, 0, show_last, &reader, error);
 }
 
 typedef struct blob_reader {
@@ -163,6 +217,74 @@ tn_status tn_store_read_blobs(tn_store *store, int64_t trial, tn_store_blob_fn *
     static const char SQL[] = "SELECT name, step, bytes FROM tensor WHERE trial = ?1 ORDER BY id";
     blob_reader reader = {fn, context};
     return read_rows(store, SQL, trial, show_blob, &reader, error);
+}
+
+typedef struct name_reader {
+    tn_store_name_fn *fn;
+    void *context;
+} name_reader;
+
+static tn_status show_name(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)
+{
+    (void)store, (void)error;
+    const name_reader *reader = context;
+    const tn_store_name name = {
+        .tensor = text_of(statement, 0),
+        .node = text_of(statement, 1),
+        .parameter = (const char *)sqlite3_column_text(statement, 2),
+        .op = text_of(statement, 3),
+        .role = text_of(statement, 4),
+        .node_index = (uint64_t)sqlite3_column_int64(statement, 5),
+        .order = (uint64_t)sqlite3_column_int64(statement, 6),
+        .count = (uint64_t)sqlite3_column_int64(statement, 7),
+        .units = (uint64_t)sqlite3_column_int64(statement, 8),
+    };
+    *more = reader->fn(reader->context, &name);
+    return TN_OK;
+}
+
+tn_status tn_store_read_names(tn_store *store, int64_t trial, tn_store_name_fn *fn, void *context, tn_error *error)
+{
+    static const char SQL[] =
+        "SELECT name, node, parameter, op, role, node_index, \"order\", count, units FROM tensor_name WHERE trial = ?1"
+        " ORDER BY \"order\", name";
+    name_reader reader = {fn, context};
+    return read_rows(store, SQL, trial, show_name, &reader, error);
+}
+
+typedef struct signal_reader {
+    tn_store_signal_fn *fn;
+    void *context;
+} signal_reader;
+
+static double figure_of(sqlite3_stmt *statement, int column)
+{
+    return sqlite3_column_type(statement, column) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(statement, column);
+}
+
+static tn_status show_signal(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)
+{
+    (void)store, (void)error;
+    const signal_reader *reader = context;
+    const tn_store_signal signal = {
+        .rule = text_of(statement, 1),
+        .severity = text_of(statement, 2),
+        .step = (uint64_t)sqlite3_column_int64(statement, 3),
+        .tensor = text_of(statement, 4),
+        .value = figure_of(statement, 5),
+        .threshold = figure_of(statement, 6),
+        .text = text_of(statement, 7),
+    };
+    *more = reader->fn(reader->context, sqlite3_column_int64(statement, 0), &signal);
+    return TN_OK;
+}
+
+tn_status tn_store_read_signals(tn_store *store, int64_t trial, tn_store_signal_fn *fn, void *context, tn_error *error)
+{
+    static const char SQL[] = "SELECT trial, rule, severity, step, tensor, value, threshold, text FROM signal WHERE ?1 IN (0, trial)"
+                              " ORDER BY trial, step, rule";
+    signal_reader reader = {fn, context};
+    return read_rows(store, SQL, trial, show_signal, &reader, error);
 }
 
 static tn_status copy_report(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)

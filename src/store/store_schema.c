@@ -5,15 +5,18 @@
  *   series  one row a chunk: `count` steps and values of one series, little-endian (uint64, float64); steps is NULL where they are
  *           first_step, first_step + 1 ... last_step
  *   tensor  one row an observed tensor and step: packed vitals (run/vitals_pack.c)
+ *   tensor_name  one row a tensor of a trial: what tensor.name is made of, in the order in which the subject numbers its tensors (from schema 2 on)
+ *   signal  one row a rule that fired in a trial; a value that is no number is NULL (from schema 2 on)
  *   report  one row a report, JSON
  *   counter one row: the next trial number that no process has taken
- * A later schema adds a step to `upgrade`; nothing is ever taken away. A file that is not ours is refused before it is changed. */
+ * A later schema adds a step to UPGRADES; nothing is ever taken away. A file that is not ours is refused before it is changed. */
 #include "store/store_sqlite.h"
 
 #include <string.h>
 #include <time.h>
 
-static const char SCHEMA[] =
+/* Schema 1. */
+static const char TABLES[] =
     "CREATE TABLE trial(id INTEGER PRIMARY KEY, key TEXT NOT NULL, subject TEXT NOT NULL, experiment TEXT NOT NULL, patch TEXT NOT NULL,"
     " isa TEXT NOT NULL, version TEXT NOT NULL, seed INTEGER NOT NULL, started TEXT NOT NULL, ended TEXT, \"end\" TEXT, result TEXT) "
     "STRICT;"
@@ -28,12 +31,41 @@ static const char SCHEMA[] =
     "CREATE TABLE counter(next_trial INTEGER NOT NULL) STRICT;"
     "INSERT INTO counter VALUES(1);";
 
+/* Schema 2: what a label stands for, and signals. Labels of schema 1 are taken apart as well as they can be: what was updated is a parameter, which the last dot parts from its node;
+ * all else is an activation. Their op and their counts stay unknown. */
+static const char NAMES_AND_SIGNALS[] =
+    "CREATE TABLE tensor_name(trial INTEGER NOT NULL, name TEXT NOT NULL, node TEXT NOT NULL, parameter TEXT, op TEXT NOT NULL,"
+    " role TEXT NOT NULL, node_index INTEGER NOT NULL, \"order\" INTEGER NOT NULL, count INTEGER NOT NULL, units INTEGER NOT NULL,"
+    " PRIMARY KEY(trial, name)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE signal(trial INTEGER NOT NULL, rule TEXT NOT NULL, severity TEXT NOT NULL, step INTEGER NOT NULL, tensor TEXT NOT NULL,"
+    " value REAL, threshold REAL, text TEXT NOT NULL, PRIMARY KEY(trial, rule)) STRICT, WITHOUT ROWID;"
+    "WITH seen AS (SELECT trial, name, min(id) AS first FROM tensor GROUP BY trial, name),"
+    " parts AS (SELECT *, CASE WHEN name GLOB '*.update' THEN '.update' WHEN name GLOB '*.gradient' THEN '.gradient' ELSE '' END AS what"
+    " FROM seen),"
+    " bases AS (SELECT *, substr(name, 1, length(name) - length(what)) AS base FROM parts),"
+    " judged AS (SELECT *, rtrim(base, replace(base, '.', '')) AS dotted, what = '.update' OR EXISTS"
+    " (SELECT 1 FROM bases AS other WHERE other.trial = bases.trial AND other.name = bases.base || '.update') AS is_parameter FROM bases)"
+    "INSERT INTO tensor_name SELECT trial, name,"
+    " CASE WHEN is_parameter AND dotted <> '' THEN substr(dotted, 1, length(dotted) - 1) ELSE base END,"
+    " CASE WHEN is_parameter AND dotted <> '' THEN substr(base, length(dotted) + 1) WHEN is_parameter THEN '' END, '',"
+    " CASE WHEN name = 'input' THEN 'input' WHEN what = '.update' THEN 'update'"
+    " WHEN is_parameter THEN iif(what = '', 'weight', 'gradient') ELSE iif(what = '', 'activation', 'activation_gradient') END,"
+    " 0, row_number() OVER (PARTITION BY trial ORDER BY first) - 1, 0, 0 FROM judged;";
+
+/* What makes a store of schema n one of schema n + 1. An empty file is schema 0. */
+static const char *const UPGRADES[TN_STORE_SCHEMA] = {TABLES, NAMES_AND_SIGNALS};
+
 /* In the order of tn_item_kind. Parameters: the item's texts first, then its numbers and blobs (store_writer.c binds them). */
 static const char *const STATEMENTS[TN_ITEM_KINDS] = {
     [TN_ITEM_TRIAL] =
         "INSERT INTO trial(key, subject, experiment, patch, isa, version, started, id, seed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [TN_ITEM_SERIES] = "INSERT INTO series(name, trial, count, first_step, last_step, steps, \"values\") VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [TN_ITEM_BLOB] = "INSERT INTO tensor(name, trial, step, bytes) VALUES(?1,?2,?3,?4)",
+    [TN_ITEM_NAME] = "INSERT OR REPLACE INTO tensor_name(name, node, parameter, op, role, trial, node_index, \"order\", count, units)"
+                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [TN_ITEM_SIGNAL] =
+        "INSERT OR REPLACE INTO signal(rule, severity, tensor, text, trial, step, value, threshold) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [TN_ITEM_NO_SIGNAL] = "DELETE FROM signal WHERE rule = ?1 AND trial = ?2",
     [TN_ITEM_END] = "UPDATE trial SET \"end\" = ?1, ended = ?2, result = ?3 WHERE id = ?4",
     [TN_ITEM_REPORT] = "INSERT INTO report(subject, made, json) VALUES(?1,?2,?3)",
     [TN_ITEM_RESERVE] = "UPDATE counter SET next_trial = next_trial + ?1 RETURNING next_trial",
@@ -106,8 +138,8 @@ static int check_file(tn_store *store, sqlite3_int64 *version, tn_error *error)
     return SQLITE_OK;
 }
 
-/* Another process may create the same store at this moment, so what was seen is looked at again inside the transaction. */
-static int create_tables(tn_store *store)
+/* Another process may create or upgrade the same store at this moment, so what was seen is looked at again inside the transaction. */
+static int upgrade(tn_store *store)
 {
     sqlite3_int64 version = 0;
     char sql[96];
@@ -115,13 +147,11 @@ static int create_tables(tn_store *store)
     if (result != SQLITE_OK)
         return result;
     result = read_number(store->database, "PRAGMA user_version", &version);
-    if (result == SQLITE_OK && version == 0) {
-        result = sqlite3_exec(store->database, SCHEMA, NULL, NULL, NULL);
-        sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", TN_STORE_APPLICATION,
-                         TN_STORE_SCHEMA);
-        if (result == SQLITE_OK)
-            result = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
-    }
+    for (; result == SQLITE_OK && version >= 0 && version < TN_STORE_SCHEMA; version++)
+        result = sqlite3_exec(store->database, UPGRADES[version], NULL, NULL, NULL);
+    sqlite3_snprintf((int)sizeof sql, sql, "PRAGMA application_id = %d; PRAGMA user_version = %d", TN_STORE_APPLICATION, TN_STORE_SCHEMA);
+    if (result == SQLITE_OK)
+        result = sqlite3_exec(store->database, sql, NULL, NULL, NULL);
     if (result == SQLITE_OK)
         return sqlite3_exec(store->database, "COMMIT", NULL, NULL, NULL);
     if (!sqlite3_get_autocommit(store->database))
@@ -169,8 +199,8 @@ static int open_once(tn_store *store, tn_error *error)
     int result = check_file(store, &version, error);
     if (result == SQLITE_OK)
         result = switch_to_wal(store, error);
-    if (result == SQLITE_OK && version == 0)
-        result = create_tables(store);
+    if (result == SQLITE_OK && version < TN_STORE_SCHEMA)
+        result = upgrade(store);
     return result;
 }
 

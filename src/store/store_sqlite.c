@@ -317,6 +317,42 @@ tn_status tn_store_blob(tn_store *store, int64_t trial, const char *tensor, uint
     return hand_over(store, item, size, error);
 }
 
+tn_status tn_store_tensor_name(tn_store *store, int64_t trial, const tn_store_name *name, tn_error *error)
+{
+    const char *texts[] = {name->tensor, name->node, name->parameter, name->op ? name->op : "", name->role};
+    tn_store_item *item = item_create(TN_ITEM_NAME, sizeof texts / sizeof texts[0], texts, 0, NULL);
+    if (item) {
+        const uint64_t numbers[] = {name->node_index, name->order, name->count, name->units};
+        item->trial = trial;
+        memcpy(item->numbers, numbers, sizeof numbers);
+    }
+    return hand_over(store, item, sizeof *item, error);
+}
+
+tn_status tn_store_signal_put(tn_store *store, int64_t trial, const tn_store_signal *signal, tn_error *error)
+{
+    const char *texts[] = {signal->rule, signal->severity, signal->tensor, signal->text};
+    enum { COUNT = sizeof texts / sizeof texts[0] };
+    for (size_t i = 0; i < COUNT; i++)
+        texts[i] = texts[i] ? texts[i] : "";
+    tn_store_item *item = item_create(TN_ITEM_SIGNAL, COUNT, texts, 0, NULL);
+    if (item) {
+        item->trial = trial;
+        item->first = signal->step;
+        item->figures[0] = signal->value;
+        item->figures[1] = signal->threshold;
+    }
+    return hand_over(store, item, sizeof *item, error);
+}
+
+tn_status tn_store_signal_drop(tn_store *store, int64_t trial, const char *rule, tn_error *error)
+{
+    tn_store_item *item = item_create(TN_ITEM_NO_SIGNAL, 1, &rule, 0, NULL);
+    if (item)
+        item->trial = trial;
+    return hand_over(store, item, sizeof *item, error);
+}
+
 tn_status tn_store_trial_end(tn_store *store, int64_t trial, const char *end, const char *result_json, tn_error *error)
 {
     char now[32];

@@ -31,12 +31,15 @@ enum { TN_STORE_ID_BLOCK = 64 };
 /* How long to wait for another process that writes the same store. Milliseconds. */
 enum { TN_STORE_BUSY_MS = 20000 };
 
-enum { TN_STORE_SCHEMA = 1, TN_STORE_APPLICATION = 0x746E6574 /* "tnet" */ };
+enum { TN_STORE_SCHEMA = 2, TN_STORE_APPLICATION = 0x746E6574 /* "tnet" */ };
 
 typedef enum tn_item_kind {
     TN_ITEM_TRIAL,
     TN_ITEM_SERIES,
     TN_ITEM_BLOB,
+    TN_ITEM_NAME,
+    TN_ITEM_SIGNAL,
+    TN_ITEM_NO_SIGNAL,
     TN_ITEM_END,
     TN_ITEM_REPORT,
     TN_ITEM_RESERVE,
@@ -52,8 +55,10 @@ typedef struct tn_store_item {
     size_t size; /* of the whole block */
     int64_t trial;
     uint64_t seed;                        /* of a trial */
-    uint64_t first, last;                 /* steps of a series; a blob's step is `first` */
+    uint64_t first, last;                 /* steps of a series; the step of a blob or a signal is `first` */
     size_t count;                         /* values of a series */
+    uint64_t numbers[4];                  /* of a name: node_index, order, count, units */
+    double figures[2];                    /* of a signal: value, threshold */
     const char *texts[TN_ITEM_TEXTS_MAX]; /* in the order of the statement's parameters */
     const unsigned char *steps;           /* NULL where they are first, first + 1 ... last */
     const unsigned char *values;          /* a series' values, or a blob */

@@ -14,7 +14,8 @@
 #include "base/clock.h"
 
 static const int TEXT_COUNTS[TN_ITEM_KINDS] = {
-    [TN_ITEM_TRIAL] = 7, [TN_ITEM_SERIES] = 1, [TN_ITEM_BLOB] = 1, [TN_ITEM_END] = 3, [TN_ITEM_REPORT] = 3, [TN_ITEM_RESERVE] = 0,
+    [TN_ITEM_TRIAL] = 7,     [TN_ITEM_SERIES] = 1, [TN_ITEM_BLOB] = 1,   [TN_ITEM_NAME] = 5,    [TN_ITEM_SIGNAL] = 4,
+    [TN_ITEM_NO_SIGNAL] = 1, [TN_ITEM_END] = 3,    [TN_ITEM_REPORT] = 3, [TN_ITEM_RESERVE] = 0,
 };
 
 /* Binds parameters from the first on; the first failure stays. */
@@ -40,6 +41,12 @@ static void bind_text(binder *bind, const char *text)
 static void bind_number(binder *bind, uint64_t number)
 {
     took(bind, sqlite3_bind_int64(bind->statement, ++bind->parameter, (sqlite3_int64)number));
+}
+
+/* NaN becomes NULL. */
+static void bind_figure(binder *bind, double figure)
+{
+    took(bind, sqlite3_bind_double(bind->statement, ++bind->parameter, figure));
 }
 
 static void bind_bytes(binder *bind, const unsigned char *bytes, size_t size)
@@ -70,8 +77,12 @@ static int bind_item(sqlite3_stmt *statement, const tn_store_item *item)
         else
             bind.parameter++; /* left out: NULL */
     }
-    if (item->kind == TN_ITEM_BLOB)
+    if (item->kind == TN_ITEM_BLOB || item->kind == TN_ITEM_SIGNAL)
         bind_number(&bind, item->first);
+    for (size_t i = 0; item->kind == TN_ITEM_NAME && i < sizeof item->numbers / sizeof *item->numbers; i++)
+        bind_number(&bind, item->numbers[i]);
+    for (size_t i = 0; item->kind == TN_ITEM_SIGNAL && i < sizeof item->figures / sizeof *item->figures; i++)
+        bind_figure(&bind, item->figures[i]);
     if (item->kind == TN_ITEM_SERIES || item->kind == TN_ITEM_BLOB)
         bind_bytes(&bind, item->values, item->value_bytes);
     return bind.result;

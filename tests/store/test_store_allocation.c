@@ -14,7 +14,7 @@
 #include "support_folder.h"
 
 typedef struct found {
-    size_t trials, ended, values, blobs;
+    size_t trials, ended, values, blobs, names, signals, last;
 } found;
 
 static bool see_trial(void *context, const tn_store_trial_row *row)
@@ -40,6 +40,24 @@ static bool see_blob(void *context, const char *tensor, uint64_t step, const voi
     return true;
 }
 
+static bool see_name(void *context, const tn_store_name *name)
+{
+    ((found *)context)->names += strcmp(name->tensor, "w") == 0 && strcmp(name->op, "") == 0;
+    return true;
+}
+
+static bool see_signal(void *context, int64_t trial, const tn_store_signal *signal)
+{
+    ((found *)context)->signals += trial > 0 && strcmp(signal->text, "flat") == 0;
+    return true;
+}
+
+static bool see_last(void *context, int64_t trial, const char *series, uint64_t step, double value)
+{
+    ((found *)context)->last += trial > 0 && strcmp(series, "loss") == 0 && step == 20 && value == 20;
+    return true;
+}
+
 static tn_status write_all(tn_store *store, int64_t *id, tn_error *error)
 {
     const tn_store_trial trial = {.key = "k", .subject = "s"};
@@ -52,6 +70,12 @@ static tn_status write_all(tn_store *store, int64_t *id, tn_error *error)
         status = tn_store_series(store, *id, "loss", 2, sparse, second, error);
     if (status == TN_OK)
         status = tn_store_blob(store, *id, "w", 1, "abc", 3, error);
+    if (status == TN_OK)
+        status = tn_store_tensor_name(store, *id, &(tn_store_name){.tensor = "w", .node = "w", .role = "weight"}, error);
+    if (status == TN_OK)
+        status = tn_store_signal_put(store, *id, &(tn_store_signal){.rule = "plateau", .text = "flat"}, error);
+    if (status == TN_OK)
+        status = tn_store_signal_drop(store, *id, "spiky", error);
     if (status == TN_OK)
         status = tn_store_trial_end(store, *id, "completed", "{}", error);
     if (status == TN_OK)
@@ -66,6 +90,12 @@ static tn_status read_all(tn_store *store, int64_t id, found *all, char **report
         status = tn_store_read_series(store, id, see_values, all, error);
     if (status == TN_OK)
         status = tn_store_read_blobs(store, id, see_blob, all, error);
+    if (status == TN_OK)
+        status = tn_store_read_names(store, id, see_name, all, error);
+    if (status == TN_OK)
+        status = tn_store_read_signals(store, id, see_signal, all, error);
+    if (status == TN_OK)
+        status = tn_store_read_last(store, see_last, all, error);
     return status == TN_OK ? tn_store_read_report(store, report, error) : status;
 }
 
@@ -94,6 +124,9 @@ static bool survives(const char *path, uint64_t n)
         assert_true(all.trials >= 1 && all.ended == all.trials);
         assert_int_equal(all.values, 5);
         assert_int_equal(all.blobs, 1);
+        assert_int_equal(all.names, 1);
+        assert_int_equal(all.signals, 1);
+        assert_true(all.last >= 1 && all.last <= all.trials);
         assert_string_equal(report, "{\"a\":1}");
     } else {
         assert_true(failed);

@@ -71,7 +71,7 @@ static void newer_schema(void **state)
     run_sql(path, "PRAGMA user_version = 4711");
     refuse(path, "schema 4711");
     refuse(path, "newer tenet");
-    run_sql(path, "PRAGMA user_version = 1");
+    run_sql(path, "PRAGMA user_version = 2");
     assert_int_equal(tn_store_open(path, &store, NULL), TN_OK);
     assert_int_equal(tn_store_close(store, NULL), TN_OK);
 }
