@@ -42,8 +42,15 @@ static void on_end(void *context, uint64_t steps)
     tell(signals);
 }
 
+static bool signal_at(void *context, size_t i, tn_store_signal *signal, bool *fired)
+{
+    tn_session_signals *signals = context;
+    return signals->rules.signal_at(signals->rules.context, i, signal, fired);
+}
+
 tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_session *session, tn_rule_set *set)
 {
     *signals = (tn_session_signals){.session = session, .set = set, .rules = tn_rule_set_observer(set)};
-    return (tn_observer){.context = signals, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end};
+    return (tn_observer){
+        .context = signals, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end, .signal_at = signal_at};
 }

@@ -77,9 +77,28 @@ static void on_end(void *context, uint64_t steps)
     }
 }
 
+static bool signal_at(void *context, size_t i, tn_store_signal *kept, bool *fired)
+{
+    const tn_rule_set *set = context;
+    if (i >= tn_rule_count())
+        return false;
+    const tn_signal *signal = &set->signals[i];
+    *kept = (tn_store_signal){
+        .rule = signal->rule,
+        .tensor = signal->tensor,
+        .text = signal->text,
+        .step = signal->step,
+        .value = signal->value,
+        .threshold = signal->threshold,
+    };
+    *fired = signal->state == TN_RULE_FIRED;
+    return true;
+}
+
 tn_observer tn_rule_set_observer(tn_rule_set *set)
 {
-    return (tn_observer){.context = set, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end};
+    return (tn_observer){
+        .context = set, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end, .signal_at = signal_at};
 }
 
 const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/recorder_notes.h"
 
 enum { CHUNK = 2048 /* values; the columns of a recorder take 230 KiB */ };
 
@@ -27,6 +28,7 @@ typedef struct tn_column {
 typedef struct tn_chunks {
     tn_column columns[COLUMNS];
     unsigned char packed[TN_VITALS_PACKED_MAX];
+    tn_recorder_notes notes;
 } tn_chunks;
 
 struct tn_recorder {
@@ -72,6 +74,14 @@ bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step)
     return every > 0 && step > 0 && (step - 1) % every == 0;
 }
 
+static void note_signals(tn_recorder *recorder, bool last)
+{
+    const tn_recorder_config *config = &recorder->config;
+    if (recorder->chunks && tn_notes_signals(&recorder->chunks->notes, config->store, recorder->trial, config->observers,
+                                             config->observer_count, last, &recorder->failure) != TN_OK)
+        stop_writing(recorder);
+}
+
 void tn_recorder_flush(tn_recorder *recorder)
 {
     for (size_t i = 0; i < COLUMNS && recorder->chunks; i++) {
@@ -82,6 +92,7 @@ void tn_recorder_flush(tn_recorder *recorder)
                             &recorder->failure) != TN_OK)
             stop_writing(recorder);
     }
+    note_signals(recorder, false);
     recorder->handed_ns = tn_clock_ns();
 }
 
@@ -96,7 +107,8 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
         return;
     char key[TN_TENSOR_KEY_BYTES];
     size_t size = tn_vitals_pack(seen->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
-    if (tn_store_blob(recorder->config.store, recorder->trial, tn_tensor_key(key, seen->name), seen->step, recorder->chunks->packed, size,
+    if (tn_notes_tensor(&recorder->chunks->notes, recorder->config.store, recorder->trial, seen, &recorder->failure) != TN_OK ||
+        tn_store_blob(recorder->config.store, recorder->trial, tn_tensor_key(key, seen->name), seen->step, recorder->chunks->packed, size,
                       &recorder->failure) != TN_OK)
         stop_writing(recorder);
 }
@@ -163,13 +175,14 @@ tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *re
     if (!recorder)
         return TN_OK;
     tn_recorder_flush(recorder);
-    if (recorder->chunks)
-        (void)tn_store_trial_end(recorder->config.store, recorder->trial, end, result_json, &recorder->failure);
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
         const tn_observer *observer = &recorder->config.observers[i];
         if (observer->on_end)
             observer->on_end(observer->context, recorder->last_step);
     }
+    note_signals(recorder, true);
+    if (recorder->chunks)
+        (void)tn_store_trial_end(recorder->config.store, recorder->trial, end, result_json, &recorder->failure);
     tn_status status = recorder->failure.code;
     if (status != TN_OK && error)
         *error = recorder->failure;

@@ -5,7 +5,7 @@
  *
  * In the store: the series "loss", "learning_rate" and "gradient_norm" (the last where somebody computed it), "score.train", "score.valid", "loss.train" and
  * "loss.valid" (where taken); packed vitals under "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient"
- * (the gradient by it) and "input". A write that fails ends the writing, never the trial; tn_recorder_end and the store's own close tell it. */
+ * (the gradient by it) and "input"; the name of each of these tensors, once; and the signals of observers that have rules. A write that fails ends the writing, never the trial; tn_recorder_end and the store's own close tell it. */
 #ifndef TN_RUN_RECORDER_H
 #define TN_RUN_RECORDER_H
 
@@ -44,6 +44,8 @@ typedef struct tn_observer {
     void (*on_tensor)(void *context, const tn_tensor_seen *seen);
     void (*on_score)(void *context, const tn_score_point *point);
     void (*on_end)(void *context, uint64_t steps);
+    /* What its rules say so far, for the store: rule number `i`, and whether it has fired (else only signal->rule is set). false past the last. Strings are the observer's. */
+    bool (*signal_at)(void *context, size_t i, tn_store_signal *signal, bool *fired);
 } tn_observer;
 
 typedef struct tn_recorder tn_recorder;

@@ -59,7 +59,7 @@ static void hear_end(void *context, uint64_t steps)
 
 static tn_observer observer_of(ear *one)
 {
-    return (tn_observer){one, hear_step, hear_tensor, hear_score, hear_end};
+    return (tn_observer){.context = one, .on_step = hear_step, .on_tensor = hear_tensor, .on_score = hear_score, .on_end = hear_end};
 }
 
 static const tn_tensor_name GRADIENT = {
@@ -233,6 +233,102 @@ static void vitals_reach_the_store(void **state)
     assert_int_equal(tn_store_close(store, NULL), TN_OK);
 }
 
+static bool list_name(void *context, const tn_store_name *name)
+{
+    char *text = context;
+    size_t length = strlen(text);
+    snprintf(text + length, HEARD - length, "%d %s %s %s %d/%d; ", (int)name->order, name->tensor, name->op, name->role, (int)name->count,
+             (int)name->units);
+    return true;
+}
+
+/* Each name once, whatever the number of observations. */
+static void names_reach_the_store(void **state)
+{
+    (void)state;
+    tn_store *store;
+    char names[HEARD] = "";
+    assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
+    const tn_recorder_config config = {.store = store, .trial = {.key = "0011"}, .vitals_every = 1};
+    tn_recorder *recorder = create(&config);
+    const tn_tensor_name output = {.node = "relu_1", .op = "relu", .role = TN_ROLE_ACTIVATION, .count = 3, .units = 1};
+    for (uint64_t step = 1; step <= 3; step++) {
+        tn_recorder_tap(recorder, &output, 0, VALUES);
+        tn_recorder_tap(recorder, &GRADIENT, 9, VALUES);
+        tn_recorder_tap(recorder, &GRADIENT, (size_t)1 << 40, VALUES); /* a number without bound is borne */
+        tn_recorder_step(recorder, &(tn_step){.step = step});
+    }
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    assert_int_equal(tn_store_read_names(store, 1, list_name, names, NULL), TN_OK);
+    assert_string_equal(names, "0 relu_1 relu activation 3/1; 9 dense_0.weight.gradient dense gradient 3/3; ");
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
+/* Rules of a made-up observer: the text that each has fired with, NULL for quiet. */
+typedef struct oracle {
+    const char *rules[2];
+    uint64_t steps[2];
+    const char *at_the_end;
+} oracle;
+
+static bool oracle_signal_at(void *context, size_t i, tn_store_signal *signal, bool *fired)
+{
+    static const char *const NAMES[] = {"plateau", "spiky"};
+    const oracle *said = context;
+    if (i >= 2)
+        return false;
+    *signal = (tn_store_signal){.rule = NAMES[i], .text = said->rules[i], .step = said->steps[i]};
+    *fired = said->rules[i] != NULL;
+    return true;
+}
+
+static void oracle_end(void *context, uint64_t steps)
+{
+    (void)steps;
+    oracle *said = context;
+    said->rules[0] = said->at_the_end;
+}
+
+static bool list_signal(void *context, int64_t trial, const tn_store_signal *signal)
+{
+    char *text = context;
+    size_t length = strlen(text);
+    snprintf(text + length, HEARD - length, "%d %s %d %s; ", (int)trial, signal->rule, (int)signal->step, signal->text);
+    return true;
+}
+
+static const char *signals_of(tn_store *store)
+{
+    static char text[HEARD];
+    text[0] = '\0';
+    assert_int_equal(tn_store_read_signals(store, 1, list_signal, text, NULL), TN_OK);
+    return text;
+}
+
+/* A killed process leaves the signals of its last hand-over; the end has the last word of each. */
+static void signals_reach_the_store(void **state)
+{
+    (void)state;
+    tn_store *store;
+    assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
+    oracle first = {.rules = {NULL, "spikes"}, .steps = {0, 7}, .at_the_end = "flat to the end"}, second = {.rules = {NULL, NULL}};
+    const tn_observer observers[] = {
+        {.context = &first, .on_end = oracle_end, .signal_at = oracle_signal_at}, {0}, {.context = &second, .signal_at = oracle_signal_at}};
+    const tn_recorder_config config = {.store = store, .trial = {.key = "0011"}, .observers = observers, .observer_count = 3};
+    tn_recorder *recorder = create(&config);
+    assert_string_equal(signals_of(store), "");
+    tn_recorder_flush(recorder);
+    assert_string_equal(signals_of(store), "1 spiky 7 spikes; ");
+    first.rules[0] = "flat";
+    first.steps[0] = 9;
+    first.rules[1] = NULL;
+    tn_recorder_flush(recorder);
+    assert_string_equal(signals_of(store), "1 plateau 9 flat; ");
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    assert_string_equal(signals_of(store), "1 plateau 9 flat to the end; ");
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
 /* A store that cannot write stops neither the steps nor the observers; the recorder's end tells it. */
 static void a_failing_store_stops_nothing(void **state)
 {
@@ -270,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(observers_hear_in_order),       cmocka_unit_test(no_vitals_unless_wanted),
         cmocka_unit_test(series_reach_the_store),        cmocka_unit_test(vitals_reach_the_store),
+        cmocka_unit_test(names_reach_the_store),         cmocka_unit_test(signals_reach_the_store),
         cmocka_unit_test(a_failing_store_stops_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
