@@ -145,9 +145,11 @@ static tn_status allocate_batch(tn_trainer *t, tn_error *error)
     t->targets = tn_memory_create(batch * t->output_size, sizeof *t->targets);
     t->sample_losses = tn_memory_create(batch, sizeof *t->sample_losses);
     t->order = tn_memory_create(samples, sizeof *t->order);
+    t->rows = tn_memory_create(t->batch, sizeof *t->rows);
     t->numbers = tn_memory_create(batch, sizeof *t->numbers);
     t->staging = tn_memory_create(sizeof(tn_real) == sizeof(float) ? 0 : batch * widest, sizeof *t->staging);
-    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->order || !t->numbers || !t->staging)
+    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->order || !t->rows || !t->numbers ||
+        !t->staging)
         return tn_fail_memory(error, t->plan.reals * sizeof *t->memory);
     return TN_OK;
 }
@@ -297,6 +299,7 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->sample_losses);
     tn_memory_destroy(t->tensors);
     tn_memory_destroy(t->order);
+    tn_memory_destroy(t->rows);
     tn_memory_destroy(t->numbers);
     tn_memory_destroy(t);
 }

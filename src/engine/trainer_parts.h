@@ -70,6 +70,7 @@ struct tn_trainer {
     size_t batch; /* samples of a full step */
     uint64_t steps_per_epoch, steps_total;
     uint32_t *order;               /* [training samples] of this epoch */
+    uint32_t *rows;                /* [batch] of the user's file, of the samples of an observed step */
     tn_rng batches, epoch_batches; /* now, and as it was before the order of this epoch was drawn */
     uint64_t step, samples, epoch;
     size_t position; /* samples of the epoch that are used up */

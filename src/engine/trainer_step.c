@@ -30,6 +30,7 @@ typedef struct observer {
     tn_trainer *trainer;
     tn_tap_fn *fn;
     void *context;
+    size_t batch; /* samples of this step, whose rows are in trainer->rows */
 } observer;
 
 static void show(const observer *seen, size_t index, size_t count, const tn_real *values)
@@ -42,8 +43,18 @@ static void show(const observer *seen, size_t index, size_t count, const tn_real
         return;
     tn_tensor_name *name = &seen->trainer->tensors[index];
     name->count = count;
-    seen->fn(seen->context, name, index, values);
+    tn_tensor_shown shown = {.name = name, .index = index, .values = values};
+    if (!name->parameter)
+        shown.batch = (tn_batch_rows){seen->batch, seen->trainer->rows};
+    seen->fn(seen->context, &shown);
 #endif
+}
+
+/* Which rows of the user's file a batch holds. */
+static void find_rows(tn_trainer *t, const uint32_t *order, size_t batch)
+{
+    for (size_t i = 0; i < batch; i++)
+        t->rows[i] = (uint32_t)tn_dataset_row(t->data->train, order[i]);
 }
 
 static void forward(tn_trainer *t, size_t batch, bool training, const observer *seen)
@@ -183,10 +194,12 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     }
     size_t batch = samples - t->position < t->batch ? samples - t->position : t->batch;
     const uint32_t *order = t->order + t->position;
-    observer seen = {t, tap, tap_context};
+    observer seen = {t, tap, tap_context, batch};
     tn_update update = {.learning_rate = tn_schedule_rate(&t->schedule, t->step), .gradient_scale = 1, .step = t->step + 1};
     bool needs_norm = want_norm || t->clip_norm > 0;
 
+    if (tap)
+        find_rows(t, order, batch);
     tn_trainer_gather(t, set, order, batch);
     show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
     forward(t, batch, true, &seen);
@@ -220,7 +233,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
 
 void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses)
 {
-    const observer nobody = {t, NULL, NULL};
+    const observer nobody = {.trainer = t};
     size_t width = t->output_size;
     for (size_t first = 0; first < count; first += t->plan.batch) {
         size_t batch = count - first < t->plan.batch ? count - first : t->plan.batch;

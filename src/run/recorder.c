@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/recorder_notes.h"
+#include "vitals/saturation.h"
 
 enum { CHUNK = 2048 /* values; the columns of a recorder take 230 KiB */ };
 
@@ -36,9 +37,14 @@ struct tn_recorder {
     tn_chunks *chunks; /* NULL without a store, or once writing has failed */
     int64_t trial;
     uint64_t last_step, handed_ns;
+    uint64_t tapped_step, tapped_steps; /* the last step whose tensors were tapped, and how many there were */
     tn_vitals vitals;
+    tn_unit *units; /* [config.units_max, at most TN_UNITS_MAX] */
     tn_error failure;
 };
+
+/* Observed steps whose units are looked at: the first ones, then every n-th. */
+enum { UNITS_AT_FIRST = 3, UNITS_EVERY = 4 };
 
 /* The store has told its failure; from here on the trial runs without it. */
 static void stop_writing(tn_recorder *recorder)
@@ -54,9 +60,17 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     if (!created)
         return tn_fail_memory(error, sizeof *created);
     created->config = *config;
+    size_t units = config->units_max < TN_UNITS_MAX ? config->units_max : TN_UNITS_MAX;
+    created->config.units_max = units;
+    created->units = tn_memory_create(units, sizeof *created->units);
+    if (!created->units) {
+        tn_memory_destroy(created);
+        return tn_fail_memory(error, units * sizeof *created->units);
+    }
     if (config->store) {
         created->chunks = tn_memory_create(1, sizeof *created->chunks);
         if (!created->chunks) {
+            tn_memory_destroy(created->units);
             tn_memory_destroy(created);
             return tn_fail_memory(error, sizeof *created->chunks);
         }
@@ -113,12 +127,31 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
         stop_writing(recorder);
 }
 
-void tn_recorder_tap(void *context, const tn_tensor_name *name, size_t index, const float *values)
+static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
+{
+    bool has_units = name->role == TN_ROLE_INPUT || name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_ACTIVATION;
+    uint64_t before = recorder->tapped_steps - 1;
+    return has_units && name->units <= recorder->config.units_max && (before < UNITS_AT_FIRST || before % UNITS_EVERY == 0);
+}
+
+void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
 {
     tn_recorder *recorder = context;
+    const tn_tensor_name *name = shown->name;
+    tn_tensor_seen seen = {
+        .step = recorder->last_step + 1, .name = name, .index = shown->index, .vitals = &recorder->vitals, .batch = shown->batch};
+    recorder->tapped_steps += recorder->tapped_step != seen.step;
+    recorder->tapped_step = seen.step;
     tn_vitals_init(&recorder->vitals);
-    tn_vitals_add(&recorder->vitals, values, name->count);
-    const tn_tensor_seen seen = {.step = recorder->last_step + 1, .name = name, .index = index, .vitals = &recorder->vitals};
+    tn_vitals_add(&recorder->vitals, shown->values, name->count);
+    tn_unit_vitals units;
+    if (wants_units(recorder, name)) {
+        float low, high;
+        tn_saturation_limits(name, &low, &high);
+        tn_unit_vitals_init(&units, recorder->units, name->units, low, high);
+        tn_unit_vitals_add_known(&units, shown->values, name->count / name->units, 1, seen.vitals);
+        seen.units = &units;
+    }
     tn_recorder_tensor(recorder, &seen);
 }
 
@@ -187,6 +220,7 @@ tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *re
     if (status != TN_OK && error)
         *error = recorder->failure;
     stop_writing(recorder);
+    tn_memory_destroy(recorder->units);
     tn_memory_destroy(recorder);
     return status;
 }

@@ -54,6 +54,7 @@ typedef struct tn_recorder_config {
     tn_store *store;              /* NULL: nothing is written */
     tn_store_trial trial;         /* used with a store */
     uint64_t vitals_every;        /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
+    size_t units_max;             /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;
 } tn_recorder_config;
@@ -63,10 +64,11 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
 /* Whether the coming step's tensors are wanted. */
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
 
-/* A tn_tap_fn with the recorder as context: takes the tensor's vitals. */
-void tn_recorder_tap(void *recorder, const tn_tensor_name *name, size_t index, const float *values);
+/* A tn_tap_fn with the recorder as context: takes the tensor's vitals, and those of its units where it is an input, a weight or an activation, on the first three observed steps and on every
+ * fourth after them: they cost about as much again, and units change slowly. */
+void tn_recorder_tap(void *recorder, const tn_tensor_shown *shown);
 
-/* The same for a tensor whose vitals another process took. */
+/* The same for a tensor whose vitals somebody else took. */
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen);
 
 /* The end of a step: its scalars. false where an observer ends the trial. */

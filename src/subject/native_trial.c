@@ -71,6 +71,16 @@ static tn_status open_probes(trial *t, tn_error *error)
     return t->outputs && t->losses ? TN_OK : tn_fail_memory(error, (values + most) * sizeof *t->outputs);
 }
 
+static size_t most_units(const tn_trainer *trainer)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < tn_trainer_tensor_count(trainer); i++) {
+        size_t units = tn_trainer_tensor(trainer, i)->units;
+        most = units > most && units <= TN_UNITS_MAX ? units : most;
+    }
+    return most;
+}
+
 static tn_status open_recorder(trial *t, tn_error *error)
 {
     const tn_native *native = t->native;
@@ -89,6 +99,7 @@ static tn_status open_recorder(trial *t, tn_error *error)
                   .version = TENET_VERSION,
                   .seed = seed},
         .vitals_every = t->request->vitals_every,
+        .units_max = t->request->vitals_every ? most_units(t->trainer) : 0,
         .observers = t->request->observers,
         .observer_count = t->request->observer_count,
     };

@@ -43,7 +43,7 @@ typedef struct tn_tensor_seen {
     size_t index; /* numbers the subject's tensors densely */
     const tn_vitals *vitals;
     const tn_unit_vitals *units; /* NULL where they were not taken */
-    tn_batch_rows batch;         /* of inputs and activations, whose first axis it is; count 0 for parameters */
+    tn_batch_rows batch;         /* of inputs, activations and the gradients by them, whose first axis it is; count 0 for parameters */
 } tn_tensor_seen;
 
 /* The one name of a tensor, by which the store keeps it: "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient" (the
@@ -51,7 +51,14 @@ typedef struct tn_tensor_seen {
 enum { TN_TENSOR_KEY_BYTES = 160 };
 const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name);
 
-/* Shows one tensor, while it is still in cache. values [name->count] are valid during the call only. `index` numbers the subject's tensors densely. */
-typedef void tn_tap_fn(void *context, const tn_tensor_name *name, size_t index, const float *values);
+/* One tensor with its values, as a trainer shows it while it is still in cache. Borrowed, valid during the call. */
+typedef struct tn_tensor_shown {
+    const tn_tensor_name *name;
+    size_t index;        /* as in tn_tensor_seen */
+    const float *values; /* [name->count], the unit axis last */
+    tn_batch_rows batch; /* as in tn_tensor_seen */
+} tn_tensor_shown;
+
+typedef void tn_tap_fn(void *context, const tn_tensor_shown *shown);
 
 #endif

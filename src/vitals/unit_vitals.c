@@ -1,16 +1,24 @@
-/* unit_vitals.c: see unit_vitals.h. With the unit axis last the inner loop runs over units, which the compiler turns into lanes; else over one unit's values. */
+/* unit_vitals.c: see unit_vitals.h. Values lie side by side in lanes, each of which belongs to one unit and gathers what is known of it; the compiler makes registers of the lanes. Units last:
+ * the lanes are a row, or several short rows at once. Units first: the lanes are values of one unit. Counts and extremes do not depend on the order, so every instruction set gives the
+ * same. */
 #include "vitals/unit_vitals.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
-/* Finiteness is read off the bits, so that no compiler setting can reason it away. */
-static bool is_finite(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & 0x7F800000U) != 0x7F800000U;
-}
+#include "base/simd.h"
+
+enum {
+    LANES = 512,           /* at most: the tables take 10 KiB of L1 */
+    LANES_ENOUGH = 128,    /* shorter rows are taken several at once, as many as fit */
+    ROWS_AT_ONCE = 1 << 30 /* what a lane's 32 bits can count */
+};
+
+typedef struct lanes {
+    float min[LANES], max[LANES];
+    uint32_t zeros[LANES], saturated[LANES], nonfinite[LANES];
+} lanes;
 
 void tn_unit_vitals_init(tn_unit_vitals *vitals, tn_unit *unit, size_t units, float low, float high)
 {
@@ -19,27 +27,110 @@ void tn_unit_vitals_init(tn_unit_vitals *vitals, tn_unit *unit, size_t units, fl
         unit[u] = (tn_unit){.min = INFINITY, .max = -INFINITY};
 }
 
-static void add(tn_unit *unit, float value, float low, float high)
+/* rows of `width` finite values, none of which is zero or saturated, `stride` apart. */
+TN_SIMD_CLONES
+static void add_extremes(size_t rows, size_t width, size_t stride, const float *restrict values, float *restrict min, float *restrict max)
 {
-    if (!is_finite(value)) {
-        unit->nonfinite++;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            float value = values[r * stride + i];
+            min[i] = value < min[i] ? value : min[i];
+            max[i] = value > max[i] ? value : max[i];
+        }
+}
+
+/* Any values. Finiteness is read off the bits, so that no compiler setting can reason it away. */
+TN_SIMD_CLONES
+static void add_all(size_t rows, size_t width, size_t stride, const float *restrict values, float low, float high, lanes *restrict l)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            float value = values[r * stride + i];
+            uint32_t bits;
+            memcpy(&bits, &value, sizeof bits);
+            uint32_t is_finite = (bits & 0x7F800000U) != 0x7F800000U;
+            float least = is_finite ? value : INFINITY, most = is_finite ? value : -INFINITY;
+            l->nonfinite[i] += 1 - is_finite;
+            l->zeros[i] += (bits & 0x7FFFFFFFU) == 0;
+            l->saturated[i] += is_finite & ((uint32_t)(value <= low) | (uint32_t)(value >= high));
+            l->min[i] = least < l->min[i] ? least : l->min[i];
+            l->max[i] = most > l->max[i] ? most : l->max[i];
+        }
+}
+
+/* How the lanes of a run go to units. */
+typedef struct run {
+    tn_unit_vitals *vitals;
+    bool only_extremes;
+    size_t first_unit; /* of lane 0 */
+    size_t units;      /* lane i belongs to unit first_unit + i % units */
+} run;
+
+static void take(const run *to, const float *values, size_t rows, size_t width, size_t stride)
+{
+    lanes l;
+    for (size_t i = 0; i < width; i++) {
+        l.min[i] = INFINITY;
+        l.max[i] = -INFINITY;
+        l.zeros[i] = l.saturated[i] = l.nonfinite[i] = 0;
+    }
+    if (to->only_extremes)
+        add_extremes(rows, width, stride, values, l.min, l.max);
+    else
+        add_all(rows, width, stride, values, to->vitals->low, to->vitals->high, &l);
+    for (size_t i = 0, u = 0; i < width; i++) {
+        tn_unit *unit = &to->vitals->unit[to->first_unit + u];
+        unit->zeros += l.zeros[i];
+        unit->saturated += l.saturated[i];
+        unit->nonfinite += l.nonfinite[i];
+        /* + 0 turns -0 into +0, so that the result does not depend on the order in which the two were met. */
+        unit->min = l.min[i] < unit->min ? l.min[i] + 0.0F : unit->min;
+        unit->max = l.max[i] > unit->max ? l.max[i] + 0.0F : unit->max;
+        u = u + 1 == to->units ? 0 : u + 1;
+    }
+}
+
+/* values [rows, columns], taken as rows of several where that makes better lanes. */
+static void take_rows(const run *to, const float *values, size_t rows, size_t columns, size_t stride)
+{
+    size_t joined = columns == stride && columns < LANES_ENOUGH ? LANES_ENOUGH / columns : 1;
+    for (size_t done = 0; done < rows;) {
+        size_t left = rows - done, together = joined <= left ? joined : left;
+        size_t turns = left / together < ROWS_AT_ONCE ? left / together : ROWS_AT_ONCE;
+        take(to, values + done * stride, turns, together * columns, together * stride);
+        done += turns * together;
+    }
+}
+
+static void add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, bool only_extremes)
+{
+    run to = {.vitals = vitals, .only_extremes = only_extremes};
+    vitals->values += rows * inner;
+    if (inner == 1) {
+        for (size_t first = 0; first < vitals->units && rows > 0; first += LANES) {
+            to.first_unit = first;
+            to.units = vitals->units - first < LANES ? vitals->units - first : LANES;
+            take_rows(&to, values + first, rows, to.units, vitals->units);
+        }
         return;
     }
-    unit->zeros += value == 0;
-    unit->saturated += value <= low || value >= high;
-    unit->min = value < unit->min ? value : unit->min;
-    unit->max = value > unit->max ? value : unit->max;
+    to.units = 1;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t u = 0; u < vitals->units; u++) {
+            to.first_unit = u;
+            take_rows(&to, values + (r * vitals->units + u) * inner, inner, 1, 1);
+        }
 }
 
 void tn_unit_vitals_add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t u = 0; u < vitals->units; u++) {
-            const float *of_unit = values + (r * vitals->units + u) * inner;
-            for (size_t i = 0; i < inner; i++)
-                add(&vitals->unit[u], of_unit[i], vitals->low, vitals->high);
-        }
-    vitals->values += rows * inner;
+    add(vitals, values, rows, inner, false);
+}
+
+void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, const tn_vitals *whole)
+{
+    bool within = whole->min > vitals->low && whole->max < vitals->high;
+    add(vitals, values, rows, inner, within && whole->zeros == 0 && tn_vitals_finite(whole) == whole->count);
 }
 
 void tn_unit_vitals_merge(tn_unit_vitals *into, const tn_unit_vitals *from)

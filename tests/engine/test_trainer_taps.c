@@ -12,11 +12,12 @@
 
 #include "engine/support_trainer.h"
 
-enum { SEEN_MAX = 64, VALUES_MAX = 4096 };
+enum { SEEN_MAX = 64, VALUES_MAX = 4096, SAMPLES_MAX = 32 };
 
 typedef struct record {
     tn_tensor_name name;
-    size_t index;
+    size_t index, sample_count;
+    uint32_t rows[SAMPLES_MAX];
     float values[VALUES_MAX];
 } record;
 
@@ -25,14 +26,18 @@ typedef struct seen {
     record records[SEEN_MAX];
 } seen;
 
-static void note(void *context, const tn_tensor_name *name, size_t index, const float *values)
+static void note(void *context, const tn_tensor_shown *shown)
 {
     seen *s = context;
+    const tn_tensor_name *name = shown->name;
     assert_true(s->count < SEEN_MAX && name->count <= VALUES_MAX);
     record *r = &s->records[s->count++];
     r->name = *name;
-    r->index = index;
-    memcpy(r->values, values, name->count * sizeof *values);
+    r->index = shown->index;
+    r->sample_count = shown->batch.count;
+    for (size_t i = 0; i < shown->batch.count; i++)
+        r->rows[i] = shown->batch.rows[i];
+    memcpy(r->values, shown->values, name->count * sizeof *r->values);
 }
 
 static const record *find(const seen *s, const char *node, const char *parameter, tn_role role)
@@ -123,6 +128,40 @@ static void every_tensor_is_shown_once_in_order(void **state)
     tn_trainer_step(t.trainer, false, note, s, &result);
     assert_int_equal(find(s, "relu_1", NULL, TN_ROLE_ACTIVATION)->name.count, 8 * 5);
     assert_int_equal(find(s, "dense_0", "weight", TN_ROLE_GRADIENT)->name.count, 30);
+    free(s);
+    support_trainer_close(&t);
+}
+
+/* The samples of a batch are rows of the file, the inputs prove it; parameters are of no samples. */
+static void samples_are_rows_of_the_file(void **state)
+{
+    (void)state;
+    support_trainer t;
+    tn_step_result result;
+    seen *s = new_seen();
+    open_or_fail(&t, &rows, MLP);
+    bool used[20] = {false};
+    for (size_t batch = 12; batch >= 8; batch -= 4) { /* an epoch of 12 and 8 samples */
+        s->count = 0;
+        tn_trainer_step(t.trainer, false, note, s, &result);
+        const record *input = find(s, "input", NULL, TN_ROLE_INPUT);
+        for (size_t i = 0; i < s->count; i++) {
+            const record *r = &s->records[i];
+            assert_int_equal(r->sample_count, r->name.parameter ? 0 : batch);
+            assert_memory_equal(r->rows, input->rows, r->sample_count * sizeof *r->rows);
+        }
+        for (size_t i = 0; i < batch; i++) {
+            size_t sample = 0;
+            while (sample < tn_dataset_samples(t.data.train) && tn_dataset_row(t.data.train, sample) != input->rows[i])
+                sample++;
+            assert_true(sample < 20 && !used[sample]);
+            used[sample] = true;
+            float expected[6];
+            const uint32_t number = (uint32_t)sample;
+            tn_dataset_inputs(t.data.train, &number, 1, expected);
+            assert_memory_equal(expected, input->values + 6 * i, sizeof expected);
+        }
+    }
     free(s);
     support_trainer_close(&t);
 }
@@ -222,6 +261,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tensor_is_shown_once_in_order),
+        cmocka_unit_test(samples_are_rows_of_the_file),
         cmocka_unit_test(values_belong_to_their_names),
         cmocka_unit_test(branches_and_frozen_nodes),
     };

@@ -85,7 +85,7 @@ static void observers_hear_in_order(void **state)
     assert_true(tn_recorder_wants_tensors(recorder, 1));
     assert_false(tn_recorder_wants_tensors(recorder, 2));
     assert_true(tn_recorder_wants_tensors(recorder, 3));
-    tn_recorder_tap(recorder, &GRADIENT, 4, VALUES);
+    tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &GRADIENT, .index = 4, .values = VALUES});
     assert_true(tn_recorder_step(recorder, &(tn_step){.step = 1}));
     assert_false(tn_recorder_step(recorder, &(tn_step){.step = 2})); /* a says stop; b hears of the step all the same */
     tn_recorder_flush(recorder);
@@ -223,7 +223,7 @@ static void vitals_reach_the_store(void **state)
         name.role = roles[i];
         name.parameter = i < 3 ? "weight" : NULL;
         name.node = i == 5 ? "input" : "dense_0";
-        tn_recorder_tap(recorder, &name, i, VALUES);
+        tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &name, .index = i, .values = VALUES});
     }
     assert_true(tn_recorder_step(recorder, &(tn_step){.step = 1}));
     assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
@@ -348,7 +348,7 @@ static void a_failing_store_stops_nothing(void **state)
     assert_int_equal(tn_store_flush(store, NULL), TN_ERROR_STORE);
     for (uint64_t step = 20001; step <= 30000; step++)
         assert_true(tn_recorder_step(recorder, &(tn_step){.step = step}));
-    tn_recorder_tap(recorder, &GRADIENT, 4, VALUES);
+    tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &GRADIENT, .index = 4, .values = VALUES});
     tn_recorder_score(recorder, &(tn_score_point){.step = 30000});
     tn_error error = {0};
     assert_int_equal(tn_recorder_end(recorder, "completed", NULL, &error), TN_ERROR_STORE);
@@ -361,13 +361,67 @@ static void a_failing_store_stops_nothing(void **state)
     assert_int_equal(tn_store_close(store, NULL), TN_ERROR_STORE);
 }
 
+/* What an observer saw of units. */
+typedef struct unit_ear {
+    uint64_t taken; /* bit n: on step n */
+    size_t seen, samples;
+    uint64_t zeros, saturated;
+} unit_ear;
+
+static void hear_units(void *context, const tn_tensor_seen *seen)
+{
+    unit_ear *heard = context;
+    heard->seen++;
+    heard->samples += seen->batch.count;
+    if (!seen->units)
+        return;
+    assert_int_equal(seen->units->units, 2);
+    assert_int_equal(seen->units->values, 3);
+    heard->taken |= UINT64_C(1) << seen->step;
+    heard->zeros += seen->units->unit[0].zeros;
+    heard->saturated += seen->units->unit[1].saturated;
+}
+
+static unit_ear hear_steps(const tn_tensor_name *name, size_t units_max)
+{
+    static const float OUTPUTS[] = {0, 0.25F, 0, 0.5F, 0, 0.99F};
+    static const uint32_t ROWS[] = {7, 5, 9};
+    unit_ear heard = {0};
+    const tn_observer observer = {.context = &heard, .on_tensor = hear_units};
+    const tn_recorder_config config = {.vitals_every = 2, .units_max = units_max, .observers = &observer, .observer_count = 1};
+    tn_recorder *recorder = create(&config);
+    for (uint64_t step = 1; step <= 24; step++) {
+        if (tn_recorder_wants_tensors(recorder, step))
+            tn_recorder_tap(recorder, &(tn_tensor_shown){.name = name, .values = OUTPUTS, .batch = {3, ROWS}});
+        assert_true(tn_recorder_step(recorder, &(tn_step){.step = step}));
+    }
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    assert_int_equal(heard.seen, 12);
+    assert_int_equal(heard.samples, 36);
+    return heard;
+}
+
+/* On the first three observed steps and every fourth: of the steps 1, 3, 5 ... 23 these are 1, 3, 5, 9 and 17. */
+static void units_are_seen_on_a_share_of_the_steps(void **state)
+{
+    (void)state;
+    tn_tensor_name name = {.node = "tanh_1", .op = "tanh", .role = TN_ROLE_ACTIVATION, .count = 6, .units = 2};
+    unit_ear heard = hear_steps(&name, 2);
+    assert_int_equal(heard.taken, 1 << 1 | 1 << 3 | 1 << 5 | 1 << 9 | 1 << 17);
+    assert_int_equal(heard.zeros, 5 * 3);
+    assert_int_equal(heard.saturated, 5);
+    assert_int_equal(hear_steps(&name, 1).taken, 0); /* it has more units than were asked for */
+    name.role = TN_ROLE_ACTIVATION_GRADIENT;
+    assert_int_equal(hear_steps(&name, 2).taken, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(observers_hear_in_order),       cmocka_unit_test(no_vitals_unless_wanted),
         cmocka_unit_test(series_reach_the_store),        cmocka_unit_test(vitals_reach_the_store),
         cmocka_unit_test(names_reach_the_store),         cmocka_unit_test(signals_reach_the_store),
-        cmocka_unit_test(a_failing_store_stops_nothing),
+        cmocka_unit_test(a_failing_store_stops_nothing), cmocka_unit_test(units_are_seen_on_a_share_of_the_steps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

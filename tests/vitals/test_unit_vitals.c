@@ -4,8 +4,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
+
+#include "base/rng.h"
 
 #include "vitals/unit_vitals.h"
 
@@ -86,6 +90,84 @@ static void test_nothing_seen(void **state)
         assert_true(unit[u].min == INFINITY && unit[u].max == -INFINITY);
 }
 
+/* One value after the other. */
+static void add_simply(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t u = 0; u < vitals->units; u++)
+            for (size_t i = 0; i < inner; i++) {
+                float value = values[(r * vitals->units + u) * inner + i];
+                tn_unit *unit = &vitals->unit[u];
+                if (!isfinite(value)) {
+                    unit->nonfinite++;
+                    continue;
+                }
+                unit->zeros += value == 0;
+                unit->saturated += value <= vitals->low || value >= vitals->high;
+                unit->min = fminf(unit->min, value) + 0.0F;
+                unit->max = fmaxf(unit->max, value) + 0.0F;
+            }
+    vitals->values += rows * inner;
+}
+
+static void fill(float *values, size_t count, bool wild, tn_rng *rng)
+{
+    for (size_t i = 0; i < count; i++) {
+        double draw = tn_rng_uniform(rng);
+        values[i] = (float)tn_rng_normal(rng);
+        if (wild && draw < 0.2)
+            values[i] = draw < 0.04 ? 0.0F : draw < 0.08 ? -0.0F : draw < 0.12 ? NAN : draw < 0.16 ? INFINITY : -INFINITY;
+    }
+}
+
+static void assert_same(const tn_unit_vitals *a, const tn_unit_vitals *b)
+{
+    assert_int_equal(a->values, b->values);
+    for (size_t u = 0; u < a->units; u++) {
+        assert_int_equal(a->unit[u].zeros, b->unit[u].zeros);
+        assert_int_equal(a->unit[u].saturated, b->unit[u].saturated);
+        assert_int_equal(a->unit[u].nonfinite, b->unit[u].nonfinite);
+        assert_memory_equal(&a->unit[u].min, &b->unit[u].min, sizeof(float));
+        assert_memory_equal(&a->unit[u].max, &b->unit[u].max, sizeof(float));
+    }
+}
+
+/* Shapes on both sides of every way in which lanes are made, with tails, tame and wild; with the vitals of the whole known and without. */
+static void test_every_shape_counts_as_one_by_one(void **state)
+{
+    (void)state;
+    static const size_t SHAPES[][3] = {{1, 1, 1},   {7, 1, 1},   {300, 1, 1},  {64, 10, 1},  {33, 6, 1},  {5, 127, 1},
+                                       {9, 128, 1}, {3, 512, 1}, {2, 513, 1},  {4, 1100, 1}, {1, 5, 784}, {8, 3, 49},
+                                       {2, 6, 5},   {1, 1, 999}, {1000, 2, 1}, {129, 1, 1}};
+    enum { MOST = 8192 };
+    float *values = malloc(MOST * sizeof *values);
+    tn_unit *units = malloc(3 * MOST * sizeof *units);
+    assert_true(values && units);
+    tn_rng rng;
+    tn_rng_init(&rng, 3, TN_STREAM_TEST);
+    for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++)
+        for (int wild = 0; wild < 2; wild++) {
+            const size_t *shape = SHAPES[s], count = shape[0] * shape[1] * shape[2];
+            float limit = wild ? 1.5F : s % 2 ? 1.0F : INFINITY;
+            tn_unit_vitals simple, fast, known;
+            tn_vitals whole;
+            assert_true(count <= MOST);
+            fill(values, count, wild, &rng);
+            tn_unit_vitals_init(&simple, units, shape[1], -limit, limit);
+            tn_unit_vitals_init(&fast, units + MOST, shape[1], -limit, limit);
+            tn_unit_vitals_init(&known, units + (size_t)2 * MOST, shape[1], -limit, limit);
+            tn_vitals_init(&whole);
+            tn_vitals_add(&whole, values, count);
+            add_simply(&simple, values, shape[0], shape[2]);
+            tn_unit_vitals_add(&fast, values, shape[0], shape[2]);
+            tn_unit_vitals_add_known(&known, values, shape[0], shape[2], &whole);
+            assert_same(&simple, &fast);
+            assert_same(&simple, &known);
+        }
+    free(values);
+    free(units);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -94,6 +176,7 @@ int main(void)
         cmocka_unit_test(test_parts_merge_to_the_whole),
         cmocka_unit_test(test_without_limits_nothing_saturates),
         cmocka_unit_test(test_nothing_seen),
+        cmocka_unit_test(test_every_shape_counts_as_one_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
