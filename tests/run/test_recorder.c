@@ -253,9 +253,10 @@ static void names_reach_the_store(void **state)
     tn_recorder *recorder = create(&config);
     const tn_tensor_name output = {.node = "relu_1", .op = "relu", .role = TN_ROLE_ACTIVATION, .count = 3, .units = 1};
     for (uint64_t step = 1; step <= 3; step++) {
-        tn_recorder_tap(recorder, &output, 0, VALUES);
-        tn_recorder_tap(recorder, &GRADIENT, 9, VALUES);
-        tn_recorder_tap(recorder, &GRADIENT, (size_t)1 << 40, VALUES); /* a number without bound is borne */
+        tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &output, .values = VALUES});
+        tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &GRADIENT, .index = 9, .values = VALUES});
+        /* A number without bound is borne. */
+        tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &GRADIENT, .index = (size_t)1 << 40, .values = VALUES});
         tn_recorder_step(recorder, &(tn_step){.step = step});
     }
     assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);

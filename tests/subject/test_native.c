@@ -336,7 +336,8 @@ static void observers_watch_and_stop(void **state)
     tn_hypes *hypes = usual_hypes(*state);
     tn_subject *subject = open_subject(hypes, NULL, NULL);
     watcher seen = {.stop_at = 25};
-    const tn_observer observer = {&seen, watch_step, watch_tensor, watch_score, watch_end};
+    const tn_observer observer = {
+        .context = &seen, .on_step = watch_step, .on_tensor = watch_tensor, .on_score = watch_score, .on_end = watch_end};
     tn_trial_request request = plain_request(100);
     tn_trial_result unwatched = run_trial(subject, &request, 1);
     request.observers = &observer;
