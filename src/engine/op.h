@@ -50,8 +50,11 @@ typedef struct tn_node {
 /* Where a backward may hand a finished slice of a parameter's gradient while it is still in cache, in place of writing d_parameters. The
  * optimizer then changes the weights of that slice at once, so an op does so only after its last reading of them. Thread-safe for slices
  * that do not overlap. */
+enum { TN_SINK_ROWS = 8 };
+
 typedef struct tn_gradient_sink {
-    /* gradients [count] belong to the values offset .. offset + count - 1 of node->parameters[parameter]. */
+    /* gradients [count] belong to the values offset .. offset + count - 1 of node->parameters[parameter]: whole rows (of its last axis), from a row whose number is a multiple of
+     * TN_SINK_ROWS on, and up to such a row or the last. */
     void (*take)(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients);
     void *context;
 } tn_gradient_sink;

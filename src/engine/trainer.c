@@ -55,6 +55,14 @@ static tn_status read_settings(tn_trainer *t, const tn_hypes *hypes, tn_error *e
     return TN_OK;
 }
 
+static void lay_squares(tn_trainer *t, tn_trainer_parameter_view *view)
+{
+    const tn_shape *shape = &t->graph.vertices[view->vertex].node.parameters[view->index].shape;
+    view->group = TN_SINK_ROWS * (shape->rank ? shape->dims[shape->rank - 1] : 1);
+    view->first_square = t->square_count;
+    t->square_count += (view->size + view->group - 1) / view->group;
+}
+
 /* Numbers the parameters, trainable ones first in the block, and gives them offsets. */
 static tn_status lay_parameters(tn_trainer *t, tn_error *error)
 {
@@ -84,6 +92,8 @@ static tn_status lay_parameters(tn_trainer *t, tn_error *error)
                 return tn_fail(error, TN_ERROR_MEMORY,
                                "the weights of this net need more memory than can be addressed; make its layers smaller");
             t->trainable_values += trainable ? t->parameters[i].size : 0;
+            if (trainable)
+                lay_squares(t, &t->parameters[i]);
         }
         if (trainable)
             t->trainable_size = t->values_size;
@@ -96,8 +106,8 @@ static tn_status allocate_values(tn_trainer *t, tn_error *error)
     size_t bytes = t->values_size * sizeof(tn_real);
     t->values = tn_memory_create(t->values_size, sizeof *t->values);
     t->gradients = tn_memory_create(t->trainable_size, sizeof *t->gradients);
-    t->partial_norms = tn_memory_create(t->trainable_size / TN_TRAINER_PIECE + 1, sizeof *t->partial_norms);
-    if (!t->values || !t->gradients || !t->partial_norms)
+    t->squares = tn_memory_create(t->square_count, sizeof *t->squares);
+    if (!t->values || !t->gradients || !t->squares)
         return tn_fail_memory(error, bytes);
     for (size_t i = 0; i < t->slot_count; i++) {
         t->slots[i] = tn_memory_create(t->trainable_size, sizeof *t->slots[i]);
@@ -289,7 +299,7 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->gradients);
     for (size_t i = 0; i < TN_OPTIMIZER_SLOTS_MAX; i++)
         tn_memory_destroy(t->slots[i]);
-    tn_memory_destroy(t->partial_norms);
+    tn_memory_destroy(t->squares);
     tn_memory_destroy(t->memory);
     tn_memory_destroy(t->passes);
     tn_memory_destroy(t->rngs);

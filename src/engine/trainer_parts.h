@@ -20,6 +20,7 @@ typedef struct tn_trainer_parameter_view {
     size_t vertex, index; /* node->parameters[index] */
     size_t offset, size;  /* in reals */
     bool trainable;
+    size_t group, first_square; /* reals of TN_SINK_ROWS rows, whose squares are summed as one; the first of its sums in trainer->squares */
     size_t weight_tensor, gradient_tensor, update_tensor; /* for the tap */
 } tn_trainer_parameter_view;
 
@@ -61,7 +62,9 @@ struct tn_trainer {
     float *staging;         /* the double build only: [plan.batch, the larger of input and targets] */
     tn_real *sample_losses; /* [plan.batch] */
     uint32_t *numbers;      /* [plan.batch] of the samples of one batch of a prediction */
-    double *partial_norms;  /* one for each piece of the gradients */
+    double *
+        squares; /* [square_count]: of the gradients, a sum for each group of each trainable parameter, so that the norm does not depend on who took which slice when */
+    size_t square_count;
 
     size_t tensor_count;
     tn_tensor_name *tensors;
@@ -86,8 +89,14 @@ tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hyp
 void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
 tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
 
-/* Squares of the gradients summed, then the root. */
-double tn_trainer_gradient_norm(tn_trainer *trainer);
+/* Sums the squares of gradients [count], those of the values from `offset` of parameter `index` on: whole groups, but for the parameter's last. Thread-safe for slices that do not overlap. */
+void tn_trainer_add_squares(tn_trainer *trainer, size_t index, size_t offset, size_t count, const tn_real *gradients);
+
+/* The same for all that parameter `index` has in trainer->gradients. */
+void tn_trainer_square_gradients(tn_trainer *trainer, size_t index);
+
+/* The root of all sums. */
+double tn_trainer_gradient_norm(const tn_trainer *trainer);
 
 /* The optimizer on trainable values first .. first + count - 1 of the block. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);

@@ -4,7 +4,7 @@
  * 2. forward through the vertices, the loss, backward through them
  * 3. the norm, where it is wanted or needed for clipping
  * 4. the update. Where nobody looks and nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already
- * (TN_OP_FEEDS_SINK);
+ * (TN_OP_FEEDS_SINK), and their squares are summed on the way;
  *    the numbers are the same, the memory traffic is not. */
 #include <math.h>
 #include <string.h>
@@ -101,6 +101,7 @@ static void join_gradients(tn_trainer *t, size_t index, size_t batch)
 typedef struct sink_context {
     tn_trainer *trainer;
     const tn_update *update;
+    bool sums_squares;
     size_t first_parameter;
 } sink_context;
 
@@ -109,6 +110,8 @@ static void take(void *context, size_t parameter, size_t offset, size_t count, c
     const sink_context *sink = context;
     tn_trainer *t = sink->trainer;
     size_t first = t->parameters[sink->first_parameter + parameter].offset + offset;
+    if (sink->sums_squares)
+        tn_trainer_add_squares(t, sink->first_parameter + parameter, offset, count, gradients);
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
     for (size_t i = 0; i < t->slot_count; i++)
         slots[i] = t->slots[i] + first;
@@ -125,8 +128,18 @@ static void show_gradients(tn_trainer *t, size_t index, const observer *seen)
     }
 }
 
-/* fused: the update that may be made on the way, or NULL. */
-static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn_update *fused)
+/* What a vertex has left in trainer->gradients goes into the norm while it is in cache. */
+static void square_gradients(tn_trainer *t, size_t index)
+{
+    for (size_t k = 0; k < t->graph.vertices[index].node.parameter_count; k++) {
+        size_t parameter = t->vertices[index].first_parameter + k;
+        if (t->parameters[parameter].trainable)
+            tn_trainer_square_gradients(t, parameter);
+    }
+}
+
+/* fused: the update that may be made on the way, or NULL. needs_norm: the squares of all gradients are summed. */
+static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn_update *fused, bool needs_norm)
 {
     for (size_t i = t->graph.count; i-- > 0;) {
         const tn_vertex *vertex = &t->graph.vertices[i];
@@ -135,11 +148,13 @@ static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn
         if (!vertex->needs_gradient)
             continue;
         show(seen, t->vertices[i].gradient, batch * tn_shape_size(&vertex->node.output), pass->d_output);
-        sink_context context = {t, fused, t->vertices[i].first_parameter};
+        sink_context context = {t, fused, needs_norm, t->vertices[i].first_parameter};
         tn_gradient_sink sink = {take, &context};
         pass->sink = fused && (op->flags & TN_OP_FEEDS_SINK) ? &sink : NULL;
         if (!(op->flags & TN_OP_ALIAS))
             op->backward(&vertex->node, pass);
+        if (needs_norm && !pass->sink)
+            square_gradients(t, i);
         pass->sink = NULL;
         join_gradients(t, i, batch);
         show_gradients(t, i, seen);
@@ -207,12 +222,10 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     tn_labels labels = tn_trainer_labels(t, set, order, batch);
     t->loss->compute(&t->loss_options, batch, t->output_size, last->output, &labels, t->sample_losses,
                      t->memory + t->plan.vertices[t->graph.count - 1].d_output);
-    bool fused = !tap && !needs_norm;
-    backward(t, batch, &seen, fused ? &update : NULL);
+    bool fused = !tap && !(t->clip_norm > 0);
+    backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
 
-    double norm = NAN;
-    if (needs_norm)
-        norm = tn_trainer_gradient_norm(t);
+    double norm = needs_norm ? tn_trainer_gradient_norm(t) : NAN;
     if (t->clip_norm > 0 && norm > t->clip_norm)
         update.gradient_scale = t->clip_norm / norm;
     if (tap)

@@ -38,20 +38,42 @@ static double sum_squares(size_t count, const tn_real *values)
     return sum;
 }
 
-static void norm_piece(void *context, size_t piece, size_t worker)
+void tn_trainer_add_squares(tn_trainer *t, size_t index, size_t offset, size_t count, const tn_real *gradients)
 {
-    (void)worker;
-    tn_trainer *t = context;
-    t->partial_norms[piece] = sum_squares(piece_size(t->trainable_size, piece), t->gradients + piece * TN_TRAINER_PIECE);
+    const tn_trainer_parameter_view *view = &t->parameters[index];
+    double *sums = t->squares + view->first_square + offset / view->group;
+    for (size_t at = 0; at < count; at += view->group)
+        *sums++ = sum_squares(count - at < view->group ? count - at : view->group, gradients + at);
 }
 
-double tn_trainer_gradient_norm(tn_trainer *t)
+/* The groups of one parameter, several a tile. */
+typedef struct square_job {
+    tn_trainer *trainer;
+    size_t index, tile_reals; /* a multiple of the group */
+} square_job;
+
+static void square_tile(void *context, size_t tile, size_t worker)
 {
-    size_t pieces = pieces_of(t->trainable_size);
-    tn_pool_run(t->trainable_size < ALONE ? NULL : t->pool, pieces, norm_piece, t);
+    (void)worker;
+    const square_job *j = context;
+    const tn_trainer_parameter_view *view = &j->trainer->parameters[j->index];
+    size_t first = tile * j->tile_reals, count = view->size - first < j->tile_reals ? view->size - first : j->tile_reals;
+    tn_trainer_add_squares(j->trainer, j->index, first, count, j->trainer->gradients + view->offset + first);
+}
+
+void tn_trainer_square_gradients(tn_trainer *t, size_t index)
+{
+    const tn_trainer_parameter_view *view = &t->parameters[index];
+    size_t groups = TN_TRAINER_PIECE / view->group + 1;
+    square_job j = {t, index, groups * view->group};
+    tn_pool_run(view->size < ALONE ? NULL : t->pool, (view->size + j.tile_reals - 1) / j.tile_reals, square_tile, &j);
+}
+
+double tn_trainer_gradient_norm(const tn_trainer *t)
+{
     double sum = 0;
-    for (size_t i = 0; i < pieces; i++)
-        sum += t->partial_norms[i];
+    for (size_t i = 0; i < t->square_count; i++)
+        sum += t->squares[i];
     return sqrt(sum);
 }
 

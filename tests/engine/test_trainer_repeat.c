@@ -101,6 +101,29 @@ static void observation_changes_nothing(void **state)
     support_trainer_close(&normed);
 }
 
+/* The norm to the last bit: from slices on their way to the optimizer, from whole gradients, by any number of threads. */
+static void the_norm_does_not_depend_on_the_way(void **state)
+{
+    (void)state;
+    support_trainer fused, threads, watched;
+    size_t seen = 0;
+    open_or_fail(&fused, 1, WIDE MOMENTUM);
+    open_or_fail(&threads, 3, WIDE MOMENTUM);
+    open_or_fail(&watched, 2, WIDE MOMENTUM);
+    for (int i = 0; i < 5; i++) {
+        tn_step_result a, b, c;
+        tn_trainer_step(fused.trainer, true, NULL, NULL, &a);
+        tn_trainer_step(threads.trainer, true, NULL, NULL, &b);
+        tn_trainer_step(watched.trainer, true, look, &seen, &c);
+        assert_true(a.gradient_norm > 0);
+        assert_true(a.gradient_norm == b.gradient_norm);
+        assert_true(a.gradient_norm == c.gradient_norm);
+    }
+    support_trainer_close(&fused);
+    support_trainer_close(&threads);
+    support_trainer_close(&watched);
+}
+
 /* From a checkpoint in the middle of an epoch the steps come out as before, also in another trainer. */
 static void checkpoints_resume_bit_for_bit(void **state)
 {
@@ -173,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(observation_changes_nothing),
+        cmocka_unit_test(the_norm_does_not_depend_on_the_way),
         cmocka_unit_test(checkpoints_resume_bit_for_bit),
         cmocka_unit_test(seeds_matter),
     };
