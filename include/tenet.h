@@ -38,8 +38,10 @@ typedef struct tn_settings {
     size_t threads; /* 0: one for each processor */
     bool has_seed;  /* `seed` replaces solver.seed */
     uint64_t seed;
-    const char *store_path; /* NULL: nothing is kept */
-    const char *budget;     /* "60s", "5000steps"; NULL: none */
+    const char *store_path;   /* NULL: nothing is kept */
+    const char *budget;       /* "60s", "5000steps"; NULL: none */
+    const char *const *rules; /* --rule NAME.KEY=VALUE, [rule_count]: over those of the hypes (debug.rules) */
+    size_t rule_count;
     tn_session_progress_fn *progress;
     void *progress_context;
     tn_session_signal_fn *signal; /* tn_session_train; NULL: signals stand in the report alone */

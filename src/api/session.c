@@ -106,6 +106,8 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
         status = load_hypes(settings, &opened->hypes, error);
     if (status == TN_OK)
         opened->seed = attaches ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
+    if (status == TN_OK)
+        status = tn_session_rules(opened, settings, &opened->rules, error);
     if (status == TN_OK && settings->store_path)
         status = tn_store_open(settings->store_path, &opened->store, error);
     if (status == TN_OK && !attaches)
@@ -198,6 +200,7 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
         .seed = session->seed,
         .budget_steps = session->budget_steps,
         .budget_seconds = session->budget_seconds > 0 ? fmax(left, BUDGET_LEFT_MIN) : 0,
+        .rules = &session->rules,
         .cancel = &session->cancel,
         .progress = session->progress,
         .progress_context = session->progress_context,

@@ -6,6 +6,7 @@
 
 #include "experiments/debug.h"
 #include "hypes/hypes.h"
+#include "rules/rules.h"
 #include "store/store.h"
 #include "subject/process.h"
 #include "subject/subject.h"
@@ -37,6 +38,7 @@ struct tn_session {
     tn_session_signal_fn *signal;
     void *signal_context;
     bool only_records;
+    tn_rule_settings rules;
     tn_error store_error; /* of a report that could not be kept; code TN_OK where all went well */
 };
 
@@ -47,6 +49,9 @@ struct tn_report {
 /* Takes over what the settings say of a program. tn_session_program_close in any case. */
 tn_status tn_session_program_open(tn_session_program *program, const tn_settings *settings, tn_error *error);
 void tn_session_program_close(tn_session_program *program);
+
+/* The thresholds of the rules: the defaults, then debug.rules of the hypes (also of those that a program reads), then the settings' own. */
+tn_status tn_session_rules(const tn_session *session, const tn_settings *settings, tn_rule_settings *rules, tn_error *error);
 
 /* What subject/process.h is asked for. Borrows from the session. */
 tn_process_settings tn_session_process_settings(tn_session *session);

@@ -116,21 +116,22 @@ static json_t *run_json(json_writer *writer, const tn_trial_result *result, cons
 
 static json_t *signals_json(json_writer *writer, const tn_rule_set *rules)
 {
-    static const char *const STATES[] = {[TN_RULE_TOO_FEW_STEPS] = "too few steps", [TN_RULE_QUIET] = "quiet", [TN_RULE_FIRED] = "fired"};
     json_t *array = json_array();
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const char *name = tn_rule_at(i)->name;
         const tn_signal *signal = tn_rule_set_signal(rules, name);
         json_t *object = json_object();
         set(writer, object, "rule", json_string(name));
-        set(writer, object, "state", json_string(STATES[signal->state]));
+        set(writer, object, "state", json_string(tn_rule_state_name(signal->state)));
         if (signal->state == TN_RULE_FIRED) {
+            set(writer, object, "severity", json_string(tn_signal_severity_name(signal->severity)));
             set(writer, object, "step", count(signal->step));
             set(writer, object, "tensor", json_string(signal->tensor));
             set(writer, object, "value", number(signal->value));
             set(writer, object, "threshold", number(signal->threshold));
-            set(writer, object, "text", json_string(signal->text));
         }
+        if (signal->text[0])
+            set(writer, object, "text", json_string(signal->text));
         append(writer, array, object);
     }
     return array;
@@ -253,7 +254,7 @@ tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *er
     tn_rule_set *rules = NULL;
     json_t *document = NULL;
     *report = NULL;
-    tn_status status = tn_rule_set_create(&rules, error);
+    tn_status status = tn_rule_set_create(&session->rules, &rules, error);
     if (status == TN_OK)
         status = train(session, rules, &document, error);
     tn_rule_set_destroy(rules);

@@ -28,6 +28,8 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .seed = options->seed,
         .store_path = options->store,
         .budget = options->budget,
+        .rules = options->rules,
+        .rule_count = options->rule_count,
         .progress = tn_progress_tell,
         .progress_context = progress,
     };

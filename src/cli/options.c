@@ -17,6 +17,7 @@ typedef struct option_row {
 
 static const option_row ROWS[] = {
     {TN_OPTION_SET, "--set", 0, "PATH=VALUE", "change a value of the hypes, as in solver.learning_rate=0.01; may be repeated"},
+    {TN_OPTION_RULE, "--rule", 0, "NAME.KEY=VALUE", "change a threshold of a rule, as in plateau.steps=5000; may be repeated"},
     {TN_OPTION_SEED, "--seed", 0, "N", "seed of weights and batches, in place of solver.seed"},
     {TN_OPTION_THREADS, "--threads", 0, "N", "processors to use; all where not given"},
     {TN_OPTION_BUDGET, "--budget", 0, "B", "stop after so much work: 60s or 5000steps"},
@@ -87,6 +88,9 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
     case TN_OPTION_SET:
         options->assignments[options->assignment_count++] = value;
         return true;
+    case TN_OPTION_RULE:
+        options->rules[options->rule_count++] = value;
+        return true;
     case TN_OPTION_SEED:
         if (!read_whole(value, 0, INT64_MAX, &number)) {
             snprintf(message, size, "--seed is '%.*s'; expected a whole number from 0 to 9223372036854775807", SHOWN_MAX, value);
@@ -148,7 +152,8 @@ bool tn_options_parse(int argc, char *const *argv, tn_options *options, char *me
 {
     *options = (tn_options){0};
     options->assignments = calloc((size_t)(argc > 0 ? argc : 1), sizeof *options->assignments);
-    if (!options->assignments) {
+    options->rules = calloc((size_t)(argc > 0 ? argc : 1), sizeof *options->rules);
+    if (!options->assignments || !options->rules) {
         snprintf(message, size, "memory is out");
         return false;
     }
@@ -176,6 +181,7 @@ bool tn_options_parse(int argc, char *const *argv, tn_options *options, char *me
 void tn_options_deinit(tn_options *options)
 {
     free(options->assignments);
+    free(options->rules);
     *options = (tn_options){0};
 }
 

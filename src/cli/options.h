@@ -24,13 +24,14 @@ typedef enum tn_option {
     TN_OPTION_HYPES = 1 << 12,
     TN_OPTION_DRY_RUN = 1 << 13,
     TN_OPTION_NO_FORK = 1 << 14,
-    TN_OPTION_GIT = 1 << 15
+    TN_OPTION_GIT = 1 << 15,
+    TN_OPTION_RULE = 1 << 20
 } tn_option;
 
 /* What a command that trains accepts, beside help. */
 #define TN_OPTIONS_OF_A_JOB                                                                                                                \
     (TN_OPTION_SET | TN_OPTION_SEED | TN_OPTION_THREADS | TN_OPTION_BUDGET | TN_OPTION_STORE | TN_OPTION_JSON | TN_OPTION_QUIET |          \
-     TN_OPTION_NO_COLOR | TN_OPTION_HYPES | TN_OPTION_NO_FORK)
+     TN_OPTION_NO_COLOR | TN_OPTION_HYPES | TN_OPTION_NO_FORK | TN_OPTION_RULE)
 
 /* Strings are argv's. */
 typedef struct tn_options {
@@ -39,6 +40,8 @@ typedef struct tn_options {
     const char *operand;      /* the second; NULL where there is none */
     const char **assignments; /* [assignment_count] of --set, owned */
     size_t assignment_count;
+    const char **rules; /* [rule_count] of --rule, owned */
+    size_t rule_count;
     uint64_t seed;
     size_t threads;
     const char *budget, *store;

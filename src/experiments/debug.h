@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "rules/rules.h"
 #include "subject/subject.h"
 
 /* Told now and then while it works: `fraction` of the expected work in [0, 1], never falling, and what is being done ("lr_boundary: rate 0.03"). May come from
@@ -17,12 +18,13 @@
 typedef void tn_progress_fn(void *context, double fraction, const char *activity);
 
 typedef struct tn_debug_options {
-    size_t threads;           /* trials side by side, at least 1 */
-    uint64_t seed;            /* of the first trial; the others follow from it */
-    uint64_t budget_steps;    /* 0: none */
-    double budget_seconds;    /* 0: none */
-    tn_cancel *cancel;        /* of the subject; a budget in seconds sets it */
-    tn_progress_fn *progress; /* may be NULL */
+    size_t threads;                /* trials side by side, at least 1 */
+    uint64_t seed;                 /* of the first trial; the others follow from it */
+    uint64_t budget_steps;         /* 0: none */
+    double budget_seconds;         /* 0: none */
+    const tn_rule_settings *rules; /* of the first look; NULL: the defaults */
+    tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
+    tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;
 } tn_debug_options;
 

@@ -321,7 +321,7 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
         return tn_fail_memory(error, sizeof *self);
     /* What is proposed depends on what the look shows; this is the case where it shows nothing unusual. */
     self->look.steps = tn_look_steps(investigation);
-    tn_status status = tn_rule_set_create(&self->look.rules, error);
+    tn_status status = tn_rule_set_create(investigation->options->rules, &self->look.rules, error);
     if (status == TN_OK) {
         const tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
         tn_planned_add(planned, 1, self->look.steps, "as given: the first look");

@@ -33,7 +33,7 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
     /* 0: a program that was not seen to end. */
     uint64_t total = investigation->facts->steps_total;
     look->truncated = total == 0 || total > look->steps;
-    tn_status status = tn_rule_set_create(&look->rules, error);
+    tn_status status = tn_rule_set_create(investigation->options->rules, &look->rules, error);
     if (status != TN_OK)
         return status;
     tn_observer observer = tn_rule_set_observer(look->rules);
@@ -75,20 +75,21 @@ bool tn_look_fired(const tn_look *look, const char *rule)
 
 json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look)
 {
-    static const char *const states[] = {"too few steps", "quiet", "fired"};
     json_t *list = tn_json_checked(investigation, json_array());
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_signal *signal = tn_rule_set_signal(look->rules, tn_rule_at(i)->name);
         json_t *entry = tn_json_checked(investigation, json_object());
         tn_json_set(investigation, entry, "rule", json_string(tn_rule_at(i)->name));
-        tn_json_set(investigation, entry, "state", json_string(states[signal->state]));
+        tn_json_set(investigation, entry, "state", json_string(tn_rule_state_name(signal->state)));
         if (signal->state == TN_RULE_FIRED) {
+            tn_json_set(investigation, entry, "severity", json_string(tn_signal_severity_name(signal->severity)));
             tn_json_set(investigation, entry, "step", json_integer((json_int_t)signal->step));
             tn_json_set(investigation, entry, "tensor", json_string(signal->tensor));
             tn_json_set(investigation, entry, "value", tn_json_number(signal->value));
             tn_json_set(investigation, entry, "threshold", tn_json_number(signal->threshold));
-            tn_json_set(investigation, entry, "text", json_string(signal->text));
         }
+        if (signal->text[0])
+            tn_json_set(investigation, entry, "text", json_string(signal->text));
         tn_json_append(investigation, list, entry);
     }
     return list;

@@ -79,7 +79,7 @@ static json_t *fill_default(filler *f, const tn_key *key, tn_scope_id selected, 
         *absent = weights == TN_NO_WEIGHTS || (weights == TN_GAINS && key->types & TN_OBJECT);
         return *absent ? NULL : from_text(f, key->types & TN_BOOLEAN ? "true" : "{}");
     }
-    *absent = fallback[0] == '\0';
+    *absent = fallback[0] == '\0' || fallback[0] == '=';
     return *absent ? NULL : from_text(f, fallback);
 }
 

@@ -81,6 +81,7 @@ static const char *default_words(const tn_key *key)
     if (!fallback)
         return "required";
     return fallback[0] == '\0'                      ? ""
+           : fallback[0] == '='                     ? fallback + 1
            : strcmp(fallback, TN_BY_OP) == 0        ? "by op"
            : strcmp(fallback, TN_BY_SIZE) == 0      ? "the size"
            : strcmp(fallback, TN_BY_SCHEME) == 0    ? "by scheme"

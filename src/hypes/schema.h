@@ -28,12 +28,13 @@ enum {
 };
 
 /* Defaults that are no JSON. */
-#define TN_REQUIRED     NULL
-#define TN_ABSENT       ""           /* optional, without a default */
-#define TN_BY_OP        "@op"        /* filled in where the op has weights, else absent */
-#define TN_BY_SIZE      "@size"      /* the node's "size" */
-#define TN_BY_SCHEME    "@scheme"    /* filled in where the scheme has this argument, else absent */
-#define TN_BY_OPTIMIZER "@optimizer" /* see TN_OPTIMIZER */
+#define TN_LEFT_OUT(value) "=" value /* optional: whoever reads it knows this default, and it is not filled in */
+#define TN_REQUIRED        NULL
+#define TN_ABSENT          ""           /* optional, without a default */
+#define TN_BY_OP           "@op"        /* filled in where the op has weights, else absent */
+#define TN_BY_SIZE         "@size"      /* the node's "size" */
+#define TN_BY_SCHEME       "@scheme"    /* filled in where the scheme has this argument, else absent */
+#define TN_BY_OPTIMIZER    "@optimizer" /* see TN_OPTIMIZER */
 
 typedef enum tn_scope_id {
 #define TN_SCOPE(id, ...)  TN_SCOPE_##id,

@@ -15,8 +15,9 @@ typedef struct state {
     bool fired;
 } state;
 
-static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
+static bool on_step(void *memory, const double *settings, tn_signal *signal, const tn_step *step)
 {
+    (void)settings;
     state *s = memory;
     unsigned long long at = step->step;
     if (!s->fired && !isfinite(step->loss)) {
@@ -31,8 +32,9 @@ static bool on_step(void *memory, tn_signal *signal, const tn_step *step)
     return true;
 }
 
-static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *seen)
+static void on_tensor(void *memory, const double *settings, tn_signal *signal, const tn_tensor_seen *seen)
 {
+    (void)settings;
     const tn_tensor_name *name = seen->name;
     const tn_vitals *vitals = seen->vitals;
     uint64_t step = seen->step;
@@ -49,9 +51,22 @@ static void on_tensor(void *memory, tn_signal *signal, const tn_tensor_seen *see
                    (unsigned long long)vitals->nan, (unsigned long long)(bad - vitals->nan));
 }
 
+static uint64_t needs(const double *settings)
+{
+    (void)settings;
+    return 1;
+}
+
 const tn_rule tn_rule_nonfinite = {
     .name = "nonfinite",
     .title = "the loss or a tensor is no longer finite",
+    .severity = TN_SIGNAL_ERROR,
+    .what = "The first NaN or infinity in the loss, the norm of the gradient or an observed tensor. On an observed step the tensor named "
+            "is the first that broke.",
+    .blind_spots = "On steps whose tensors are not observed only the loss tells, one step late. A value that overflowed and was masked "
+                   "away within the same op is not seen.",
+    .needs_what = "step",
+    .needs = needs,
     .state_size = sizeof(state),
     .on_step = on_step,
     .on_tensor = on_tensor,

@@ -1,21 +1,27 @@
-/* rule_set.c: all rules on one run. Hands each call of the recorder to every rule that wants it. */
+/* rule_set.c: all rules on one run. Hands each call of the recorder to every rule that wants it and is not silenced. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "rules/rules.h"
 
 struct tn_rule_set {
+    tn_rule_settings settings;
     tn_signal *signals; /* [tn_rule_count()] */
     void **states;      /* [tn_rule_count()] */
 };
 
-tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error)
+tn_status tn_rule_set_create(const tn_rule_settings *settings, tn_rule_set **set, tn_error *error)
 {
     *set = NULL;
     size_t count = tn_rule_count();
     tn_rule_set *created = tn_memory_create(1, sizeof *created);
     if (!created)
         return tn_fail_memory(error, sizeof *created);
+    if (settings)
+        created->settings = *settings;
+    else
+        tn_rule_settings_init(&created->settings);
     created->signals = tn_memory_create(count, sizeof *created->signals);
     created->states = tn_memory_create(count, sizeof *created->states);
     if (!created->signals || !created->states) {
@@ -24,7 +30,8 @@ tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error)
     }
     for (size_t i = 0; i < count; i++) {
         const tn_rule *rule = tn_rule_at(i);
-        created->signals[i].rule = rule->name;
+        created->signals[i] = (tn_signal){
+            .rule = rule->name, .severity = rule->severity, .state = created->settings.silenced[i] ? TN_RULE_OFF : TN_RULE_TOO_FEW_STEPS};
         created->states[i] = tn_memory_create(1, rule->state_size);
         if (!created->states[i]) {
             tn_rule_set_destroy(created);
@@ -35,13 +42,19 @@ tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error)
     return TN_OK;
 }
 
+/* The rule at `index` where it is to be told, else NULL. */
+static const tn_rule *awake(const tn_rule_set *set, size_t index)
+{
+    return set->settings.silenced[index] ? NULL : tn_rule_at(index);
+}
+
 static bool on_step(void *context, const tn_step *step)
 {
     tn_rule_set *set = context;
     bool going_on = true;
     for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = tn_rule_at(i);
-        if (rule->on_step && !rule->on_step(set->states[i], &set->signals[i], step))
+        const tn_rule *rule = awake(set, i);
+        if (rule && rule->on_step && !rule->on_step(set->states[i], set->settings.values[i], &set->signals[i], step))
             going_on = false;
     }
     return going_on;
@@ -51,9 +64,9 @@ static void on_tensor(void *context, const tn_tensor_seen *seen)
 {
     tn_rule_set *set = context;
     for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = tn_rule_at(i);
-        if (rule->on_tensor)
-            rule->on_tensor(set->states[i], &set->signals[i], seen);
+        const tn_rule *rule = awake(set, i);
+        if (rule && rule->on_tensor)
+            rule->on_tensor(set->states[i], set->settings.values[i], &set->signals[i], seen);
     }
 }
 
@@ -61,9 +74,19 @@ static void on_score(void *context, const tn_score_point *point)
 {
     tn_rule_set *set = context;
     for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = tn_rule_at(i);
-        if (rule->on_score)
-            rule->on_score(set->states[i], &set->signals[i], point);
+        const tn_rule *rule = awake(set, i);
+        if (rule && rule->on_score)
+            rule->on_score(set->states[i], set->settings.values[i], &set->signals[i], point);
+    }
+}
+
+static void on_data(void *context, const tn_data_summary *data)
+{
+    tn_rule_set *set = context;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = awake(set, i);
+        if (rule && rule->on_data)
+            rule->on_data(set->states[i], set->settings.values[i], &set->signals[i], data);
     }
 }
 
@@ -71,9 +94,15 @@ static void on_end(void *context, uint64_t steps)
 {
     tn_rule_set *set = context;
     for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = tn_rule_at(i);
+        const tn_rule *rule = awake(set, i);
+        if (!rule)
+            continue;
+        const double *settings = set->settings.values[i];
+        tn_signal *signal = &set->signals[i];
         if (rule->on_end)
-            rule->on_end(set->states[i], &set->signals[i], steps);
+            rule->on_end(set->states[i], settings, signal, steps);
+        if (signal->state == TN_RULE_TOO_FEW_STEPS)
+            snprintf(signal->text, sizeof signal->text, "it needs %llu %s", (unsigned long long)rule->needs(settings), rule->needs_what);
     }
 }
 
@@ -97,16 +126,19 @@ static bool signal_at(void *context, size_t i, tn_store_signal *kept, bool *fire
 
 tn_observer tn_rule_set_observer(tn_rule_set *set)
 {
-    return (tn_observer){
-        .context = set, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end, .signal_at = signal_at};
+    return (tn_observer){.context = set,
+                         .on_step = on_step,
+                         .on_tensor = on_tensor,
+                         .on_score = on_score,
+                         .on_data = on_data,
+                         .on_end = on_end,
+                         .signal_at = signal_at};
 }
 
 const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule)
 {
-    for (size_t i = 0; i < tn_rule_count(); i++)
-        if (strcmp(tn_rule_at(i)->name, rule) == 0)
-            return &set->signals[i];
-    return NULL;
+    size_t index = tn_rule_index(rule);
+    return index < tn_rule_count() ? &set->signals[index] : NULL;
 }
 
 void tn_rule_set_destroy(tn_rule_set *set)

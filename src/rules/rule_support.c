@@ -25,7 +25,7 @@ void tn_signal_quiet(tn_signal *signal)
 {
     if (signal->state == TN_RULE_QUIET)
         return;
-    *signal = (tn_signal){.rule = signal->rule, .state = TN_RULE_QUIET};
+    *signal = (tn_signal){.rule = signal->rule, .severity = signal->severity, .state = TN_RULE_QUIET};
 }
 
 void tn_tensor_label(char label[96], const tn_tensor_name *name)
@@ -36,6 +36,33 @@ void tn_tensor_label(char label[96], const tn_tensor_name *name)
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op)
 {
     return name->role == TN_ROLE_ACTIVATION && name->op && strcmp(name->op, op) == 0;
+}
+
+bool tn_tensor_is_matrix(const tn_tensor_name *name)
+{
+    bool is_gain = name->op && strstr(name->op, "norm") != NULL;
+    return name->parameter && (name->count > name->units || (strcmp(name->parameter, "weight") == 0 && !is_gain));
+}
+
+double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values)
+{
+    const tn_unit_vitals *vitals = seen->units;
+    if (!vitals || vitals->units == 0 || seen->index >= TN_RULE_TENSORS)
+        return NAN;
+    if (runs->places[seen->index] == 0) {
+        if (vitals->units > TN_RULE_UNITS - runs->used)
+            return NAN;
+        runs->places[seen->index] = runs->used + 1;
+        runs->used += (uint32_t)vitals->units;
+    }
+    uint32_t *run = runs->runs + runs->places[seen->index] - 1;
+    size_t bad = 0;
+    for (size_t u = 0; u < vitals->units; u++) {
+        uint64_t so_far = is_bad(vitals, &vitals->unit[u]) ? run[u] + vitals->values : 0;
+        run[u] = so_far < UINT32_MAX ? (uint32_t)so_far : UINT32_MAX;
+        bad += so_far > 0 && (double)so_far >= values;
+    }
+    return (double)bad / (double)vitals->units;
 }
 
 void tn_streaks_observe(tn_streaks *streaks, uint64_t step)

@@ -20,6 +20,9 @@ void tn_tensor_label(char label[96], const tn_tensor_name *name);
 /* Whether the name is that of an op's output of kind `op`. */
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op);
 
+/* Whether the name is of a weight that multiplies a node's input, or of a part of it (its gradient, its update): no bias, no gain of a normalisation. */
+bool tn_tensor_is_matrix(const tn_tensor_name *name);
+
 /* For rules that judge tensor by tensor on observed steps: how often in a row each was bad, and which one the signal is about. Zeroed
  * memory is a valid start. */
 typedef struct tn_streaks {
@@ -41,6 +44,19 @@ bool tn_streaks_update(tn_streaks *streaks, tn_signal *signal, size_t index, boo
 
 /* At the end of the run: quiet where nothing fired and enough was seen, whether or not the net has tensors of the kind. */
 void tn_streaks_end(const tn_streaks *streaks, tn_signal *signal);
+
+/* For rules on units: for how many values in a row each unit was bad. Zeroed memory is a valid start. */
+enum { TN_RULE_UNITS = 1 << 16 };
+typedef struct tn_unit_runs {
+    uint32_t runs[TN_RULE_UNITS];
+    uint32_t places[TN_RULE_TENSORS]; /* 1 + the place of a tensor's first unit; 0: not seen yet */
+    uint32_t used;
+} tn_unit_runs;
+
+typedef bool tn_unit_is_bad(const tn_unit_vitals *vitals, const tn_unit *unit);
+
+/* Notes how the tensor's units look now. The share of them that were bad for at least `values` values in a row; NAN where the tensor shows no units, or there is no room for them. */
+double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values);
 
 /* The value below which the share q in [0, 1] of values [count] lies, between neighbours by interpolation; 0.5 gives the median. Sorts
  * values; count > 0. */

@@ -1,8 +1,9 @@
 /* rules.h: detectors that read one run, online, and raise signals. They never see the engine or the subject.
  *
  * One rule, one file, one row in rule_table.c, one test. A rule keeps its own state, made for each run, and may take back a signal that no
- * longer holds (a loss that rose and fell again). Thresholds stand in the header of its file with unit, default, source
- * and what moves them. A rule that saw fewer steps than it needs says so, and is not passed. */
+ * longer holds (a loss that rose and fell again). Its thresholds are settings: a table with default, bounds, unit and what each is for, which
+ * hypes (debug.rules.NAME.KEY) and the command line (--rule NAME.KEY=VALUE) can change. The header of its file says where they come from and what moves them.
+ * A rule that saw less than it needs says so, and is not passed. */
 #ifndef TN_RULES_H
 #define TN_RULES_H
 
@@ -13,33 +14,84 @@
 #include "base/error.h"
 #include "run/recorder.h"
 
-typedef enum tn_rule_state { TN_RULE_TOO_FEW_STEPS, TN_RULE_QUIET, TN_RULE_FIRED } tn_rule_state;
+typedef enum tn_rule_state {
+    TN_RULE_TOO_FEW_STEPS, /* not passed: it needs more than it saw */
+    TN_RULE_QUIET,
+    TN_RULE_FIRED,
+    TN_RULE_OFF /* the user silenced it */
+} tn_rule_state;
+
+const char *tn_rule_state_name(tn_rule_state state); /* "too few steps", "quiet", "fired", "off" */
+
+typedef enum tn_signal_severity {
+    TN_SIGNAL_WARNING, /* worth a look; networks with it may train well */
+    TN_SIGNAL_ERROR    /* training is broken, or will be */
+} tn_signal_severity;
+
+const char *tn_signal_severity_name(tn_signal_severity severity); /* "warning", "error" */
 
 /* What a rule saw. */
 typedef struct tn_signal {
     const char *rule; /* "nonfinite" */
     tn_rule_state state;
+    tn_signal_severity severity;
     uint64_t step;   /* where it fired first */
     char tensor[96]; /* "dense_2.weight"; empty where it is about the run */
     double value, threshold;
-    char text[256]; /* one sentence for people */
+    char text[256]; /* one sentence for people; at the end of the run also where it saw too few steps: how many it needs */
 } tn_signal;
 
+/* A threshold of a rule. */
+typedef struct tn_rule_setting {
+    const char *key;
+    double fallback, min, max; /* min and max included */
+    const char *unit;          /* "steps", "times the median"; "" for a plain number */
+    const char *help;          /* one line */
+    bool whole;                /* a whole number */
+} tn_rule_setting;
+
+enum { TN_RULES_MAX = 32, TN_RULE_SETTINGS_MAX = 12 };
+
+/* Every callback gets the values of the rule's settings, in the order of its table. */
 typedef struct tn_rule {
-    const char *name, *title;                                             /* the name is that of a symptom in the catalogue */
-    size_t state_size;                                                    /* bytes, zeroed for each run */
-    bool (*on_step)(void *state, tn_signal *signal, const tn_step *step); /* false: nothing more is to be learned, end the trial */
-    void (*on_tensor)(void *state, tn_signal *signal, const tn_tensor_seen *seen);
-    void (*on_score)(void *state, tn_signal *signal, const tn_score_point *point);
-    void (*on_end)(void *state, tn_signal *signal, uint64_t steps);
+    const char *name, *title;    /* the name is that of a symptom in the catalogue */
+    tn_signal_severity severity; /* of its signals, unless a signal says less */
+    const char *what;            /* what it detects and by which formula, for docs/rules.md */
+    const char *blind_spots;
+    const tn_rule_setting *settings; /* [setting_count] */
+    size_t setting_count;
+    const char *needs_what;                    /* "steps", "observed steps", "scores": what `needs` counts */
+    uint64_t (*needs)(const double *settings); /* how many it must see before it can say anything */
+    size_t state_size;                         /* bytes, zeroed for each run */
+    bool (*on_step)(void *state, const double *settings, tn_signal *signal,
+                    const tn_step *step); /* false: nothing more is to be learned, end the trial */
+    void (*on_tensor)(void *state, const double *settings, tn_signal *signal, const tn_tensor_seen *seen);
+    void (*on_score)(void *state, const double *settings, tn_signal *signal, const tn_score_point *point);
+    void (*on_data)(void *state, const double *settings, tn_signal *signal, const tn_data_summary *data);
+    void (*on_end)(void *state, const double *settings, tn_signal *signal, uint64_t steps);
 } tn_rule;
 
 size_t tn_rule_count(void);
 const tn_rule *tn_rule_at(size_t index);
+size_t tn_rule_index(const char *name); /* tn_rule_count() where there is none */
 
-/* All rules on one run: give `observer` to the trial's request. */
+/* The settings of all rules, by their place in the table. */
+typedef struct tn_rule_settings {
+    bool silenced[TN_RULES_MAX];
+    double values[TN_RULES_MAX][TN_RULE_SETTINGS_MAX];
+} tn_rule_settings;
+
+void tn_rule_settings_init(tn_rule_settings *settings); /* the defaults */
+
+/* Sets one: `key` of the rule's table, or "enabled" (0 silences). TN_ERROR_USAGE, naming the nearest, where there is no such rule or key, or the value is out of bounds. */
+tn_status tn_rule_settings_set(tn_rule_settings *settings, const char *rule, const char *key, double value, tn_error *error);
+
+/* The same from "NAME.KEY=VALUE"; "true" and "false" are numbers too. */
+tn_status tn_rule_settings_assign(tn_rule_settings *settings, const char *assignment, tn_error *error);
+
+/* All rules on one run: give `observer` to the trial's request. `settings` is copied; NULL: the defaults. */
 typedef struct tn_rule_set tn_rule_set;
-tn_status tn_rule_set_create(tn_rule_set **set, tn_error *error);
+tn_status tn_rule_set_create(const tn_rule_settings *settings, tn_rule_set **set, tn_error *error);
 tn_observer tn_rule_set_observer(tn_rule_set *set);
 const tn_signal *tn_rule_set_signal(const tn_rule_set *set, const char *rule); /* never NULL for a rule that exists */
 void tn_rule_set_destroy(tn_rule_set *set);

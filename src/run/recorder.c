@@ -203,6 +203,15 @@ void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point)
     }
 }
 
+void tn_recorder_data(tn_recorder *recorder, const tn_data_summary *data)
+{
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_data)
+            observer->on_data(observer->context, data);
+    }
+}
+
 tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error)
 {
     if (!recorder)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "run/data_summary.h"
 #include "store/store.h"
 #include "vitals/tensor.h"
 #include "vitals/vitals.h"
@@ -36,13 +37,14 @@ typedef struct tn_score_point {
     double train_loss, valid_loss; /* mean over the same samples, evaluation mode */
 } tn_score_point;
 
-/* One that reads a run online. Any function may be NULL. Calls come in the order of the training, from one thread. Return false from on_step to end the trial
+/* One that reads a run online. Any function may be NULL. on_data comes once where the data are known, usually before the first step. Calls come in the order of the training, from one thread. Return false from on_step to end the trial
  * (it is then `stopped`). */
 typedef struct tn_observer {
     void *context;
     bool (*on_step)(void *context, const tn_step *step);
     void (*on_tensor)(void *context, const tn_tensor_seen *seen);
     void (*on_score)(void *context, const tn_score_point *point);
+    void (*on_data)(void *context, const tn_data_summary *data); /* borrowed during the call */
     void (*on_end)(void *context, uint64_t steps);
     /* What its rules say so far, for the store: rule number `i`, and whether it has fired (else only signal->rule is set). false past the last. Strings are the observer's. */
     bool (*signal_at)(void *context, size_t i, tn_store_signal *signal, bool *fired);
@@ -74,6 +76,9 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen);
 /* The end of a step: its scalars. false where an observer ends the trial. */
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);
 void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point);
+
+/* What the training data look like. Tells the observers; nothing is written. */
+void tn_recorder_data(tn_recorder *recorder, const tn_data_summary *data);
 
 /* Hands over to the store what is gathered: before something that takes long, so that little is lost with a killed process. Chunks are handed over by themselves
  * when they are full, and at the first step a quarter of a second after the last. */

@@ -78,6 +78,7 @@ static void destroy(tn_subject *subject)
 {
     tn_native *native = (tn_native *)subject;
     tn_data_close(&native->data);
+    tn_data_builder_destroy(native->summary);
     sources_release(native->sources);
     free(native->data_key);
     tn_memory_destroy(native);

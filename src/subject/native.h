@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "data/dataset.h"
 #include "engine/trainer.h"
+#include "run/data_summary.h"
 #include "subject/subject_kind.h"
 
 /* Counted by the subjects that share it. */
@@ -34,6 +35,8 @@ typedef struct tn_native {
     char *data_key;    /* what tn_data_open reads of the hypes */
     uint64_t identity; /* hash of the hypes as written */
     tn_subject_facts facts;
+    tn_data_builder *summary; /* of `data`; holds what `summarised` points to */
+    const tn_data_summary *summarised;
 } tn_native;
 
 /* ---- native.c ---- */
@@ -88,7 +91,7 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
 
 /* ---- native_facts.c ---- */
 
-/* Fills native->facts; `trainer` is compiled from the native's hypes and data. */
+/* Fills native->facts and native->summary; `trainer` is compiled from the native's hypes and data. */
 tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_error *error);
 
 #endif

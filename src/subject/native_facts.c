@@ -1,6 +1,6 @@
 /* native_facts.c: what is known of a subject before it trains: its data as the network and the loss see them, and what a loss of no skill would be.
  *
- * Labels are read whole. Means and extremes of the inputs are those of up to 10,000 training samples, a fixed random choice; values that are not finite
+ * Labels are read whole. Means and extremes of the inputs are those of up to 10,000 training samples and 10^8 values, a fixed random choice; values that are not finite
  * take no part in them. Non-finite inputs are looked for in all training samples, up to 10^8 values, beyond that in the same choice. */
 #include <math.h>
 #include <stdlib.h>
@@ -17,118 +17,104 @@ enum { CHUNK_VALUES = 1 << 16 };
 
 /* ---- inputs ---- */
 
-/* Sums of one feature about its first finite value, so that a large offset costs no digits. */
-typedef struct feature {
-    uint64_t count;
-    double shift, sum, squares;
-} feature;
+/* What a walk through the training set needs. */
+typedef struct walk_memory {
+    float *inputs, *targets; /* of one chunk */
+    int32_t *labels;
+    size_t chunk_samples;
+} walk_memory;
 
-static void add_row(tn_subject_facts *facts, feature *features, const float *row)
+static void find_inputs(tn_subject_facts *facts, const tn_data_summary *data)
 {
-    for (size_t f = 0; f < facts->features; f++) {
-        double value = (double)row[f];
-        if (!isfinite(value))
-            continue;
-        feature *of = &features[f];
-        if (of->count++ == 0)
-            of->shift = value;
-        double moved = value - of->shift;
-        of->sum += moved;
-        of->squares += moved * moved;
-        facts->input_min = value < facts->input_min ? value : facts->input_min;
-        facts->input_max = value > facts->input_max ? value : facts->input_max;
-    }
-}
-
-static double mean_of(const feature *of)
-{
-    return of->shift + of->sum / (double)of->count;
-}
-
-/* Sum of squared deviations from the mean. */
-static double m2_of(const feature *of)
-{
-    double m2 = of->squares - of->sum * (of->sum / (double)of->count);
-    return m2 > 0 ? m2 : 0;
-}
-
-/* Mean and deviation over all features; smallest and largest deviation of one that is not constant. */
-static void summarise(tn_subject_facts *facts, const feature *features, size_t width)
-{
-    double count = 0, sum = 0, m2 = 0;
+    facts->input_mean = data->mean;
+    facts->input_std = data->std;
+    facts->input_min = data->min;
+    facts->input_max = data->max;
     facts->input_std_min = INFINITY;
     facts->input_std_max = 0;
-    for (size_t f = 0; f < width; f++) {
-        count += (double)features[f].count;
-        sum += features[f].count ? mean_of(&features[f]) * (double)features[f].count : 0;
-    }
-    double mean = count > 0 ? sum / count : 0;
-    for (size_t f = 0; f < width; f++) {
-        const feature *of = &features[f];
-        double own = of->count ? m2_of(of) : 0, away = of->count ? mean_of(of) - mean : 0;
-        m2 += own + away * away * (double)of->count;
-        if (own == 0) { /* the shift is a value of the feature, so a constant one has squares of exactly 0 */
+    for (size_t f = 0; f < data->features; f++) {
+        const tn_column_summary *of = &data->feature[f];
+        if (of->constant || of->finite == 0) {
             facts->constant_features++;
             continue;
         }
-        double deviation = sqrt(own / (double)of->count);
-        facts->input_std_min = fmin(facts->input_std_min, deviation);
-        facts->input_std_max = fmax(facts->input_std_max, deviation);
+        facts->input_std_min = fmin(facts->input_std_min, of->std);
+        facts->input_std_max = fmax(facts->input_std_max, of->std);
     }
-    if (facts->constant_features == width)
+    if (facts->constant_features == data->features)
         facts->input_std_min = 0;
-    facts->input_mean = mean;
-    facts->input_std = count > 0 ? sqrt(m2 / count) : 0;
 }
 
-/* Walks through samples [count] of the training set (NULL: its first `count`), a chunk at a time. features NULL: look for non-finite values only. */
-static void walk(tn_native *native, const uint32_t *samples, size_t count, float *chunk, size_t chunk_samples, feature *features)
+/* Walks through samples [count] of the training set (NULL: its first `count`), a chunk at a time. builder NULL: look for non-finite inputs only. */
+static void walk(tn_native *native, const uint32_t *samples, size_t count, const walk_memory *memory, tn_data_builder *builder)
 {
     tn_subject_facts *facts = &native->facts;
     const tn_dataset *set = native->data.train;
-    size_t width = facts->features;
-    uint32_t numbers[CHUNK_VALUES / 64];
+    size_t width = facts->features, chunk_samples = memory->chunk_samples;
+    bool classes = tn_dataset_label_kind(set) == TN_LABELS_CLASSES;
+    uint32_t numbers[CHUNK_VALUES / 64], rows[CHUNK_VALUES / 64];
     facts->nonfinite_inputs = 0;
     for (size_t first = 0; first < count; first += chunk_samples) {
         size_t part = count - first < chunk_samples ? count - first : chunk_samples;
         for (size_t i = 0; i < part; i++)
             numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-        tn_dataset_inputs(set, numbers, part, chunk);
+        tn_dataset_inputs(set, numbers, part, memory->inputs);
         for (size_t i = 0; i < part; i++) {
-            size_t found = tn_native_count_nonfinite(chunk + i * width, width);
+            size_t found = tn_native_count_nonfinite(memory->inputs + i * width, width);
+            rows[i] = (uint32_t)tn_dataset_row(set, numbers[i]);
             if (found && facts->nonfinite_inputs == 0)
-                facts->nonfinite_input_row = tn_dataset_row(set, numbers[i]);
+                facts->nonfinite_input_row = rows[i];
             facts->nonfinite_inputs += found;
-            if (features)
-                add_row(facts, features, chunk + i * width);
         }
+        if (!builder)
+            continue;
+        if (classes)
+            tn_dataset_class_labels(set, numbers, part, memory->labels);
+        else
+            tn_dataset_target_labels(set, numbers, part, memory->targets);
+        tn_data_summary_add(builder, memory->inputs, classes ? memory->labels : NULL, classes ? NULL : memory->targets, rows, part);
     }
 }
 
+/* Looks at the data as the network sees them, and keeps the summary for the trials' observers. */
 static tn_status find_input_facts(tn_native *native, tn_error *error)
 {
     tn_subject_facts *facts = &native->facts;
-    size_t width = facts->features, total = tn_dataset_samples(native->data.train), values;
-    size_t chunk_samples = width < 64 ? CHUNK_VALUES / 64 : width < CHUNK_VALUES ? CHUNK_VALUES / width : 1;
+    const tn_dataset *set = native->data.train;
+    size_t width = facts->features, total = tn_dataset_samples(set), values, classes = tn_dataset_classes(set);
+    size_t affordable = SEARCHED_VALUES / (width ? width : 1) + 1;
+    const tn_data_shape shape = {
+        .features = width,
+        .classes = classes,
+        .targets = classes ? 0 : tn_dataset_targets(set),
+        .is_table = tn_dataset_shape(set)->rank == 1,
+    };
+    walk_memory memory = {.chunk_samples = width < 64 ? CHUNK_VALUES / 64 : width < CHUNK_VALUES ? CHUNK_VALUES / width : 1};
     tn_probe probe;
-    tn_status status = tn_probe_init(&probe, native->data.train, (uint64_t)tn_hypes_integer(native->hypes, "data.seed"),
-                                     TN_PROBE_STATISTICS, STATISTICS_SAMPLES, error);
-    if (status != TN_OK)
+    tn_status status = tn_probe_init(&probe, set, (uint64_t)tn_hypes_integer(native->hypes, "data.seed"), TN_PROBE_STATISTICS,
+                                     affordable < STATISTICS_SAMPLES ? affordable : STATISTICS_SAMPLES, error);
+    if (status == TN_OK)
+        status = tn_data_builder_create(&shape, &native->summary, error);
+    if (status != TN_OK) {
+        tn_probe_deinit(&probe);
         return status;
-    feature *features = tn_memory_create(width, sizeof *features);
-    float *chunk = tn_memory_create(chunk_samples * width, sizeof *chunk);
-    if (!features || !chunk)
-        status = tn_fail_memory(error, width * sizeof *features);
-    else {
-        facts->input_min = INFINITY;
-        facts->input_max = -INFINITY;
-        walk(native, probe.samples, probe.count, chunk, chunk_samples, features);
-        summarise(facts, features, width);
-        if (probe.count < total && tn_size_multiply(total, width, &values) && values <= SEARCHED_VALUES)
-            walk(native, NULL, total, chunk, chunk_samples, NULL);
     }
-    tn_memory_destroy(features);
-    tn_memory_destroy(chunk);
+    memory.inputs = tn_memory_create(memory.chunk_samples * width, sizeof *memory.inputs);
+    memory.labels = tn_memory_create(memory.chunk_samples, sizeof *memory.labels);
+    memory.targets =
+        tn_size_multiply(memory.chunk_samples, shape.targets, &values) ? tn_memory_create(values, sizeof *memory.targets) : NULL;
+    if (!memory.inputs || !memory.labels || !memory.targets)
+        status = tn_fail_memory(error, memory.chunk_samples * width * sizeof *memory.inputs);
+    else {
+        walk(native, probe.samples, probe.count, &memory, native->summary);
+        native->summarised = tn_data_builder_summary(native->summary);
+        find_inputs(facts, native->summarised);
+        if (probe.count < total && tn_size_multiply(total, width, &values) && values <= SEARCHED_VALUES)
+            walk(native, NULL, total, &memory, NULL);
+    }
+    tn_memory_destroy(memory.inputs);
+    tn_memory_destroy(memory.labels);
+    tn_memory_destroy(memory.targets);
     tn_probe_deinit(&probe);
     return status;
 }

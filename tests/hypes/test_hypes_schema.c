@@ -67,7 +67,7 @@ static const char *fault_of(const tn_key *key)
         return "an object of no scope";
     if (!key->fallback || key->fallback[0] == '\0' || key->fallback[0] == '@')
         return NULL;
-    json_t *value = json_loads(key->fallback, JSON_DECODE_ANY, NULL);
+    json_t *value = json_loads(key->fallback + (key->fallback[0] == '='), JSON_DECODE_ANY, NULL);
     const char *fault = !value ? "the default is no JSON" : !default_fits(key, value) ? "the default breaks the key's own rules" : NULL;
     json_decref(value);
     return fault;

@@ -17,7 +17,8 @@ typedef struct watch {
     const tn_rule *rule;
     void *state;
     tn_signal signal;
-    uint64_t step; /* the last one told */
+    double settings[TN_RULE_SETTINGS_MAX]; /* the defaults, to be changed at will */
+    uint64_t step;                         /* the last one told */
     tn_rng rng;
 } watch;
 
@@ -31,11 +32,22 @@ void watch_loss(watch *w, double loss); /* nobody computed the norm */
 
 /* Tensors of the coming step. */
 void watch_values(watch *w, const tn_tensor_name *name, size_t index, const float *values, size_t count);
+/* The same with the vitals of its units, the last axis; limits of saturation, or -INFINITY and INFINITY. `samples` of the batch, 0 for a parameter. */
+void watch_units(watch *w, const tn_tensor_name *name, size_t index, const float *values, size_t count, float low, float high,
+                 size_t samples);
+
+/* Samples as the training set has them: inputs [samples, shape->features] and labels or targets, either NULL. */
+void watch_data(watch *w, const tn_data_shape *shape, const float *inputs, const int32_t *labels, const float *targets, size_t samples);
+void watch_score(watch *w, double train_score, double valid_score, double train_loss, double valid_loss);
+
+/* Changes a setting by its name; fails the test where there is none. */
+void watch_set(watch *w, const char *key, double value);
 void watch_end(watch *w);
 
 /* The rule has fired, with a sentence; or is quiet, or has seen too few steps, without one. */
 void assert_fired(const watch *w);
 void assert_quiet(const watch *w);
 void assert_too_few(const watch *w);
+void assert_severity(const watch *w, tn_signal_severity severity);
 
 #endif

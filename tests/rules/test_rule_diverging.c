@@ -53,7 +53,7 @@ static void test_explodes_and_sinks(void **state)
         watch_start(&w, "diverging", 1);
         const tn_score_point point = {.step = 0, .train_loss = 2.4, .valid_loss = 2.4};
         if (scored)
-            w.rule->on_score(w.state, &w.signal, &point);
+            w.rule->on_score(w.state, w.settings, &w.signal, &point);
         watch_loss(&w, 2.47);
         for (int i = 0; i < 100; i++)
             watch_loss(&w, 1e5 * pow(0.95, i));
@@ -72,7 +72,7 @@ static void test_a_lucky_first_batch(void **state)
     watch w;
     watch_start(&w, "diverging", 1);
     const tn_score_point point = {.step = 0, .train_loss = 2.4, .valid_loss = 2.4};
-    w.rule->on_score(w.state, &w.signal, &point);
+    w.rule->on_score(w.state, w.settings, &w.signal, &point);
     for (int i = 0; i < 100; i++)
         watch_loss(&w, i < 5 ? 0.01 : 2.3);
     assert_quiet(&w);

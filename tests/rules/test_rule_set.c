@@ -17,7 +17,7 @@ static void test_table(void **state)
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_rule *rule = tn_rule_at(i);
         assert_true(rule->title[0] != '\0' && rule->state_size > 0);
-        assert_true(rule->on_step || rule->on_tensor);
+        assert_true(rule->on_step || rule->on_tensor || rule->on_data || rule->on_score);
         bool known = false;
         for (size_t s = 0; s < sizeof symptoms / sizeof symptoms[0]; s++)
             known = known || strcmp(symptoms[s], rule->name) == 0;
@@ -32,7 +32,7 @@ static void test_healthy_and_broken_run(void **state)
     (void)state;
     tn_rule_set *set;
     tn_error error;
-    assert_int_equal(tn_rule_set_create(&set, &error), TN_OK);
+    assert_int_equal(tn_rule_set_create(NULL, &set, &error), TN_OK);
     tn_observer observer = tn_rule_set_observer(set);
     assert_null(tn_rule_set_signal(set, "no_such_rule"));
     assert_int_equal(tn_rule_set_signal(set, "plateau")->state, TN_RULE_TOO_FEW_STEPS);

@@ -49,7 +49,7 @@ void tn_fix_propose_activation(const tn_fix_case *about, tn_fix_list *list)
     if (!about->hypes)
         return;
     json_t *patch = json_object();
-    bool suspect = tn_look_fired(about->look, "saturated") || tn_look_fired(about->look, "vanishing") || about->look->nonfinite;
+    bool suspect = tn_look_fired(about->look, "saturated_units") || tn_look_fired(about->look, "vanishing") || about->look->nonfinite;
     replace_hidden(about->hypes, patch, is_soft, "relu");
     tn_fix_add_patch(list, TN_CAUSE_wrong_activation, patch, "relu in the hidden layers")->prior = suspect ? 0.8 : 0.4;
 

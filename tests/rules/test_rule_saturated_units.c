@@ -1,4 +1,4 @@
-/* test_rule_saturated.c: hidden sigmoids and tanhs at their bounds fire; healthy ones, and the output of a good classifier, do not. */
+/* test_rule_saturated_units.c: hidden sigmoids and tanhs at their bounds fire; healthy ones, and the output of a good classifier, do not. */
 #include "rules/support_rules.h"
 
 #include <math.h>
@@ -28,7 +28,7 @@ static void observe(watch *w, const char *op, double deviation, bool hidden)
 
 static void run(watch *w, const char *op, double deviation, bool hidden, int steps)
 {
-    watch_start(w, "saturated", 1);
+    watch_start(w, "saturated_units", 1);
     for (int i = 0; i < steps; i++)
         observe(w, op, deviation, hidden);
     watch_end(w);
@@ -57,7 +57,7 @@ static void test_one_bound(void **state)
 {
     (void)state;
     watch w;
-    watch_start(&w, "saturated", 1);
+    watch_start(&w, "saturated_units", 1);
     float values[COUNT];
     for (size_t i = 0; i < COUNT; i++)
         values[i] = 1e-4f * (float)tn_rng_uniform(&w.rng);
@@ -104,7 +104,7 @@ static void test_taken_back(void **state)
 {
     (void)state;
     watch w;
-    watch_start(&w, "saturated", 1);
+    watch_start(&w, "saturated_units", 1);
     for (int i = 0; i < 4; i++)
         observe(&w, "tanh", 50, true);
     assert_fired(&w);
