@@ -35,6 +35,12 @@ static void on_score(void *context, const tn_score_point *point)
     signals->rules.on_score(signals->rules.context, point);
 }
 
+static void on_data(void *context, const tn_data_summary *data)
+{
+    tn_session_signals *signals = context;
+    signals->rules.on_data(signals->rules.context, data);
+}
+
 static void on_end(void *context, uint64_t steps)
 {
     tn_session_signals *signals = context;
@@ -51,6 +57,11 @@ static bool signal_at(void *context, size_t i, tn_store_signal *signal, bool *fi
 tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_session *session, tn_rule_set *set)
 {
     *signals = (tn_session_signals){.session = session, .set = set, .rules = tn_rule_set_observer(set)};
-    return (tn_observer){
-        .context = signals, .on_step = on_step, .on_tensor = on_tensor, .on_score = on_score, .on_end = on_end, .signal_at = signal_at};
+    return (tn_observer){.context = signals,
+                         .on_step = on_step,
+                         .on_tensor = on_tensor,
+                         .on_score = on_score,
+                         .on_data = on_data,
+                         .on_end = on_end,
+                         .signal_at = signal_at};
 }

@@ -114,6 +114,7 @@ static bool signal_at(void *context, size_t i, tn_store_signal *kept, bool *fire
     const tn_signal *signal = &set->signals[i];
     *kept = (tn_store_signal){
         .rule = signal->rule,
+        .severity = tn_signal_severity_name(signal->severity),
         .tensor = signal->tensor,
         .text = signal->text,
         .step = signal->step,

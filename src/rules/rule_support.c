@@ -99,6 +99,44 @@ void tn_streaks_end(const tn_streaks *streaks, tn_signal *signal)
         tn_signal_quiet(signal);
 }
 
+static bool comes_before(const tn_depth_end *a, size_t node_index, size_t index)
+{
+    return a->node_index < node_index || (a->node_index == node_index && a->index < index);
+}
+
+void tn_depth_see(tn_depth *depth, const tn_tensor_seen *seen)
+{
+    const tn_tensor_name *name = seen->name;
+    if (seen->step != depth->step) {
+        depth->step = seen->step;
+        depth->finite = true;
+        depth->first.seen = depth->last.seen = false;
+    }
+    depth->finite = depth->finite && tn_vitals_finite(seen->vitals) == seen->vitals->count;
+    tn_depth_end here = {.seen = true, .node_index = name->node_index, .index = seen->index, .norm = tn_vitals_l2(seen->vitals)};
+    tn_tensor_label(here.label, name);
+    if (!depth->first.seen || !comes_before(&depth->first, name->node_index, seen->index))
+        depth->first = here;
+    if (!depth->last.seen || comes_before(&depth->last, name->node_index, seen->index))
+        depth->last = here;
+}
+
+double tn_depth_close(tn_depth *depth)
+{
+    if (depth->step == 0 || !depth->first.seen)
+        return NAN;
+    depth->has_one_weight = depth->first.index == depth->last.index;
+    if (depth->has_one_weight || !depth->finite || depth->last.norm == 0)
+        return NAN;
+    depth->ratios[depth->observed++ % TN_DEPTH_WINDOW] = depth->first.norm / depth->last.norm;
+    if (depth->observed < TN_DEPTH_OBSERVED_MIN)
+        return NAN;
+    double sorted[TN_DEPTH_WINDOW];
+    size_t count = depth->observed < TN_DEPTH_WINDOW ? depth->observed : TN_DEPTH_WINDOW;
+    memcpy(sorted, depth->ratios, count * sizeof *sorted);
+    return tn_quantile(sorted, count, 0.5);
+}
+
 static int compare(const void *left, const void *right)
 {
     double a = *(const double *)left, b = *(const double *)right;

@@ -58,6 +58,30 @@ typedef bool tn_unit_is_bad(const tn_unit_vitals *vitals, const tn_unit *unit);
 /* Notes how the tensor's units look now. The share of them that were bad for at least `values` values in a row; NAN where the tensor shows no units, or there is no room for them. */
 double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values);
 
+/* How the gradient of the first weights compares with that of the last, step by step. Zeroed memory is a valid start. */
+enum { TN_DEPTH_WINDOW = 16, TN_DEPTH_OBSERVED_MIN = 3 };
+typedef struct tn_depth_end {
+    bool seen;
+    size_t node_index, index;
+    double norm;
+    char label[96];
+} tn_depth_end;
+typedef struct tn_depth {
+    uint64_t step; /* whose gradients are being seen; 0: none */
+    bool finite;
+    tn_depth_end first, last; /* of that step, by their node's place in the net */
+    double ratios[TN_DEPTH_WINDOW];
+    size_t observed;
+    bool has_one_weight; /* there was nothing to compare with */
+} tn_depth;
+
+/* Notes the gradient of a weight. A new step forgets the one before: close that first. */
+void tn_depth_see(tn_depth *depth, const tn_tensor_seen *seen);
+
+/* Ends the step: the median of norm of the first / norm of the last over the last TN_DEPTH_WINDOW observed steps. NAN where there were fewer than TN_DEPTH_OBSERVED_MIN. Steps with a non-finite
+ * gradient, or none at all in the last weights, are left out. */
+double tn_depth_close(tn_depth *depth);
+
 /* The value below which the share q in [0, 1] of values [count] lies, between neighbours by interpolation; 0.5 gives the median. Sorts
  * values; count > 0. */
 double tn_quantile(double *values, size_t count, double q);

@@ -28,7 +28,7 @@ static void propose(proposal *self, const char *net_loss_and_more)
         fail_msg("%s (%s)", error.message, error.pointer);
     self->options = (tn_debug_options){.threads = 1, .seed = 1};
     assert_int_equal(tn_investigation_init(&self->investigation, &self->subject.base, &self->options, &error), TN_OK);
-    assert_int_equal(tn_rule_set_create(&self->look.rules, &error), TN_OK);
+    assert_int_equal(tn_rule_set_create(NULL, &self->look.rules, &error), TN_OK);
     tn_fix_case about = {.investigation = &self->investigation, .look = &self->look, .hypes = self->hypes};
     tn_fixes_propose(&about, &self->list);
 }
