@@ -215,7 +215,7 @@ static size_t add_tensor(tn_trainer *t, const tn_node *node, const tn_parameter 
 
 static tn_status name_tensors(tn_trainer *t, tn_error *error)
 {
-    size_t most = 1 + 2 * t->graph.count + 3 * t->parameter_count;
+    size_t most = 2 + 2 * t->graph.count + 3 * t->parameter_count;
     t->tensors = tn_memory_create(most, sizeof *t->tensors);
     if (!t->tensors)
         return tn_fail_memory(error, most * sizeof *t->tensors);
@@ -225,7 +225,14 @@ static tn_status name_tensors(tn_trainer *t, tn_error *error)
         t->vertices[i].activation = add_tensor(t, &vertex->node, NULL, TN_ROLE_ACTIVATION, &vertex->node.output);
         t->vertices[i].gradient =
             vertex->needs_gradient ? add_tensor(t, &vertex->node, NULL, TN_ROLE_ACTIVATION_GRADIENT, &vertex->node.output) : TN_TENSOR_NONE;
+        t->vertices[i].gradient_maker = t->graph.count;
+        for (size_t k = 0; k < vertex->node.input_count; k++)
+            if (vertex->sources[k] != TN_GRAPH_INPUT)
+                t->vertices[vertex->sources[k]].gradient_maker = i;
     }
+    t->loss_tensor = t->tensor_count++;
+    t->tensors[t->loss_tensor] = (tn_tensor_name){
+        .node = "loss", .op = t->loss->name, .node_index = t->graph.count, .role = TN_ROLE_LOSS, .count = t->batch, .units = 1};
     for (size_t i = 0; i < t->parameter_count; i++) {
         tn_trainer_parameter_view *view = &t->parameters[i];
         const tn_node *node = &t->graph.vertices[view->vertex].node;
@@ -348,6 +355,19 @@ size_t tn_trainer_tensor_count(const tn_trainer *t)
 const tn_tensor_name *tn_trainer_tensor(const tn_trainer *t, size_t index)
 {
     return index < t->tensor_count ? &t->tensors[index] : NULL;
+}
+
+tn_maker tn_trainer_maker(const tn_trainer *t, size_t index)
+{
+    const tn_tensor_name *name = &t->tensors[index];
+    const tn_maker loss = {"loss", t->loss->name, t->graph.count};
+    if (name->role == TN_ROLE_UPDATE || name->role == TN_ROLE_WEIGHT)
+        return (tn_maker){t->optimizer->name, t->optimizer->name, t->graph.count};
+    if (name->role != TN_ROLE_ACTIVATION_GRADIENT)
+        return (tn_maker){name->node, name->op, name->node_index};
+    size_t maker = t->vertices[name->node_index].gradient_maker;
+    const tn_node *node = maker < t->graph.count ? &t->graph.vertices[maker].node : NULL;
+    return node ? (tn_maker){node->name, node->op->name, maker} : loss;
 }
 
 bool tn_trainer_parameter(const tn_trainer *t, size_t i, char name[80], tn_shape *shape, const float **values)

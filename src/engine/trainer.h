@@ -46,7 +46,7 @@ const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index)
 /* One optimizer step on the next batch. want_norm: compute gradient_norm even without clipping. Weight decay, like clipping, concerns all
  * trainable parameters, biases too, as in PyTorch.
  *
- * With `tap` set every tensor of the step is shown to it, right after it is made: the input; each node's activation, in order; backwards,
+ * With `tap` set every tensor of the step is shown to it, right after it is made: the input; each node's activation, in order; the loss of each sample (node "loss"); backwards,
  * each node's activation gradient (the sum, where several nodes read the activation) and then the gradients of its parameters; at last, for
  * each parameter, the update (what was added to it) and the weight after it. Nodes with nothing that trains at or before them have no
  * gradients; frozen parameters and state are shown as weights only. The count of an activation is that of the actual batch. Observed steps

@@ -27,6 +27,8 @@ typedef struct tn_trainer_parameter_view {
 /* The indices of a vertex's tensors for the tap. */
 typedef struct tn_trainer_vertex_view {
     size_t activation, gradient;
+    size_t gradient_maker; /* the vertex that the gradient came from in the last step; graph.count: the loss */
+    bool maker_is_known;   /* where several hand gradients on: one of them was not finite */
     size_t first_parameter; /* in trainer->parameters */
 } tn_trainer_vertex_view;
 
@@ -68,7 +70,7 @@ struct tn_trainer {
 
     size_t tensor_count;
     tn_tensor_name *tensors;
-    size_t input_tensor;
+    size_t input_tensor, loss_tensor;
 
     size_t batch; /* samples of a full step */
     uint64_t steps_per_epoch, steps_total;
@@ -97,6 +99,10 @@ void tn_trainer_square_gradients(tn_trainer *trainer, size_t index);
 
 /* The root of all sums. */
 double tn_trainer_gradient_norm(const tn_trainer *trainer);
+
+/* Whose work tensor `index` is. Where several nodes read an activation and hand gradients back, it is the first of them whose own was not
+ * finite in the last observed step, else any. */
+tn_maker tn_trainer_maker(const tn_trainer *trainer, size_t index);
 
 /* The optimizer on trainable values first .. first + count - 1 of the block. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);

@@ -43,7 +43,7 @@ static void show(const observer *seen, size_t index, size_t count, const tn_real
         return;
     tn_tensor_name *name = &seen->trainer->tensors[index];
     name->count = count;
-    tn_tensor_shown shown = {.name = name, .index = index, .values = values};
+    tn_tensor_shown shown = {.name = name, .index = index, .values = values, .maker = tn_trainer_maker(seen->trainer, index)};
     if (!name->parameter)
         shown.batch = (tn_batch_rows){seen->batch, seen->trainer->rows};
     seen->fn(seen->context, &shown);
@@ -97,6 +97,25 @@ static void join_gradients(tn_trainer *t, size_t index, size_t batch)
     }
 }
 
+/* Notes which vertex a gradient came from, where several read one tensor: the first whose part of the sum is not finite. */
+static void note_makers(tn_trainer *t, size_t index, size_t batch)
+{
+    const tn_vertex *vertex = &t->graph.vertices[index];
+    const tn_pass *pass = &t->passes[index];
+    bool alias = (vertex->node.op->flags & TN_OP_ALIAS) != 0;
+    for (size_t k = 0; k < vertex->node.input_count; k++) {
+        size_t source = vertex->sources[k];
+        if (!pass->d_inputs[k] || source == TN_GRAPH_INPUT || t->graph.vertices[source].consumers < 2 || t->vertices[source].maker_is_known)
+            continue;
+        const tn_real *part = alias ? pass->d_output : pass->d_inputs[k];
+        size_t count = batch * tn_shape_size(&vertex->node.inputs[k]), finite = 0;
+        while (finite < count && isfinite(part[finite]))
+            finite++;
+        t->vertices[source].gradient_maker = index;
+        t->vertices[source].maker_is_known = finite < count;
+    }
+}
+
 /* What a sink needs to update the weights of one vertex. */
 typedef struct sink_context {
     tn_trainer *trainer;
@@ -141,6 +160,8 @@ static void square_gradients(tn_trainer *t, size_t index)
 /* fused: the update that may be made on the way, or NULL. needs_norm: the squares of all gradients are summed. */
 static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn_update *fused, bool needs_norm)
 {
+    for (size_t i = 0; seen->fn && i < t->graph.count; i++)
+        t->vertices[i].maker_is_known = false;
     for (size_t i = t->graph.count; i-- > 0;) {
         const tn_vertex *vertex = &t->graph.vertices[i];
         const tn_op *op = vertex->node.op;
@@ -156,6 +177,8 @@ static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn
         if (needs_norm && !pass->sink)
             square_gradients(t, i);
         pass->sink = NULL;
+        if (seen->fn)
+            note_makers(t, i, batch);
         join_gradients(t, i, batch);
         show_gradients(t, i, seen);
     }
@@ -222,6 +245,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     tn_labels labels = tn_trainer_labels(t, set, order, batch);
     t->loss->compute(&t->loss_options, batch, t->output_size, last->output, &labels, t->sample_losses,
                      t->memory + t->plan.vertices[t->graph.count - 1].d_output);
+    show(&seen, t->loss_tensor, batch, t->sample_losses);
     bool fused = !tap && !(t->clip_norm > 0);
     backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
 

@@ -30,6 +30,19 @@ typedef enum tn_signal_severity {
 
 const char *tn_signal_severity_name(tn_signal_severity severity); /* "warning", "error" */
 
+#define TN_ORIGIN_UNKNOWN UINT64_MAX
+
+/* Where finite numbers became a NaN or an infinity: what the rule "nonfinite" tells beside its sentence. */
+typedef struct tn_origin {
+    char node[48], op[32]; /* "divide_2", "divide"; "input" for the data, the optimizer for an update; empty where only the loss tells */
+    size_t node_index;     /* in hypes.net; the number of its nodes for the loss and the optimizer */
+    const char *direction; /* "forward", "backward", "update", "data"; NULL where only the loss tells. The loss itself is forward */
+    uint64_t sample, row;  /* of the batch, of the user's file, both from 0; TN_ORIGIN_UNKNOWN where not known */
+    bool exact;            /* what it was made from is known to have been finite */
+    char nan_node[48], nan_op[32]; /* where it was infinite first: what made NaN of that in the same step; empty where nothing did */
+    const char *nan_direction;
+} tn_origin;
+
 /* What a rule saw. */
 typedef struct tn_signal {
     const char *rule; /* "nonfinite" */
@@ -38,7 +51,8 @@ typedef struct tn_signal {
     uint64_t step;   /* where it fired first */
     char tensor[96]; /* "dense_2.weight"; empty where it is about the run */
     double value, threshold;
-    char text[256]; /* one sentence for people; at the end of the run also where it saw too few steps: how many it needs */
+    char text[256];   /* one sentence for people; at the end of the run also where it saw too few steps: how many it needs */
+    tn_origin origin; /* of "nonfinite" where it fired */
 } tn_signal;
 
 /* A threshold of a rule. */

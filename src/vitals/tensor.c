@@ -18,6 +18,8 @@ const char *tn_role_name(tn_role role)
         return "activation";
     case TN_ROLE_ACTIVATION_GRADIENT:
         return "activation_gradient";
+    case TN_ROLE_LOSS:
+        return "loss";
     }
     return "unknown";
 }
@@ -26,6 +28,7 @@ const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *n
 {
     const char *part = name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_ACTIVATION_GRADIENT ? ".gradient"
                        : name->role == TN_ROLE_UPDATE                                              ? ".update"
+                       : name->role == TN_ROLE_LOSS                                                ? ".samples"
                                                                                                    : "";
     snprintf(key, TN_TENSOR_KEY_BYTES, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
     return key;

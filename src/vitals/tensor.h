@@ -14,10 +14,11 @@ typedef enum tn_role {
     TN_ROLE_GRADIENT,           /* of a weight */
     TN_ROLE_UPDATE,             /* what the optimizer added to a weight */
     TN_ROLE_ACTIVATION,         /* output of an op */
-    TN_ROLE_ACTIVATION_GRADIENT /* gradient of the loss by an op's output */
+    TN_ROLE_ACTIVATION_GRADIENT, /* gradient of the loss by an op's output */
+    TN_ROLE_LOSS                 /* the loss of each sample of the batch, before its mean or sum */
 } tn_role;
 
-const char *tn_role_name(tn_role role); /* "input", "weight", "gradient", "update", "activation", "activation_gradient" */
+const char *tn_role_name(tn_role role); /* "input", "weight", "gradient", "update", "activation", "activation_gradient", "loss" */
 
 /* The name of a tensor. Strings are borrowed from the subject and live as long as the trial. */
 typedef struct tn_tensor_name {
@@ -29,6 +30,13 @@ typedef struct tn_tensor_name {
     size_t count; /* values */
     size_t units; /* length of the unit axis, the last one (channels, units); count % units == 0 */
 } tn_tensor_name;
+
+/* Whose work a tensor is: the op of an activation, in backward the op that the gradient comes from (of the last activation that is the
+ * loss), the optimizer of an update. */
+typedef struct tn_maker {
+    const char *node, *op; /* "divide_2", "divide"; of an optimizer both are "adam". NULL: unknown */
+    size_t node_index;     /* in hypes.net; the number of its nodes for the loss and the optimizer */
+} tn_maker;
 
 /* The samples of the batch that a step works on. */
 typedef struct tn_batch_rows {
@@ -44,10 +52,11 @@ typedef struct tn_tensor_seen {
     const tn_vitals *vitals;
     const tn_unit_vitals *units; /* NULL where they were not taken */
     tn_batch_rows batch;         /* of inputs, activations and the gradients by them, whose first axis it is; count 0 for parameters */
+    tn_maker maker;
 } tn_tensor_seen;
 
 /* The one name of a tensor, by which the store keeps it: "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient" (the
- * gradient by it), "input"; cut to fit. `key` is returned. */
+ * gradient by it), "input", "loss.samples"; cut to fit. `key` is returned. */
 enum { TN_TENSOR_KEY_BYTES = 160 };
 const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name);
 
@@ -57,6 +66,7 @@ typedef struct tn_tensor_shown {
     size_t index;        /* as in tn_tensor_seen */
     const float *values; /* [name->count], the unit axis last */
     tn_batch_rows batch; /* as in tn_tensor_seen */
+    tn_maker maker;
 } tn_tensor_shown;
 
 typedef void tn_tap_fn(void *context, const tn_tensor_shown *shown);

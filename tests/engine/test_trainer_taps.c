@@ -91,6 +91,7 @@ static void every_tensor_is_shown_once_in_order(void **state)
         {"dense_0", NULL, TN_ROLE_ACTIVATION, 60, 5},
         {"relu_1", NULL, TN_ROLE_ACTIVATION, 60, 5},
         {"dense_2", NULL, TN_ROLE_ACTIVATION, 36, 3},
+        {"loss", NULL, TN_ROLE_LOSS, 12, 1},
         {"dense_2", NULL, TN_ROLE_ACTIVATION_GRADIENT, 36, 3},
         {"dense_2", "weight", TN_ROLE_GRADIENT, 15, 3},
         {"dense_2", "bias", TN_ROLE_GRADIENT, 3, 3},

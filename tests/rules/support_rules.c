@@ -41,12 +41,13 @@ void watch_loss(watch *w, double loss)
     watch_step(w, loss, NAN);
 }
 
-void watch_values(watch *w, const tn_tensor_name *name, size_t index, const float *values, size_t count)
+void watch_seen(watch *w, tn_tensor_seen seen, const float *values, size_t count)
 {
     tn_vitals vitals;
     tn_vitals_init(&vitals);
     tn_vitals_add(&vitals, values, count);
-    const tn_tensor_seen seen = {.step = w->step + 1, .name = name, .index = index, .vitals = &vitals};
+    seen.step = w->step + 1;
+    seen.vitals = &vitals;
     if (w->rule->on_tensor)
         w->rule->on_tensor(w->state, w->settings, &w->signal, &seen);
 }
@@ -101,6 +102,11 @@ void watch_set(watch *w, const char *key, double value)
         }
     }
     fail_msg("%s has no setting %s", w->rule->name, key);
+}
+
+void watch_values(watch *w, const tn_tensor_name *name, size_t index, const float *values, size_t count)
+{
+    watch_seen(w, (tn_tensor_seen){.name = name, .index = index}, values, count);
 }
 
 void watch_end(watch *w)

@@ -44,6 +44,9 @@ void watch_score(watch *w, double train_score, double valid_score, double train_
 void watch_set(watch *w, const char *key, double value);
 void watch_end(watch *w);
 
+/* A tensor of the coming step with all that is known of it; `seen` needs no step and no vitals. */
+void watch_seen(watch *w, tn_tensor_seen seen, const float *values, size_t count);
+
 /* The rule has fired, with a sentence; or is quiet, or has seen too few steps, without one. */
 void assert_fired(const watch *w);
 void assert_quiet(const watch *w);

@@ -240,6 +240,7 @@ static void test_names(void **state)
     assert_string_equal(tn_role_name(TN_ROLE_UPDATE), "update");
     assert_string_equal(tn_role_name(TN_ROLE_ACTIVATION), "activation");
     assert_string_equal(tn_role_name(TN_ROLE_ACTIVATION_GRADIENT), "activation_gradient");
+    assert_string_equal(tn_role_name(TN_ROLE_LOSS), "loss");
     assert_string_equal(tn_isa_name(TN_ISA_AVX512), "avx512");
     assert_true(tn_isa_best() >= TN_ISA_SCALAR && tn_isa_best() <= TN_ISA_AVX512);
 }
