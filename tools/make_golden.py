@@ -135,6 +135,35 @@ def make_activations(writer):
         writer.end()
 
 
+FUNCTIONS = {  # of positive numbers
+    "log": ({"floor": None}, torch.log),
+    "sqrt": ({"floor": None}, torch.sqrt),
+    "square": ({}, torch.square),
+    "reciprocal": ({"epsilon": 0.0}, torch.reciprocal),
+}
+PAIRS = {"subtract": ({}, torch.sub), "multiply": ({}, torch.mul), "divide": ({"epsilon": 0.0}, torch.div)}
+
+
+def make_arithmetic(writer):
+    def positive(*shape):
+        return draw(*shape).abs() + 0.25
+
+    def case(label, op, attributes, inputs, compute):
+        op_case(writer, label, op, attributes, inputs, {}, lambda x, _: compute(*x))
+        writer.end()
+
+    for name, (attributes, function) in FUNCTIONS.items():
+        case(name, name, attributes, [positive(3, 5, 7)], function)
+        case(f"{name} extreme", name, attributes, [torch.tensor([EXTREME], dtype=torch.float32)], function)
+    for name, (attributes, function) in PAIRS.items():
+        case(name, name, attributes, [draw(3, 5, 7), positive(3, 5, 7)], function)
+    case("log floor", "log", {"floor": 0.5}, [draw(5, 7)], lambda x: torch.log(torch.clamp(x, min=0.5)))
+    case("sqrt floor", "sqrt", {"floor": 0.5}, [draw(5, 7)], lambda x: torch.sqrt(torch.clamp(x, min=0.5)))
+    case("exp ceiling", "exp", {"ceiling": 0.5}, [draw(5, 7)], lambda x: torch.exp(torch.clamp(x, max=0.5)))
+    case("reciprocal epsilon", "reciprocal", {"epsilon": 0.5}, [positive(5, 7)], lambda x: 1 / (x + 0.5))
+    case("divide epsilon", "divide", {"epsilon": 0.5}, [draw(5, 7), positive(5, 7)], lambda a, b: a / (b + 0.5))
+
+
 def make_norms(writer):
     for label, shape in (("batch_norm", (7, 5)), ("batch_norm images", (2, 3, 4, 6)), ("batch_norm wide", (5, 37))):
         for training in (True, False):
@@ -302,7 +331,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent / "tests/engine/data"
     folder.mkdir(parents=True, exist_ok=True)
     for file, seed, makers in (("activations.golden", 1, [make_activations]), ("layers.golden", 2, [make_norms, make_layers]),
-                               ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
+                               ("arithmetic.golden", 5, [make_arithmetic]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
         torch.manual_seed(seed)
         writer = Writer(folder / file)
         for make in makers:

@@ -27,8 +27,8 @@ typedef struct tn_trainer_parameter_view {
 /* The indices of a vertex's tensors for the tap. */
 typedef struct tn_trainer_vertex_view {
     size_t activation, gradient;
-    size_t gradient_maker; /* the vertex that the gradient came from in the last step; graph.count: the loss */
-    bool maker_is_known;   /* where several hand gradients on: one of them was not finite */
+    size_t gradient_maker;  /* the vertex that the gradient came from in the last step; graph.count: the loss */
+    bool maker_is_known;    /* where several hand gradients on: one of them was not finite */
     size_t first_parameter; /* in trainer->parameters */
 } tn_trainer_vertex_view;
 

@@ -11,9 +11,9 @@
 typedef enum tn_role {
     TN_ROLE_INPUT,
     TN_ROLE_WEIGHT,
-    TN_ROLE_GRADIENT,           /* of a weight */
-    TN_ROLE_UPDATE,             /* what the optimizer added to a weight */
-    TN_ROLE_ACTIVATION,         /* output of an op */
+    TN_ROLE_GRADIENT,            /* of a weight */
+    TN_ROLE_UPDATE,              /* what the optimizer added to a weight */
+    TN_ROLE_ACTIVATION,          /* output of an op */
     TN_ROLE_ACTIVATION_GRADIENT, /* gradient of the loss by an op's output */
     TN_ROLE_LOSS                 /* the loss of each sample of the batch, before its mean or sum */
 } tn_role;

@@ -42,6 +42,9 @@ static void fill_inputs(const tn_op_case *of, tn_rng *rng, tn_real *values, size
         if (of->distinct) {
             x = 0.1 * ((double)order[i] - 0.5 * (double)count);
         }
+        if (of->positive) {
+            x = fabs(x) > 0.2 ? fabs(x) : 0.2 + fabs(x);
+        }
         for (size_t k = 0; k < of->kink_count; k++) {
             const double kink = of->kinks[k];
             x = fabs(x - kink) >= 0.05 ? x : kink + (x < kink ? -0.06 : 0.06);

@@ -25,6 +25,7 @@ typedef struct tn_op_case {
     double scale;      /* standard deviation of the inputs; 0 counts as 1 */
     size_t kink_count; /* inputs keep 0.05 away from where the op has no derivative */
     double kinks[TN_CASE_KINKS_MAX];
+    bool positive; /* inputs are their magnitudes, and at least 0.2 */
     bool distinct; /* all inputs at least 0.1 apart, for maxima */
 } tn_op_case;
 

@@ -91,11 +91,12 @@ static void missing_keys(void **state)
          "\"binary_cross_entropy\", \"mse\", \"mae\" or \"huber\", or an object"},
         {FILE_WITH("\n{\"op\": \"dense\"}", "\"mse\"", ""),
          "t.json:4: net.0 has no \"units\"; expected a whole number from 1 to 1000000 (at /net/0)"},
-        {FILE_WITH("\n{\"units\": 3}", "\"mse\"", ""), "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"max_pool2d\", "
-                                                       "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
-                                                       "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
-                                                       "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
-                                                       "\"exp\" or \"softmax\" (at /net/0)"},
+        {FILE_WITH("\n{\"units\": 3}", "\"mse\"", ""),
+         "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"max_pool2d\", "
+         "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
+         "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
+         "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
+         "\"exp\", \"softmax\", \"log\", \"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\" or \"divide\" (at /net/0)"},
     };
     CHECK(mistakes);
 }
@@ -138,11 +139,12 @@ static void wrong_values(void **state)
          "t.json:3: net.0.padding is the string \"full\"; expected \"valid\" or \"same\", or a whole number from 0 to 1024 (at "
          "/net/0/padding)"},
         {FILE_WITH("7", "\"mse\"", ""), "t.json:3: net.0 is 7; expected an object (at /net/0)"},
-        {FILE_WITH("{\"op\": 7}", "\"mse\"", ""), "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"max_pool2d\", "
-                                                  "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
-                                                  "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
-                                                  "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
-                                                  "\"exp\" or \"softmax\" (at /net/0/op)"},
+        {FILE_WITH("{\"op\": 7}", "\"mse\"", ""),
+         "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"max_pool2d\", "
+         "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
+         "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
+         "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
+         "\"exp\", \"softmax\", \"log\", \"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\" or \"divide\" (at /net/0/op)"},
         {WITH("\"init\": {\"scheme\": \"he\"},"),
          "t.json:5: init.scheme is the string \"he\"; expected \"he_normal\", \"he_uniform\", \"glorot_normal\", \"glorot_uniform\", "
          "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\" or \"orthogonal\" (at "

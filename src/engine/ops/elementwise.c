@@ -57,6 +57,18 @@ tn_status tn_activation_configure(tn_node *node, const json_t *hypes_node, tn_er
     return TN_OK;
 }
 
+void tn_guard_read(tn_node *node, const json_t *hypes_node, const char *key, double otherwise)
+{
+    const json_t *value = json_object_get(hypes_node, key);
+    *(tn_real *)(void *)node->attributes = (tn_real)(json_is_number(value) ? json_number_value(value) : otherwise);
+}
+
+void tn_epsilon_read(tn_node *node, const json_t *hypes_node)
+{
+    double epsilon = tn_attribute_number(hypes_node, "epsilon");
+    *(tn_real *)(void *)node->attributes = epsilon > 0 ? (tn_real)epsilon : (tn_real)-0.0;
+}
+
 void tn_activation_forward(const tn_node *node, const tn_pass *pass, tn_forward_span_fn *span)
 {
     job work = {.attributes = node->attributes,

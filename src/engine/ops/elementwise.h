@@ -20,6 +20,17 @@ typedef void tn_backward_span_fn(const void *attributes, size_t count, const tn_
 /* configure of an activation without attributes: one input, the output of the same shape. */
 tn_status tn_activation_configure(tn_node *node, const json_t *hypes_node, tn_error *error);
 
+/* The one attribute of an op that can be guarded: the number that `key` has, or `otherwise` where it has none. */
+void tn_guard_read(tn_node *node, const json_t *hypes_node, const char *key, double otherwise);
+
+/* The same for "epsilon", which is added to a divisor: 0 is kept as -0, since x + 0 would lose the sign of x = -0. */
+void tn_epsilon_read(tn_node *node, const json_t *hypes_node);
+
+TN_INLINE tn_real tn_guard_value(const void *attributes)
+{
+    return *(const tn_real *)attributes;
+}
+
 /* Whole passes from spans. The node's attributes are handed to the span. */
 void tn_activation_forward(const tn_node *node, const tn_pass *pass, tn_forward_span_fn *span);
 void tn_activation_backward(const tn_node *node, const tn_pass *pass, tn_backward_span_fn *span);

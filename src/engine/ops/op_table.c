@@ -5,9 +5,10 @@
 #include "engine/ops/ops.h"
 
 static const tn_op *const table[] = {
-    &tn_op_dense,      &tn_op_conv2d,       &tn_op_max_pool2d, &tn_op_avg_pool2d, &tn_op_flatten, &tn_op_dropout, &tn_op_batch_norm,
-    &tn_op_layer_norm, &tn_op_add,          &tn_op_relu,       &tn_op_leaky_relu, &tn_op_elu,     &tn_op_selu,    &tn_op_gelu,
-    &tn_op_sigmoid,    &tn_op_hard_sigmoid, &tn_op_tanh,       &tn_op_softplus,   &tn_op_exp,     &tn_op_softmax,
+    &tn_op_dense,      &tn_op_conv2d,       &tn_op_max_pool2d, &tn_op_avg_pool2d, &tn_op_flatten,  &tn_op_dropout, &tn_op_batch_norm,
+    &tn_op_layer_norm, &tn_op_add,          &tn_op_relu,       &tn_op_leaky_relu, &tn_op_elu,      &tn_op_selu,    &tn_op_gelu,
+    &tn_op_sigmoid,    &tn_op_hard_sigmoid, &tn_op_tanh,       &tn_op_softplus,   &tn_op_exp,      &tn_op_softmax, &tn_op_log,
+    &tn_op_sqrt,       &tn_op_square,       &tn_op_reciprocal, &tn_op_subtract,   &tn_op_multiply, &tn_op_divide,
 };
 
 size_t tn_op_count(void)

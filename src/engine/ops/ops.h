@@ -25,5 +25,12 @@ extern const tn_op tn_op_tanh;
 extern const tn_op tn_op_softplus;
 extern const tn_op tn_op_exp;
 extern const tn_op tn_op_softmax;
+extern const tn_op tn_op_log;
+extern const tn_op tn_op_sqrt;
+extern const tn_op tn_op_square;
+extern const tn_op tn_op_reciprocal;
+extern const tn_op tn_op_subtract;
+extern const tn_op tn_op_multiply;
+extern const tn_op tn_op_divide;
 
 #endif
