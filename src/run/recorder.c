@@ -138,8 +138,12 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
 {
     tn_recorder *recorder = context;
     const tn_tensor_name *name = shown->name;
-    tn_tensor_seen seen = {
-        .step = recorder->last_step + 1, .name = name, .index = shown->index, .vitals = &recorder->vitals, .batch = shown->batch, .maker = shown->maker};
+    tn_tensor_seen seen = {.step = recorder->last_step + 1,
+                           .name = name,
+                           .index = shown->index,
+                           .vitals = &recorder->vitals,
+                           .batch = shown->batch,
+                           .maker = shown->maker};
     recorder->tapped_steps += recorder->tapped_step != seen.step;
     recorder->tapped_step = seen.step;
     tn_vitals_init(&recorder->vitals);
