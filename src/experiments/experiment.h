@@ -16,7 +16,7 @@ typedef struct tn_experiment {
 } tn_experiment;
 
 extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_overfit, tn_experiment_samples,
-    tn_experiment_scale, tn_experiment_race;
+    tn_experiment_scale, tn_experiment_clip, tn_experiment_init, tn_experiment_decay, tn_experiment_race;
 
 /* The experiments of a whole debug, in their order. */
 const tn_experiment *const *tn_debug_protocol(size_t *count);

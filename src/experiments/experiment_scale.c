@@ -9,9 +9,6 @@
 #include "experiments/experiment.h"
 #include "experiments/look.h"
 
-/* A scale counts where it closes half of what is missing, and at least this much score (DESIGN.md, "How a cause is found", step 2). */
-static const double GAIN_MIN = 0.1, SHARE_CLOSED = 0.5;
-
 typedef struct scaling {
     const char *input, *label; /* NULL: as given */
     const char *words;
@@ -57,7 +54,7 @@ static void record(tn_investigation *investigation, tn_outcome *outcome, json_t 
 
 static void conclude(tn_outcome *outcome, double given, const scaling *best, double best_score)
 {
-    if (best && best_score - given >= fmax(GAIN_MIN, SHARE_CLOSED * (1 - given)))
+    if (best && tn_standing_is_dramatic(given, best_score))
         tn_outcome_conclude(outcome, TN_VERDICT_FAIL, "%s score %.2f, as given %.2f: the scale matters here", best->words, best_score,
                             given);
     else

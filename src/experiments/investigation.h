@@ -90,6 +90,9 @@ double tn_median(const double *values, size_t count);
  * that cannot be scored: 1 for a trial that stays finite and does not diverge, so that a change which keeps it so counts. */
 double tn_trial_standing(const tn_investigation *investigation, const tn_trial_result *result);
 
+/* Whether a change from `base` to `with` is dramatic: it closes at least half of 1 - base, and at least 0.1 (DESIGN.md, "How a cause is found", step 2). Units: score. */
+bool tn_standing_is_dramatic(double base, double with);
+
 /* Whether the subject can turn these knobs (of tn_knob) and, where asked for, be scored. If not, concludes `outcome` as inconclusive with the reason, and the line to add where one is known. */
 bool tn_investigation_can(const tn_investigation *investigation, uint32_t knobs, bool scored, tn_outcome *outcome);
 

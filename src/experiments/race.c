@@ -55,14 +55,9 @@ static double base_standing_after(const tn_look *look, uint64_t samples)
     return ended_badly || !(standing > 0) ? 0 : standing;
 }
 
-static bool improves(double base, double with)
-{
-    return with - base >= fmax(0.1, (1 - base) / 2);
-}
-
 bool tn_race_is_repair(const tn_race *race, double base, double with)
 {
-    if (improves(base, with))
+    if (tn_standing_is_dramatic(base, with))
         return true;
     return race->broken && with - base >= 0.1 && with >= race->best / 2;
 }
@@ -181,7 +176,7 @@ static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, 
     size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
     wanted = wanted < KEPT_MIN ? KEPT_MIN : wanted;
     for (size_t i = 0; i < count; i++) {
-        if (!is_hopeful(race, &candidates[i]) || (kept >= wanted && !improves(race->base, candidates[i].standing)))
+        if (!is_hopeful(race, &candidates[i]) || (kept >= wanted && !tn_standing_is_dramatic(race->base, candidates[i].standing)))
             continue;
         tn_candidate hopeful = candidates[i];
         candidates[i] = candidates[kept];

@@ -207,3 +207,10 @@ double tn_trial_standing(const tn_investigation *investigation, const tn_trial_r
     double score = tn_trial_score(result);
     return score > 0 ? score : 0;
 }
+
+static const double GAIN_MIN = 0.1, SHARE_CLOSED = 0.5;
+
+bool tn_standing_is_dramatic(double base, double with)
+{
+    return with - base >= fmax(GAIN_MIN, SHARE_CLOSED * (1 - base));
+}

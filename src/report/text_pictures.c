@@ -243,6 +243,7 @@ void tn_part_pictures(tn_page *page, const json_t *experiment, bool with_samples
         tn_part_heading(page, "Samples, as the network sees them");
         samples(page, shown);
     }
+    tn_part_tuning(page, experiment);
 }
 
 /* ---- a run: its loss as one line of blocks, its scores as a table ---- */

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 void tn_signal_fire(tn_signal *signal, uint64_t step, const char *tensor, double value, double threshold, const char *format, ...)
@@ -135,24 +134,6 @@ double tn_depth_close(tn_depth *depth)
     size_t count = depth->observed < TN_DEPTH_WINDOW ? depth->observed : TN_DEPTH_WINDOW;
     memcpy(sorted, depth->ratios, count * sizeof *sorted);
     return tn_quantile(sorted, count, 0.5);
-}
-
-static int compare(const void *left, const void *right)
-{
-    double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
-double tn_quantile(double *values, size_t count, double q)
-{
-    qsort(values, count, sizeof *values, compare);
-    double place = q * (double)(count - 1);
-    size_t below = (size_t)place;
-    if (below + 1 >= count)
-        return values[count - 1];
-    /* No interpolation where it has no weight: infinity times 0 is NaN. */
-    double weight = place - (double)below;
-    return weight > 0 ? values[below] * (1 - weight) + values[below + 1] * weight : values[below];
 }
 
 double tn_median_and_spread(double *values, size_t count, double *spread)

@@ -2,6 +2,7 @@
 #ifndef TN_RULE_SUPPORT_H
 #define TN_RULE_SUPPORT_H
 
+#include "base/quantile.h"
 #include "rules/rules.h"
 
 /* Tensors beyond this index are not watched by rules that keep a state for each. */
@@ -81,10 +82,6 @@ void tn_depth_see(tn_depth *depth, const tn_tensor_seen *seen);
 /* Ends the step: the median of norm of the first / norm of the last over the last TN_DEPTH_WINDOW observed steps. NAN where there were fewer than TN_DEPTH_OBSERVED_MIN. Steps with a non-finite
  * gradient, or none at all in the last weights, are left out. */
 double tn_depth_close(tn_depth *depth);
-
-/* The value below which the share q in [0, 1] of values [count] lies, between neighbours by interpolation; 0.5 gives the median. Sorts
- * values; count > 0. */
-double tn_quantile(double *values, size_t count, double q);
 
 /* The median of values [count] and, where spread is not NULL, the standard deviation that normal data of their median absolute deviation
  * would have. Sorts and then overwrites values; count > 0. */

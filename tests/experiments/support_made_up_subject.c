@@ -87,21 +87,25 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     for (uint64_t step = 1; step <= knobs.steps; step++) {
         double progress = (double)step / (double)knobs.steps;
         double loss = log(4) * (knobs.learning_rate >= subject->diverge_rate ? 1 + 2 * progress : 1 - 0.5 * progress);
-        bool is_nan = subject->always_nan || knobs.learning_rate >= subject->nan_rate;
-        if (is_nan && step == 3)
+        bool is_clipped = (request->knobs.set & TN_KNOB_CLIP_NORM) != 0 && !subject->clip_is_no_use;
+        bool is_spike = subject->spike_every > 0 && step % subject->spike_every == 0 && !is_clipped;
+        bool is_early_nan = (subject->always_nan || knobs.learning_rate >= subject->nan_rate) && step == 3;
+        bool is_nan = is_early_nan || (subject->late_nan_step > 0 && step == subject->late_nan_step && !is_clipped);
+        double norm = is_spike ? 100 : 1;
+        if (is_nan)
             loss = NAN;
         result->losses[step - 1] = loss;
         if (result->gradient_norms)
-            result->gradient_norms[step - 1] = 1;
+            result->gradient_norms[step - 1] = norm;
         result->steps = step;
         result->samples = step * knobs.batch_size;
         tn_step scalars = {
-            .step = step, .samples = result->samples, .loss = loss, .learning_rate = knobs.learning_rate, .gradient_norm = 1};
+            .step = step, .samples = result->samples, .loss = loss, .learning_rate = knobs.learning_rate, .gradient_norm = norm};
         bool go_on = true;
         for (size_t i = 0; i < request->observer_count; i++)
             if (request->observers[i].on_step)
                 go_on = request->observers[i].on_step(request->observers[i].context, &scalars) && go_on;
-        if (is_nan && step == 3) {
+        if (is_nan) {
             result->end = TN_TRIAL_NONFINITE;
             result->nonfinite_step = step;
             break;

@@ -14,9 +14,12 @@ struct made_up {
     double nan_rate;     /* rates from here on give NaN at step 3 */
     double diverge_rate; /* rates from here on triple the loss */
     bool always_nan;
-    bool cannot_overfit; /* training score of small subsets stays 0 */
-    bool same_inputs;    /* every shown input is the same */
-    bool random_labels;  /* shown labels have nothing to do with the inputs */
+    uint64_t spike_every;   /* every so many steps the gradient is 100 times as large, where it is not clipped; 0: never */
+    uint64_t late_nan_step; /* NaN there, where gradients are not clipped; 0: never */
+    bool clip_is_no_use;    /* ... and where they are */
+    bool cannot_overfit;    /* training score of small subsets stays 0 */
+    bool same_inputs;       /* every shown input is the same */
+    bool random_labels;     /* shown labels have nothing to do with the inputs */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
     uint32_t refused; /* knobs that it does not acknowledge */

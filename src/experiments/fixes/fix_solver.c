@@ -3,26 +3,31 @@
 #include <string.h>
 
 #include "experiments/fixes/fix.h"
+#include "experiments/gradient_norms.h"
 
 /* The usual batch and Adam's usual rate (Kingma and Ba 2015). More steps: how many times as many. */
-enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10, NORMS = 64 };
+enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10 };
 static const double ADAM_RATE = 0.001;
 
-/* The limit of clipping is read off the measured norms: their median, so that about half of the batches are cut. */
+/* The limit of clipping is read off the measured norms: where a few stand far above the rest it cuts those, else about half of the batches. */
 static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
 {
     const tn_trial_result *look = &about->look->result;
-    if (!look->gradient_norms || look->steps == 0)
+    tn_gradient_norms norms;
+    if (!look->gradient_norms)
         return;
-    /* From the middle of the run: the first norms are those of random weights. */
-    size_t steps = (size_t)look->steps, taken = steps < NORMS ? steps : NORMS;
-    double limit = tn_median(look->gradient_norms + (steps - taken) / 2, taken);
-    if (!isfinite(limit) || !(limit > 0))
+    if (tn_gradient_norms_measure(look, &norms, NULL) != TN_OK) {
+        about->investigation->out_of_memory = true;
+        return;
+    }
+    bool spiky = norms.rare || tn_look_fired(about->look, "spiky_gradients");
+    double limit = spiky ? norms.limit : norms.median;
+    if (!(limit > 0))
         limit = 1;
     tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_needs_clipping, TN_KNOB_CLIP_NORM, "gradients clipped to a global norm of %.3g", limit);
     fix->knobs.clip_norm = limit;
-    fix->prior = tn_look_fired(about->look, "spiky_gradients") ? 0.8 : 0.2;
-    fix->general = !tn_look_fired(about->look, "spiky_gradients");
+    fix->prior = spiky ? 0.8 : 0.2;
+    fix->general = !spiky;
 }
 
 static void propose_batch(const tn_fix_case *about, tn_fix_list *list)
