@@ -16,8 +16,8 @@ import tempfile
 LINES_MAX = 600
 CODE = {".c", ".h", ".def", ".py", ".sh"}
 TEXT = CODE | {".md", ".txt", ".json", ".cmake", ".yml", ".html", ".css", ".js", ".dict", ""}
-# Data that tests and examples bring along is judged by nobody's style.
-DATA_FOLDERS = re.compile(r"(^|/)(corpus|data|golden)/")
+# Data that tests and examples bring along, and what others wrote, is judged by nobody's style.
+DATA_FOLDERS = re.compile(r"(^|/)(corpus|data|golden|third_party)/")
 SNAKE = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*\.[a-z]+")
 # Names that tools expect, and which therefore may stand in several folders or be written otherwise.
 CONVENTIONAL = {"CMakeLists.txt", "CMakePresets.json", "README.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "__init__.py"}
@@ -165,6 +165,7 @@ CLEAN = {
     "tools/two.py": '#!/usr/bin/env python3\n"""Does another thing."""\n',
     "tests/base/data/Odd-Name.c": "no rule holds for data  \n",
     "fuzz/corpus/hypes/a.json": "{",
+    "third_party/charts/Charts.min.js": "as others wrote it",
 }
 
 PLANTED = [
