@@ -27,8 +27,12 @@ def install(session):
         session.scores = TrainingScores(session)
         return
     session.scores = Scores(session)
+    session.shown = shown_of(session)
+
+
+def shown_of(session):
     from .torch_shown import Shown
-    session.shown = Shown(session)
+    return Shown(session)
 
 
 Part = collections.namedtuple("Part", "step rows loss")  # rows: list of torch_rows.Rows
@@ -319,7 +323,10 @@ class TrainingScores(Scores):
 
     def __init__(self, session):
         super().__init__(session)
-        session.shown = NothingShown
+        if session.trial.get("shown_samples"):
+            session.shown = shown_of(session)
+        else:
+            session.shown = NothingShown
 
     def is_due(self, step):
         every = self.session.trial.get("score_every") or 0

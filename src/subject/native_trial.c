@@ -135,7 +135,13 @@ static void describe(trial *t)
     result->train_samples = tn_dataset_samples(t->data->train);
     result->batch_size = batch < result->train_samples ? batch : result->train_samples;
     result->learning_rate = tn_hypes_number(t->turned.hypes, "solver.learning_rate");
-    result->input_size = tn_shape_size(tn_dataset_shape(t->data->train));
+    const tn_shape *shape = tn_dataset_shape(t->data->train);
+    result->input_size = tn_shape_size(shape);
+    if (shape->rank == 2 || shape->rank == 3) {
+        result->input_height = shape->dims[0];
+        result->input_width = shape->dims[1];
+        result->input_channels = shape->rank == 3 ? shape->dims[2] : 1;
+    }
     result->label_size = tn_dataset_targets(t->data->train);
     result->output_size = tn_trainer_output_size(t->trainer);
 }
@@ -197,21 +203,28 @@ static tn_status show_samples(trial *t, tn_error *error)
     return shown ? TN_OK : tn_fail_memory(error, t->result->input_size * sizeof(float));
 }
 
+typedef enum moment { BEFORE, BETWEEN, AFTER } moment;
+
 /* What the network makes of them now. */
-static tn_status show_outputs(trial *t, bool after, tn_error *error)
+static tn_status show_outputs(trial *t, moment when, tn_error *error)
 {
-    if (t->shown.count == 0)
+    size_t width = t->result->output_size;
+    if (t->shown.count == 0 || (when == BETWEEN && !t->request->on_shown))
         return TN_OK;
     tn_trainer_predict(t->trainer, t->data->train, t->shown.samples, t->shown.count, t->outputs, t->losses);
     for (size_t i = 0; i < t->shown.count; i++) {
         tn_shown_sample *sample = &t->result->shown[i];
-        float *row = copy_row(t->outputs + i * t->result->output_size, t->result->output_size);
+        unscale(t, t->outputs + i * width);
+        if (when == BETWEEN)
+            continue;
+        float *row = copy_row(t->outputs + i * width, width);
         if (!row)
-            return tn_fail_memory(error, t->result->output_size * sizeof *row);
-        unscale(t, row);
-        *(after ? &sample->output_after : &sample->output_before) = row;
-        *(after ? &sample->loss_after : &sample->loss_before) = (double)t->losses[i];
+            return tn_fail_memory(error, width * sizeof *row);
+        *(when == AFTER ? &sample->output_after : &sample->output_before) = row;
+        *(when == AFTER ? &sample->loss_after : &sample->loss_before) = (double)t->losses[i];
     }
+    if (t->request->on_shown)
+        t->request->on_shown(t->request->shown_context, t->result->steps, t->result, t->outputs, t->losses);
     return TN_OK;
 }
 
@@ -335,8 +348,11 @@ static tn_status run_steps(trial *t, tn_error *error)
         }
         status = step_once(t, &more, error);
         bool last = !more || t->result->steps == total;
-        if (status == TN_OK && !last && every && t->result->steps % every == 0)
+        if (status == TN_OK && !last && every && t->result->steps % every == 0) {
             status = score_point(t, &more, error);
+            if (status == TN_OK && more)
+                status = show_outputs(t, BETWEEN, error);
+        }
     }
     const tn_trial_result *result = t->result;
     bool taken = result->score_count && result->scores[result->score_count - 1].step == result->steps;
@@ -354,13 +370,13 @@ static tn_status train(trial *t, tn_error *error)
     if (t->shown.count)
         status = show_samples(t, error);
     if (status == TN_OK)
-        status = show_outputs(t, false, error);
+        status = show_outputs(t, BEFORE, error);
     if (status == TN_OK)
         status = take_score(t, error);
     if (status == TN_OK)
         status = run_steps(t, error);
     if (status == TN_OK)
-        status = show_outputs(t, true, error);
+        status = show_outputs(t, AFTER, error);
     return status;
 }
 

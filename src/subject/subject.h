@@ -56,6 +56,12 @@ typedef enum tn_trial_end {
 
 const char *tn_trial_end_name(tn_trial_end end); /* "completed", "nonfinite", "stopped", "cancelled", "refused" */
 
+typedef struct tn_trial_result tn_trial_result;
+
+/* What the network makes of the shown samples after `step` steps: result->shown has their inputs and labels. outputs [shown_count, output_size], of targets in original
+ * units, and losses [shown_count] are borrowed for the call. */
+typedef void tn_shown_fn(void *context, uint64_t step, const tn_trial_result *result, const float *outputs, const float *losses);
+
 typedef struct tn_trial_request {
     const char *experiment; /* who asks, for the store */
     tn_knobs knobs;
@@ -65,8 +71,11 @@ typedef struct tn_trial_request {
     bool train_scores_only;     /* score training samples, not the probe set: cheaper where that is the question */
     bool unscored;              /* take no scores at all: cheaper, where only the losses matter */
     size_t shown_samples;       /* fill result.shown for this many training samples */
-    bool want_norms;            /* fill result.gradient_norms */
-    uint64_t deadline_ns;       /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
+    tn_shown_fn *
+        on_shown; /* told of them before the first step, at each score and at the end; NULL. By native subjects only: a program shows its samples at its end */
+    void *shown_context;
+    bool want_norms;      /* fill result.gradient_norms */
+    uint64_t deadline_ns; /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
     const tn_observer *observers;
     size_t observer_count;
 } tn_trial_request;
@@ -82,7 +91,7 @@ typedef struct tn_shown_sample {
 } tn_shown_sample;
 
 /* All arrays, and those of the shown samples each, are malloc'd and belong to the result. */
-typedef struct tn_trial_result {
+struct tn_trial_result {
     tn_trial_end end;
     tn_error error;          /* where refused */
     uint32_t acknowledged;   /* knobs applied; a trial with a knob missing here proves nothing */
@@ -97,8 +106,9 @@ typedef struct tn_trial_result {
     uint64_t train_samples;  /* in the training set of the trial */
     tn_shown_sample *shown;  /* [shown_count] */
     size_t shown_count, input_size, label_size, output_size;
+    size_t input_height, input_width, input_channels; /* of samples that are images; 0 where they are none, or nobody knows */
     double seconds;
-} tn_trial_result;
+};
 
 void tn_trial_result_deinit(tn_trial_result *result);
 
