@@ -22,8 +22,14 @@ typedef void tn_session_progress_fn(void *context, double fraction, const char *
 /* Told while a program is trained, from the calling thread: a rule fired at `step`; `text` is a sentence for people. Once a rule. */
 typedef void tn_session_signal_fn(void *context, const char *rule, uint64_t step, const char *text);
 
+/* A training as it is at this moment, for a terminal. */
+typedef struct tn_panel tn_panel;
+
+/* Told while a session trains, from the calling thread, at most five times a second. `panel` is valid for the call; draw it with tn_panel_text, or leave it. */
+typedef void tn_session_panel_fn(void *context, const tn_panel *panel);
+
 /* What a session works on and how. Zeroed memory is a valid start; hypes_path or program must be set. All pointers are borrowed during tn_session_open only,
- * but for progress_context and the words of program. */
+ * but for the contexts and the words of program. */
 typedef struct tn_settings {
     const char *hypes_path;     /* of a network that tenet trains itself */
     const char *const *program; /* argv, NULL-terminated, of a training program to attach to, in place of hypes_path */
@@ -47,6 +53,11 @@ typedef struct tn_settings {
     tn_session_signal_fn *signal; /* tn_session_train; NULL: signals stand in the report alone */
     void *signal_context;
     bool only_records; /* tn_session_train: what the rules see ends nothing */
+    const char *
+        html_path; /* tn_session_train: a page of the run's pictures, written anew every few seconds and at the end (docs/run_page.md); NULL: none. The first page is written before
+                            * anything is trained, and fails the training where it cannot be; a later one that cannot is told by tn_session_close */
+    tn_session_panel_fn *panel; /* tn_session_train; NULL: none */
+    void *panel_context;
 } tn_settings;
 
 typedef struct tn_session tn_session;
@@ -73,6 +84,10 @@ tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *err
 /* Trains as the hypes say, with the rules watching; the report holds the run's figures and signals, and no findings. A program runs once, as it is: with its own
  * files, standard streams and signals. */
 tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *error);
+
+/* Lines of at most `width` columns, at most `lines` of them, each ended by a newline: loss, validation, gradient norm, rate, pace, the layers whose updates tell most, the last signals.
+ * NULL where memory is out. */
+char *tn_panel_text(const tn_panel *panel, bool colour, size_t width, size_t lines);
 
 /* The text of a report for a terminal of `width` columns (0: 100), and the document of the schema tenet.report/1. NULL where memory is out. */
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width);

@@ -5,7 +5,13 @@
 #include "base/memory.h"
 #include "causes/causes.h"
 #include "report/explain.h"
+#include "report/panel.h"
 #include "report/report.h"
+
+char *tn_panel_text(const tn_panel *panel, bool colour, size_t width, size_t lines)
+{
+    return tn_panel_draw(panel, colour, width, lines);
+}
 
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width)
 {

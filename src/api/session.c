@@ -99,7 +99,11 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->signal = settings->signal;
     opened->signal_context = settings->signal_context;
     opened->only_records = settings->only_records;
+    opened->panel = settings->panel;
+    opened->panel_context = settings->panel_context;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
+    if (status == TN_OK && settings->html_path && !(opened->html_path = tn_string_copy(settings->html_path)))
+        status = tn_fail_memory(error, strlen(settings->html_path) + 1);
     if (status == TN_OK && attaches)
         status = tn_session_program_open(&opened->program, settings, error);
     else if (status == TN_OK)
@@ -126,11 +130,13 @@ tn_status tn_session_close(tn_session *session, tn_error *error)
         return TN_OK;
     tn_subject_destroy(session->subject);
     tn_status status = tn_store_close(session->store, error);
-    if (session->store_error.code != TN_OK) {
-        status = session->store_error.code;
+    const tn_error *kept = session->store_error.code != TN_OK ? &session->store_error : &session->page_error;
+    if (kept->code != TN_OK) {
+        status = kept->code;
         if (error)
-            *error = session->store_error;
+            *error = *kept;
     }
+    free(session->html_path);
     tn_hypes_destroy(session->hypes);
     tn_session_program_close(&session->program);
     tn_memory_destroy(session);

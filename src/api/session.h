@@ -38,6 +38,10 @@ struct tn_session {
     tn_session_signal_fn *signal;
     void *signal_context;
     bool only_records;
+    char *html_path; /* NULL: no page */
+    tn_session_panel_fn *panel;
+    void *panel_context;
+    tn_error page_error; /* of a page that could not be written; code TN_OK where all went well */
     tn_rule_settings rules;
     tn_error store_error; /* of a report that could not be kept; code TN_OK where all went well */
 };

@@ -2,10 +2,12 @@
  *
  * Not for judging: rules say what they saw, and the verdict is "trained". */
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "api/session.h"
+#include "api/session_pictures.h"
 #include "api/session_signals.h"
 #include "base/clock.h"
 #include "rules/rules.h"
@@ -215,6 +217,27 @@ static tn_status train_program(tn_session *session, tn_trial_request *request, t
     return tn_process_train(&settings, request, facts, result, &done->exit_code, error);
 }
 
+/* To the user, a spent budget is an end that was asked for, as Ctrl-C is. */
+static const char *end_name(const training_watch *watch, const tn_trial_result *result)
+{
+    return tn_trial_end_name(result->end == TN_TRIAL_STOPPED && watch->budget_spent ? TN_TRIAL_CANCELLED : result->end);
+}
+
+/* What the page is told last: how the run ended, and where it failed, why. A program that a signal of its user ended did not fail. */
+static void end_pictures(tn_session_pictures *pictures, const training *done, tn_status status, const char *end, const tn_error *failed)
+{
+    enum { BY_SIGNAL = 128 };
+    tn_error why = *failed;
+    bool asked = done->exit_code == BY_SIGNAL + SIGINT || done->exit_code == BY_SIGNAL + SIGTERM;
+    if (status == TN_OK && done->exit_code > 0 && !asked)
+        tn_fail(&why, TN_ERROR_IO, "the program ended with exit code %d", done->exit_code);
+    tn_session_pictures_end(pictures, done->facts, done->result,
+                            status != TN_OK || why.code != TN_OK ? "failed"
+                            : asked                              ? tn_trial_end_name(TN_TRIAL_CANCELLED)
+                                                                 : end,
+                            &why);
+}
+
 static tn_status train(tn_session *session, tn_rule_set *rules, json_t **document, tn_error *error)
 {
     uint64_t start_ns = tn_clock_ns();
@@ -224,22 +247,32 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
     if (session->budget_steps > 0 && (watch.steps_total == 0 || session->budget_steps < watch.steps_total))
         watch.steps_total = session->budget_steps;
     tn_session_signals signals;
-    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step}, tn_session_signals_observer(&signals, session, rules)};
+    tn_session_pictures pictures;
+    tn_subject_facts facts;
+    tn_trial_result result;
+    memset(&result, 0, sizeof result);
+    training done = {.result = &result, .rules = rules, .exit_code = -1};
+    tn_status status = tn_session_pictures_begin(&pictures, session, rules, session->subject ? tn_subject_facts_of(session->subject) : NULL,
+                                                 watch.steps_total, error);
+    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step},
+                                     tn_session_signals_observer(&signals, session, rules),
+                                     tn_session_pictures_observer(&pictures)};
     tn_trial_request request = {
         .experiment = "train",
         .stop_at_train_score = INFINITY,
         .observers = observers,
         .observer_count = sizeof observers / sizeof *observers,
     };
-    tn_subject_facts facts;
-    tn_trial_result result;
-    memset(&result, 0, sizeof result);
-    training done = {.result = &result, .rules = rules, .exit_code = -1};
-    tn_status status = session->program.command ? train_program(session, &request, &done, &facts, &result, error)
-                                                : train_native(session, &request, &done, &result, error);
+    tn_session_pictures_request(&pictures, &request);
+    tn_error failed = {.code = TN_OK};
+    if (status == TN_OK)
+        status = session->program.command ? train_program(session, &request, &done, &facts, &result, &failed)
+                                          : train_native(session, &request, &done, &result, &failed);
+    if (failed.code != TN_OK && error)
+        *error = failed;
+    end_pictures(&pictures, &done, status, end_name(&watch, &result), &failed);
     if (status == TN_OK) {
-        /* To the user, a spent budget is an end that was asked for, as Ctrl-C is. */
-        done.end = tn_trial_end_name(result.end == TN_TRIAL_STOPPED && watch.budget_spent ? TN_TRIAL_CANCELLED : result.end);
+        done.end = end_name(&watch, &result);
         done.seconds = (double)(tn_clock_ns() - start_ns) / 1e9;
         *document = document_json(&done);
         if (!*document)

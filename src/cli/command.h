@@ -53,7 +53,8 @@ int tn_output_end(int code);
 /* Standard streams that the caller closed are opened on /dev/null, so that no file of ours becomes stdout by its number. */
 void tn_output_begin(void);
 
-bool tn_output_has_colour(const tn_options *options);
-size_t tn_output_width(void); /* columns of the terminal; 0 where stdout is none */
+bool tn_output_allows_colour(const tn_options *options); /* where there is a terminal: neither --no-color nor NO_COLOR */
+bool tn_output_has_colour(const tn_options *options);    /* and stdout is one */
+size_t tn_output_width(void);                            /* columns of the terminal; 0 where stdout is none */
 
 #endif

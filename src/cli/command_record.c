@@ -2,18 +2,15 @@
  *
  * A program that waits for the end of stdin stands in for the training: it is what is "trained" here, and what it was told, where to call, is what it prints. The training's own process
  * then says HELLO in its place. So a recording is told, judged and stored as any other run is. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "cli/command.h"
+#include "cli/live_panel.h"
 
 static void tell(void *context, const char *rule, uint64_t step, const char *text)
 {
     const tn_options *options = context;
     if (options->given & TN_OPTION_QUIET)
         return;
-    fprintf(stderr, "tenet: %s (after step %" PRIu64 "; tenet explain %s)\n", text, step, rule);
-    fflush(stderr);
+    tn_signal_print(rule, step, text);
 }
 
 int tn_command_record(const tn_command *command, const tn_options *options)

@@ -4,6 +4,7 @@
 
 #include "cli/command.h"
 #include "cli/interrupt.h"
+#include "cli/live_panel.h"
 #include "cli/progress.h"
 
 static char *report_text(const tn_report *report, const tn_options *options)
@@ -15,7 +16,9 @@ static char *report_text(const tn_report *report, const tn_options *options)
 
 static int run(const tn_command *command, const tn_options *options, tn_job *job, tn_progress *progress, tn_interrupt *interrupt)
 {
-    const tn_settings settings = {
+    bool trains = strcmp(command->name, "train") == 0;
+    tn_live_panel panel = {.progress = progress};
+    tn_settings settings = {
         .hypes_path = options->operand,
         .program = options->program,
         .program_hypes = options->hypes,
@@ -28,11 +31,14 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .seed = options->seed,
         .store_path = options->store,
         .budget = options->budget,
+        .html_path = options->html,
         .rules = options->rules,
         .rule_count = options->rule_count,
         .progress = tn_progress_tell,
         .progress_context = progress,
     };
+    if (trains)
+        tn_live_panel_attach(&panel, options, progress, &settings);
     tn_session *session = NULL;
     tn_report *report = NULL;
     tn_error error = {.code = TN_OK};
@@ -43,10 +49,11 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         status = job(session, command, &report, &error);
         tn_interrupt_guard(interrupt, NULL);
     }
+    tn_live_panel_clear(&panel);
     tn_progress_clear(progress);
     int code = status == TN_OK ? tn_report_verdict_code(report) : tn_failure_print(command, &error);
     /* A program that is trained has stdout to itself. */
-    bool apart = options->program && strcmp(command->name, "train") == 0 && !(options->given & TN_OPTION_JSON);
+    bool apart = options->program && trains && !(options->given & TN_OPTION_JSON);
     if (status == TN_OK)
         code = apart ? tn_output_print_apart(report_text(report, options), code) : tn_output_print(report_text(report, options), code);
     tn_report_destroy(report);

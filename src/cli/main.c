@@ -15,8 +15,9 @@ static const tn_command BEFORE[] = {
      TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN, tn_command_debug},
     {"train", "HYPES | -- COMMAND", "train, with the rules watching",
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
-     "once, as it would without; its output and exit status are its own, and the report goes to stderr.",
-     TN_OPTIONS_OF_A_JOB, tn_command_train},
+     "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"
+     "On a terminal a panel shows how it goes; --html FILE draws more, as a page that follows the run.",
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML, tn_command_train},
 };
 
 static const tn_command AFTER[] = {

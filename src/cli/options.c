@@ -25,6 +25,7 @@ static const option_row ROWS[] = {
     {TN_OPTION_HYPES, "--hypes", 0, "FILE", "the JSON file of hyper-parameters that the program behind '--' reads"},
     {TN_OPTION_NO_FORK, "--no-fork", 0, NULL, "start the program behind '--' anew for each trial, in place of forking it"},
     {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
+    {TN_OPTION_HTML, "--html", 0, "FILE", "write a page of the run's pictures, anew every few seconds; open it in a browser"},
     {TN_OPTION_GIT, "--git", 0, "GOOD..BAD", "the commits between which the training broke; BAD is HEAD where it is left out"},
     {TN_OPTION_JSON, "--json", 0, NULL, "print one JSON document (tenet.report/1) instead of text"},
     {TN_OPTION_QUIET, "--quiet", 'q', NULL, "tell no progress"},
@@ -114,6 +115,13 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
             return false;
         }
         options->store = value;
+        return true;
+    case TN_OPTION_HTML:
+        if (!*value) {
+            snprintf(message, size, "--html is empty; expected the path of a file");
+            return false;
+        }
+        options->html = value;
         return true;
     case TN_OPTION_GIT:
         options->git = value;

@@ -25,6 +25,7 @@ typedef enum tn_option {
     TN_OPTION_DRY_RUN = 1 << 13,
     TN_OPTION_NO_FORK = 1 << 14,
     TN_OPTION_GIT = 1 << 15,
+    TN_OPTION_HTML = 1 << 17,
     TN_OPTION_RULE = 1 << 20
 } tn_option;
 
@@ -45,6 +46,7 @@ typedef struct tn_options {
     uint64_t seed;
     size_t threads;
     const char *budget, *store;
+    const char *html;           /* of --html: the page of a run */
     const char *git;            /* of --git: the range of commits to bisect */
     const char *hypes;          /* of --hypes: the JSON that an attached program reads */
     const char *const *program; /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */

@@ -63,12 +63,16 @@ int tn_output_end(int code)
     return TN_EXIT_COULD_NOT_RUN;
 }
 
+bool tn_output_allows_colour(const tn_options *options)
+{
+    const char *refused = getenv("NO_COLOR");
+    return !(options->given & TN_OPTION_NO_COLOR) && !(refused && *refused);
+}
+
 bool tn_output_has_colour(const tn_options *options)
 {
-    const char *refused = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    if ((options->given & TN_OPTION_NO_COLOR) || (refused && *refused))
-        return false;
-    return isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    const char *terminal = getenv("TERM");
+    return tn_output_allows_colour(options) && isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
 size_t tn_output_width(void)
