@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 void tn_signal_fire(tn_signal *signal, uint64_t step, const char *tensor, double value, double threshold, const char *format, ...)
 {
     if (signal->state != TN_RULE_FIRED)
@@ -96,6 +98,24 @@ void tn_streaks_end(const tn_streaks *streaks, tn_signal *signal)
 {
     if (!streaks->fired && streaks->steps >= TN_STREAK)
         tn_signal_quiet(signal);
+}
+
+size_t tn_parameters_find(tn_parameters *parameters, const tn_tensor_name *name)
+{
+    uint64_t hash = tn_hash_text(tn_hash_text(tn_hash_text(TN_HASH_START, name->node), "."), name->parameter ? name->parameter : "");
+    hash += hash == 0;
+    size_t at = (size_t)hash % (2 * TN_RULE_PARAMETERS);
+    while (parameters->hashes[at] != hash) {
+        if (parameters->hashes[at] == 0) {
+            if (parameters->count == TN_RULE_PARAMETERS)
+                return TN_RULE_PARAMETERS;
+            parameters->hashes[at] = hash;
+            parameters->slots[at] = parameters->count++;
+            break;
+        }
+        at = (at + 1) % (2 * TN_RULE_PARAMETERS);
+    }
+    return parameters->slots[at];
 }
 
 static bool comes_before(const tn_depth_end *a, size_t node_index, size_t index)

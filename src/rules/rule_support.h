@@ -59,6 +59,17 @@ typedef bool tn_unit_is_bad(const tn_unit_vitals *vitals, const tn_unit *unit);
 /* Notes how the tensor's units look now. The share of them that were bad for at least `values` values in a row; NAN where the tensor shows no units, or there is no room for them. */
 double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values);
 
+/* Numbers parameters, so that a weight, its gradient and its update are known to belong together. Zeroed memory is a valid start. */
+enum { TN_RULE_PARAMETERS = 1024 };
+typedef struct tn_parameters {
+    uint64_t hashes[2 * TN_RULE_PARAMETERS]; /* of node and parameter; 0: free */
+    uint32_t slots[2 * TN_RULE_PARAMETERS];
+    uint32_t count;
+} tn_parameters;
+
+/* The number of the parameter that `name` is of, from 0; TN_RULE_PARAMETERS where there are too many. */
+size_t tn_parameters_find(tn_parameters *parameters, const tn_tensor_name *name);
+
 /* How the gradient of the first weights compares with that of the last, step by step. Zeroed memory is a valid start. */
 enum { TN_DEPTH_WINDOW = 16, TN_DEPTH_OBSERVED_MIN = 3 };
 typedef struct tn_depth_end {

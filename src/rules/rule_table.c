@@ -4,14 +4,24 @@
 #include "rules/rules.h"
 
 /* clang-format off */
-#define RULES(ROW)       \
-    ROW(nonfinite)       \
-    ROW(diverging)       \
-    ROW(plateau)         \
-    ROW(vanishing)       \
-    ROW(dead_units)      \
-    ROW(saturated_units) \
-    ROW(spiky_gradients)
+#define RULES(ROW)            \
+    ROW(nonfinite)            \
+    ROW(diverging)            \
+    ROW(plateau)              \
+    ROW(oscillating)          \
+    ROW(loss_spike)           \
+    ROW(spiky_gradients)      \
+    ROW(exploding)            \
+    ROW(vanishing)            \
+    ROW(update_ratio)         \
+    ROW(unchanged)            \
+    ROW(dead_units)           \
+    ROW(saturated_units)      \
+    ROW(constant_output)      \
+    ROW(overfitting)          \
+    ROW(init_statistics)      \
+    ROW(input_statistics)     \
+    ROW(label_statistics)
 /* clang-format on */
 
 #define DECLARE(name) extern const tn_rule tn_rule_##name;

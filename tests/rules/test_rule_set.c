@@ -12,7 +12,7 @@ static void test_table(void **state)
 #include "causes/symptoms.def"
 #undef TN_SYMPTOM
     };
-    assert_int_equal(tn_rule_count(), 7);
+    assert_int_equal(tn_rule_count(), 17);
     assert_null(tn_rule_at(tn_rule_count()));
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_rule *rule = tn_rule_at(i);
@@ -27,6 +27,50 @@ static void test_table(void **state)
     }
 }
 
+/* Standardised inputs, two classes. */
+static void observe_data(const tn_observer *observer)
+{
+    tn_data_builder *builder;
+    tn_error error;
+    tn_rng rng;
+    const tn_data_shape shape = {.features = 2, .classes = 2, .is_table = true};
+    tn_rng_init(&rng, 1, TN_STREAM_TEST);
+    assert_int_equal(tn_data_builder_create(&shape, &builder, &error), TN_OK);
+    for (int32_t i = 0; i < 100; i++) {
+        const int32_t label = i % 2;
+        const float inputs[2] = {(float)(label + tn_rng_normal(&rng)), (float)tn_rng_normal(&rng)};
+        tn_data_summary_add(builder, inputs, &label, NULL, NULL, 1);
+    }
+    observer->on_data(observer->context, tn_data_builder_summary(builder));
+    tn_data_builder_destroy(builder);
+}
+
+/* A layer of two units that does what it should: 16 samples of its output and, of its weight, gradient, update and value. */
+static void observe_tensors(const tn_observer *observer, uint64_t step)
+{
+    enum { COUNT = 32 };
+    static const tn_tensor_name names[] = {{"relu_1", NULL, "relu", 1, TN_ROLE_ACTIVATION, COUNT, 2},
+                                           {"dense_0", "weight", "dense", 0, TN_ROLE_GRADIENT, COUNT, 2},
+                                           {"dense_0", "weight", "dense", 0, TN_ROLE_UPDATE, COUNT, 2},
+                                           {"dense_0", "weight", "dense", 0, TN_ROLE_WEIGHT, COUNT, 2}};
+    tn_rng rng;
+    tn_rng_init(&rng, step, TN_STREAM_TEST);
+    for (size_t t = 0; t < 4; t++) {
+        float values[COUNT];
+        tn_vitals vitals;
+        tn_unit_vitals units;
+        tn_unit unit[2];
+        for (size_t i = 0; i < COUNT; i++)
+            values[i] = (names[t].role == TN_ROLE_UPDATE ? 0.001f : 1.0f) * (float)tn_rng_normal(&rng);
+        tn_vitals_init(&vitals);
+        tn_vitals_add(&vitals, values, COUNT);
+        tn_unit_vitals_init(&units, unit, 2, -INFINITY, INFINITY);
+        tn_unit_vitals_add(&units, values, COUNT / 2, 1);
+        observer->on_tensor(observer->context,
+                            &(tn_tensor_seen){.step = step, .name = &names[t], .index = t, .vitals = &vitals, .units = &units});
+    }
+}
+
 static void test_healthy_and_broken_run(void **state)
 {
     (void)state;
@@ -36,18 +80,13 @@ static void test_healthy_and_broken_run(void **state)
     tn_observer observer = tn_rule_set_observer(set);
     assert_null(tn_rule_set_signal(set, "no_such_rule"));
     assert_int_equal(tn_rule_set_signal(set, "plateau")->state, TN_RULE_TOO_FEW_STEPS);
-    tn_tensor_name relu = {"relu_1", NULL, "relu", 1, TN_ROLE_ACTIVATION, 4, 2},
-                   weight = {"dense_0", "weight", "dense", 0, TN_ROLE_GRADIENT, 4, 2};
-    const float values[4] = {0, 1, 2, 3};
-    tn_vitals vitals;
-    tn_vitals_init(&vitals);
-    tn_vitals_add(&vitals, values, 4);
+    observe_data(&observer);
     for (uint64_t i = 1; i <= 2500; i++) {
-        if (i % 500 == 0) {
-            observer.on_tensor(observer.context, &(tn_tensor_seen){.step = i, .name = &relu, .index = 1, .vitals = &vitals});
-            observer.on_tensor(observer.context, &(tn_tensor_seen){.step = i, .name = &weight, .index = 2, .vitals = &vitals});
+        if (i == 1 || i % 250 == 0) {
+            observe_tensors(&observer, i);
+            observer.on_score(observer.context, &(tn_score_point){.step = i, .train_score = 0.5, .valid_score = 0.5, .train_loss = 2});
         }
-        tn_step step = {.step = i, .loss = 2.3 * exp(-(double)i / 1000), .gradient_norm = 1};
+        tn_step step = {.step = i, .loss = 2.3 * exp(-(double)i / 1000), .learning_rate = 0.1, .gradient_norm = 1};
         assert_true(observer.on_step(observer.context, &step));
     }
     observer.on_end(observer.context, 2500);
