@@ -196,6 +196,7 @@ static tn_status train_native(tn_session *session, tn_trial_request *request, tr
 {
     done->facts = tn_subject_facts_of(session->subject);
     request->score_every = every(done->facts->steps_total, SCORES);
+    request->want_norms = true;
     request->vitals_every = every(done->facts->steps_total, OBSERVATIONS);
     tn_status status = tn_subject_run(session->subject, request, session->threads, result, error);
     if (status == TN_OK && result->end == TN_TRIAL_REFUSED) {

@@ -106,6 +106,8 @@ static void see_weight(state *s, const double *settings, const tn_tensor_seen *s
 {
     const tn_vitals *vitals = seen->vitals;
     double print[4];
+    if (tn_vitals_finite(vitals) < vitals->count)
+        return; /* nonfinite's business */
     take_print(vitals, print);
     bool is_update = s->update_node && strcmp(s->update_node, seen->name->node) == 0 &&
                      strcmp(s->update_parameter, seen->name->parameter) == 0 && memcmp(print, s->update, sizeof print) == 0;
@@ -114,8 +116,7 @@ static void see_weight(state *s, const double *settings, const tn_tensor_seen *s
         s->zero_weights++;
         return;
     }
-    bool constant =
-        vitals->min == vitals->max && vitals->count >= VALUES_MIN && seen->name->units > 1 && tn_vitals_finite(vitals) == vitals->count;
+    bool constant = vitals->min == vitals->max && vitals->count >= VALUES_MIN && seen->name->units > 1;
     double share = constant ? 1 : seen->units ? share_alike(s, seen->units) : 0;
     if (s->symmetric || share == 0 || share < settings[ALIKE])
         return;
