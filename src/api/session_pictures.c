@@ -40,25 +40,25 @@ static void take_signals(tn_session_pictures *pictures)
             continue;
         tn_history_signal kept = {.step = signal->step, .value = signal->value, .threshold = signal->threshold};
         snprintf(kept.rule, sizeof kept.rule, "%s", signal->rule);
+        snprintf(kept.severity, sizeof kept.severity, "%s", tn_signal_severity_name(signal->severity));
         snprintf(kept.tensor, sizeof kept.tensor, "%s", signal->tensor);
         snprintf(kept.text, sizeof kept.text, "%s", signal->text);
         tn_history_add_signal(pictures->history, &kept);
     }
 }
 
+/* The pace is that of the steps, without what came before the first; early on it is that of the first few. */
 static void take_time(tn_session_pictures *pictures, uint64_t now)
 {
     uint64_t step = tn_history_last_step(pictures->history), passed = now - pictures->paced_ns;
+    bool is_long = passed >= PACE_NS, is_first = pictures->facts.steps_per_second == 0 && passed >= PANEL_NS / 2;
     pictures->facts.seconds = (double)(now - pictures->start_ns) / 1e9;
-    if (step == 0) {
-        pictures->paced_ns = now; /* the pace is that of steps, without the start */
-    } else if (passed >= PACE_NS || pictures->facts.steps_per_second == 0) {
-        if (passed > 0)
-            pictures->facts.steps_per_second = (double)(step - pictures->paced_step) * 1e9 / (double)passed;
-        if (passed >= PACE_NS) {
-            pictures->paced_ns = now;
-            pictures->paced_step = step;
-        }
+    if (pictures->paced_step == 0 || step <= pictures->paced_step || (!is_long && !is_first))
+        return;
+    pictures->facts.steps_per_second = (double)(step - pictures->paced_step) * 1e9 / (double)passed;
+    if (is_long) {
+        pictures->paced_ns = now;
+        pictures->paced_step = step;
     }
 }
 
@@ -98,6 +98,10 @@ static bool on_step(void *context, const tn_step *step)
 {
     tn_session_pictures *pictures = context;
     (void)pictures->feed.on_step(pictures->feed.context, step);
+    if (pictures->paced_step == 0) {
+        pictures->paced_ns = tn_clock_ns();
+        pictures->paced_step = step->step;
+    }
     draw(pictures);
     return true;
 }
@@ -228,7 +232,6 @@ tn_status tn_session_pictures_begin(tn_session_pictures *pictures, tn_session *s
         return status;
     pictures->feed = tn_history_observer(pictures->history);
     pictures->facts = (tn_run_facts){.title = tn_session_name(session), .state = "running", .steps_total = steps_total, .refresh = REFRESH};
-    pictures->paced_ns = pictures->start_ns;
     take_facts(pictures, facts);
     write_page(pictures, pictures->start_ns);
     pictures->write_ns = pictures->start_ns + FIRST_NS;

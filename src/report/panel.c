@@ -140,7 +140,8 @@ static void put_head(panel_page *to, const tn_panel *panel)
     put_whole(to, TN_STYLE_PLAIN, text);
     if (facts->steps_per_second > 0) {
         snprintf(text, sizeof text, ", %s steps/s",
-                 tn_number_format(number, facts->steps_per_second, facts->steps_per_second >= 1000 ? 4 : 3));
+                 facts->steps_per_second >= 100 ? tn_count_format(number, facts->steps_per_second)
+                                                : tn_number_format(number, facts->steps_per_second, 3));
         put_whole(to, TN_STYLE_PLAIN, text);
         if (facts->steps_total > step) {
             snprintf(text, sizeof text, ", %s left", duration(number, (double)(facts->steps_total - step) / facts->steps_per_second));
