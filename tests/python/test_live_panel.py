@@ -156,7 +156,7 @@ class OnATerminal(unittest.TestCase):
         lines = screen.text().split("\n")
         self.assertLessEqual(len(lines), 23)
         self.assertLessEqual(screen.widest, 79)
-        self.assertRegex(lines[0], r"^ +0 % [█▏▎▍▌▋▊▉·]+  step [\d,]+ of [\d,]+, [\d,]+ steps/s")
+        self.assertRegex(lines[0], r"^ +\d+ % [█▏▎▍▌▋▊▉·]+  step [\d,]+ of [\d,]+, [\d,]+ steps/s")
         for name in ("loss", "validation", "gradient", "rate", "updates relative to their weights"):
             self.assertEqual(sum(line.startswith(name) for line in lines), 1, screen.text())
         self.assertRegex(screen.text(), r"dense_\d\.(weight|bias)")
