@@ -109,6 +109,28 @@ bool tn_experiment_describe(size_t index, const char **command, const char **pro
  * as the whole of docs/causes.md. TN_ERROR_USAGE, naming the nearest, where there is no such name. */
 tn_status tn_cause_explain(const char *name, bool markdown, bool colour, size_t width, char **text, tn_error *error);
 
+/* ---- what a store holds ---- */
+
+/* Which store, and how to print what it holds: as one JSON document, or as text for a terminal of `width` columns (0: 100). Strings are borrowed during the call. */
+typedef struct tn_runs_view {
+    const char *store_path;
+    bool json;
+    bool colour; /* ANSI colours */
+    bool ascii;  /* pictures of ASCII only */
+    size_t width;
+} tn_runs_view;
+
+/* The runs of the store, newest first. `experiment`: of that one alone; NULL: of all. `last`: so many at most; 0: all. The caller frees *text with tn_string_free. TN_ERROR_STORE where there is no
+ * store at the path, it is damaged, or a newer tenet wrote it. */
+tn_status tn_runs_list(const tn_runs_view *view, const char *experiment, size_t last, char **text, tn_error *error);
+
+/* One run: its curves, signals and layers. `run`: its number, or "last". `tensor`: the histogram of that one over time instead, such as "dense_1.weight.gradient"; NULL: none.
+ * TN_ERROR_USAGE where there is no such run or tensor. */
+tn_status tn_runs_show(const tn_runs_view *view, const char *run, const char *tensor, char **text, tn_error *error);
+
+/* Two runs side by side: what differs, where they part, what only one of them showed. */
+tn_status tn_runs_compare(const tn_runs_view *view, const char *first, const char *second, char **text, tn_error *error);
+
 /* The nearest of `names` [count] to `word` by edit distance, or NULL where none is near: for a program's own "did you mean". */
 const char *tn_nearest_name(const char *word, const char *const *names, size_t count);
 

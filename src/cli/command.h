@@ -25,6 +25,9 @@ int tn_command_experiment(const tn_command *command, const tn_options *options);
 int tn_command_bisect(const tn_command *command, const tn_options *options);
 int tn_command_record(const tn_command *command, const tn_options *options);
 int tn_command_hypes(const tn_command *command, const tn_options *options);
+int tn_command_runs(const tn_command *command, const tn_options *options);
+int tn_command_show(const tn_command *command, const tn_options *options);
+int tn_command_compare(const tn_command *command, const tn_options *options);
 int tn_command_explain(const tn_command *command, const tn_options *options);
 
 /* ---- what commands share (job.c, output.c) ---- */
@@ -55,6 +58,7 @@ void tn_output_begin(void);
 
 bool tn_output_allows_colour(const tn_options *options); /* where there is a terminal: neither --no-color nor NO_COLOR */
 bool tn_output_has_colour(const tn_options *options);    /* and stdout is one */
-size_t tn_output_width(void);                            /* columns of the terminal; 0 where stdout is none */
+size_t tn_output_columns(void);                          /* columns of the terminal; 0 where stdout is none */
+size_t tn_output_width(void);                            /* the same, but no more than lines of words should have */
 
 #endif

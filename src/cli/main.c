@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/command.h"
+#include "cli/run_view.h"
 
 enum { COMMANDS_MAX = 64, MESSAGE_SIZE = 256 };
 
@@ -30,6 +31,15 @@ static const tn_command AFTER[] = {
      "The first line on stdout tells where to call; the end of stdin ends the recording, and the report follows.\n"
      "Signals of the rules go to stderr as they come. Nothing that is seen ends the training.",
      TN_OPTION_STORE | TN_OPTION_QUIET, tn_command_record},
+    {"runs", "", "list the runs that a store holds, newest first",
+     "The store is that of --store, or of the variable TENET_STORE. 'tenet train' and 'tenet debug' record into it.",
+     TN_OPTIONS_OF_A_VIEW | TN_OPTION_EXPERIMENT | TN_OPTION_LAST, tn_command_runs},
+    {"show", "RUN", "one run of a store: its curves, its signals, and its layers over time",
+     "RUN is a number that 'tenet runs' lists, or 'last'. Pictures are of braille dots and blocks, and of ASCII where\n"
+     "the locale is not UTF-8.",
+     TN_OPTIONS_OF_A_VIEW | TN_OPTION_TENSOR, tn_command_show},
+    {"compare", "RUN RUN", "two runs of a store side by side: what differs, and where they part", NULL,
+     TN_OPTIONS_OF_A_VIEW | TN_OPTION_TWO_OPERANDS, tn_command_compare},
     {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
      TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
     {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,
@@ -87,7 +97,7 @@ static int print_help(const command_table *table)
 
 static int print_command_help(const tn_command *command)
 {
-    printf("usage: tenet %s [OPTIONS] %s\n\n%s\n", command->name, command->operand, command->summary);
+    printf("usage: tenet %s [OPTIONS]%s%s\n\n%s\n", command->name, command->operand[0] ? " " : "", command->operand, command->summary);
     if (command->details)
         printf("%s\n", command->details);
     printf("\n");
@@ -142,6 +152,10 @@ static int dispatch(const command_table *table, const tn_options *options)
     bool is_job = (command->options & TN_OPTIONS_OF_A_JOB) == TN_OPTIONS_OF_A_JOB;
     if (options->program && !is_job)
         return tn_usage_print(command->name, "unexpected '--'");
+    if (options->second && !(command->options & TN_OPTION_TWO_OPERANDS)) {
+        snprintf(message, sizeof message, "unexpected argument '%.60s' after '%.60s'", options->second, options->operand);
+        return tn_usage_print(command->name, message);
+    }
     const char *refused = tn_options_refused(options, command->options);
     if (refused) {
         snprintf(message, sizeof message, "%s does not apply here", refused);

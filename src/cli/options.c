@@ -27,6 +27,9 @@ static const option_row ROWS[] = {
     {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
     {TN_OPTION_HTML, "--html", 0, "FILE", "write a page of the run's pictures, anew every few seconds; open it in a browser"},
     {TN_OPTION_GIT, "--git", 0, "GOOD..BAD", "the commits between which the training broke; BAD is HEAD where it is left out"},
+    {TN_OPTION_EXPERIMENT, "--experiment", 0, "NAME", "runs of this experiment alone, as in lr_boundary or train"},
+    {TN_OPTION_LAST, "--last", 0, "N", "the newest N runs alone"},
+    {TN_OPTION_TENSOR, "--tensor", 0, "NAME", "the values of one tensor over time, as in dense_1.weight.gradient"},
     {TN_OPTION_JSON, "--json", 0, NULL, "print one JSON document (tenet.report/1) instead of text"},
     {TN_OPTION_QUIET, "--quiet", 'q', NULL, "tell no progress"},
     {TN_OPTION_NO_COLOR, "--no-color", 0, NULL, "no colours on a terminal (as the variable NO_COLOR does)"},
@@ -123,6 +126,19 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
         }
         options->html = value;
         return true;
+    case TN_OPTION_LAST:
+        if (!read_whole(value, 1, 1000000, &number)) {
+            snprintf(message, size, "--last is '%.*s'; expected a whole number from 1 to 1000000", SHOWN_MAX, value);
+            return false;
+        }
+        options->last = (size_t)number;
+        return true;
+    case TN_OPTION_EXPERIMENT:
+        options->experiment = value;
+        return true;
+    case TN_OPTION_TENSOR:
+        options->tensor = value;
+        return true;
     case TN_OPTION_GIT:
         options->git = value;
         return true;
@@ -178,8 +194,10 @@ bool tn_options_parse(int argc, char *const *argv, tn_options *options, char *me
             options->command = argument;
         } else if (!options->operand) {
             options->operand = argument;
+        } else if (!options->second) {
+            options->second = argument;
         } else {
-            snprintf(message, size, "unexpected argument '%.*s' after '%.*s'", SHOWN_MAX, argument, SHOWN_MAX, options->operand);
+            snprintf(message, size, "unexpected argument '%.*s' after '%.*s'", SHOWN_MAX, argument, SHOWN_MAX, options->second);
             return false;
         }
     }

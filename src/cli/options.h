@@ -26,7 +26,11 @@ typedef enum tn_option {
     TN_OPTION_NO_FORK = 1 << 14,
     TN_OPTION_GIT = 1 << 15,
     TN_OPTION_HTML = 1 << 17,
-    TN_OPTION_RULE = 1 << 20
+    TN_OPTION_RULE = 1 << 20,
+    TN_OPTION_EXPERIMENT = 1 << 21,
+    TN_OPTION_LAST = 1 << 22,
+    TN_OPTION_TENSOR = 1 << 23,
+    TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */
 } tn_option;
 
 /* What a command that trains accepts, beside help. */
@@ -39,6 +43,7 @@ typedef struct tn_options {
     uint32_t given;           /* of tn_option */
     const char *command;      /* the first word; NULL where there is none */
     const char *operand;      /* the second; NULL where there is none */
+    const char *second;       /* the third; for commands of TN_OPTION_TWO_OPERANDS */
     const char **assignments; /* [assignment_count] of --set, owned */
     size_t assignment_count;
     const char **rules; /* [rule_count] of --rule, owned */
@@ -47,6 +52,9 @@ typedef struct tn_options {
     size_t threads;
     const char *budget, *store;
     const char *html;           /* of --html: the page of a run */
+    const char *experiment;     /* of --experiment: its name */
+    size_t last;                /* of --last; 0: not given */
+    const char *tensor;         /* of --tensor: its name */
     const char *git;            /* of --git: the range of commits to bisect */
     const char *hypes;          /* of --hypes: the JSON that an attached program reads */
     const char *const *program; /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */

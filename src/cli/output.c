@@ -75,12 +75,16 @@ bool tn_output_has_colour(const tn_options *options)
     return tn_output_allows_colour(options) && isatty(STDOUT_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
 }
 
-size_t tn_output_width(void)
+size_t tn_output_columns(void)
 {
     struct winsize size;
-    if (!isatty(STDOUT_FILENO) || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0)
-        return 0;
-    return size.ws_col < WIDTH_MAX ? size.ws_col : WIDTH_MAX;
+    return isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+size_t tn_output_width(void)
+{
+    size_t columns = tn_output_columns();
+    return columns < WIDTH_MAX ? columns : WIDTH_MAX;
 }
 
 int tn_usage_print(const char *command, const char *message)

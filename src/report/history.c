@@ -3,6 +3,7 @@
 #include "report/history.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,42 @@ bool tn_history_add_signal(tn_history *history, const tn_history_signal *signal)
         return false;
     history->signals[history->signal_count++] = *signal;
     return true;
+}
+
+static void copy_text(char *to, size_t size, const char *from)
+{
+    snprintf(to, size, "%s", from ? from : "");
+}
+
+void tn_history_note_signal(tn_history *history, const tn_store_signal *signal)
+{
+    tn_history_signal noted = {.step = signal->step, .value = signal->value, .threshold = signal->threshold};
+    copy_text(noted.rule, sizeof noted.rule, signal->rule);
+    copy_text(noted.severity, sizeof noted.severity, signal->severity);
+    copy_text(noted.tensor, sizeof noted.tensor, signal->tensor);
+    copy_text(noted.text, sizeof noted.text, signal->text);
+    tn_history_add_signal(history, &noted);
+}
+
+static void drop_signals(tn_history *history, const char *rule)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < history->signal_count; i++)
+        if (strcmp(history->signals[i].rule, rule) != 0)
+            history->signals[kept++] = history->signals[i];
+    history->signal_count = kept;
+}
+
+void tn_history_take_signals(tn_history *history, const tn_observer *rules)
+{
+    tn_store_signal signal = {0};
+    bool fired = false;
+    for (size_t i = 0; rules->signal_at && rules->signal_at(rules->context, i, &signal, &fired); i++) {
+        if (fired)
+            tn_history_note_signal(history, &signal);
+        else
+            drop_signals(history, signal.rule);
+    }
 }
 
 /* ---- the observer ---- */

@@ -1,6 +1,6 @@
 /* history.h: the picture of one run in bounded memory: its scalars, a summary of every observed tensor, and what the rules said.
  *
- * A history is an observer: give it to a trial to follow it live. It keeps at most TN_HISTORY_POINTS points a series and TN_HISTORY_ROWS rows a tensor. Where they are full, neighbours are merged two by two, so each stands for 1, 2, 4 ... observations:
+ * A history is an observer: give it to a trial to follow it live, or let tn_history_from_store replay a run that was recorded; both make the same picture. It keeps at most TN_HISTORY_POINTS points a series and TN_HISTORY_ROWS rows a tensor. Where they are full, neighbours are merged two by two, so each stands for 1, 2, 4 ... observations:
  * the same run always gives the same picture, the first and the last observation stay as they were, a spike stays in the envelope, and NaN and Inf are counted.
  *
  * Not for judging (rules do) and not for laying out. One thread at a time. It allocates when it meets a tensor for the first time; an allocation that fails is told by
@@ -14,6 +14,7 @@
 
 #include "base/error.h"
 #include "run/recorder.h"
+#include "store/store.h"
 #include "vitals/tensor.h"
 #include "vitals/vitals.h"
 
@@ -105,6 +106,7 @@ typedef struct tn_history_signal {
 
 typedef struct tn_history tn_history;
 
+/* An empty one. The caller destroys *history. */
 tn_status tn_history_create(tn_history **history, tn_error *error);
 void tn_history_destroy(tn_history *history); /* NULL is allowed */
 
@@ -113,6 +115,12 @@ tn_observer tn_history_observer(tn_history *history);
 
 /* Adds a signal, or replaces the one of the same rule and tensor. False where TN_HISTORY_SIGNALS are kept already. */
 bool tn_history_add_signal(tn_history *history, const tn_history_signal *signal);
+
+/* Takes what the rules of another observer (a tn_rule_set's) say now: signals that are new or said otherwise, and those that are taken back. */
+void tn_history_take_signals(tn_history *history, const tn_observer *rules);
+
+/* What run `trial` of the store recorded; `ended`: whether the store says that it ended. The caller destroys *history. TN_ERROR_STORE where what is stored is damaged. */
+tn_status tn_history_from_store(tn_store *store, int64_t trial, bool ended, tn_history **history, tn_error *error);
 
 /* TN_ERROR_MEMORY where something was left out since memory was out. */
 tn_status tn_history_status(const tn_history *history, tn_error *error);

@@ -19,4 +19,7 @@ struct tn_history {
 void tn_history_add_value(tn_history *history, tn_history_kind kind, uint64_t step, double value);
 void tn_history_add_tensor(tn_history *history, const tn_tensor_seen *seen);
 
+/* The same as tn_history_add_signal, in the store's words. */
+void tn_history_note_signal(tn_history *history, const tn_store_signal *signal);
+
 #endif

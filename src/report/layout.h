@@ -18,6 +18,7 @@ enum { TN_WIDTH_DEFAULT = 100, TN_WIDTH_MIN = 24 };
 typedef struct tn_page {
     tn_text text;
     bool colour;
+    bool ascii;    /* pictures are made of ASCII; false after tn_page_init */
     size_t width;  /* columns */
     size_t column; /* of the next character, from 0 */
 } tn_page;

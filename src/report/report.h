@@ -10,6 +10,7 @@
 
 typedef struct tn_report_style {
     bool colour;  /* ANSI colours */
+    bool ascii;   /* pictures of ASCII only; runs alone have them (runs.h) */
     size_t width; /* columns to wrap at; 0: 100 */
 } tn_report_style;
 

@@ -81,7 +81,8 @@ static void mistakes_are_told(void **state)
         {{"--threads=2000"}, "--threads is '2000'; expected a whole number from 1 to 1024"},
         {{"--store="}, "--store is empty; expected the path of a file"},
         {{"--json=1"}, "--json takes no value"},
-        {{"debug", "a", "b"}, "unexpected argument 'b' after 'a'"},
+        {{"compare", "a", "b", "c"}, "unexpected argument 'c' after 'b'"},
+        {{"runs", "--last", "0"}, "--last is '0'; expected a whole number from 1 to 1000000"},
     };
     for (size_t i = 0; i < sizeof MISTAKES / sizeof *MISTAKES; i++) {
         tn_options options;
