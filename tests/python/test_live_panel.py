@@ -163,7 +163,7 @@ class OnATerminal(unittest.TestCase):
         terminal.process.send_signal(signal.SIGINT)
         status, out = terminal.end()
         self.assertEqual(status, CANCELLED)
-        self.assertIn("trained: ", out)
+        self.assertIn("stopped: ", out)
         screen = Screen(80, 24)
         screen.feed(terminal.text())
         self.assertEqual(screen.text(), "")
