@@ -161,6 +161,7 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
     json_t *report = NULL;
     if (status == TN_OK) {
         report = tn_debug_document(&investigation);
+        investigation.is_whole = is_whole;
         investigation.planned_steps = is_whole ? USUAL_STEPS + USUAL_LOOKS * tn_look_steps(&investigation) : 0;
     }
     for (size_t i = 0; i < count && status == TN_OK; i++)
@@ -178,8 +179,8 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
 
 const tn_experiment *const *tn_debug_protocol(size_t *count)
 {
-    static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_overfit,
-                                                    &tn_experiment_samples, &tn_experiment_race};
+    static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite,
+                                                    &tn_experiment_overfit,      &tn_experiment_samples,     &tn_experiment_race};
     *count = sizeof protocol / sizeof *protocol;
     return protocol;
 }

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "experiments/experiment.h"
 #include "experiments/finding.h"
+#include "experiments/nonfinite_origin.h"
 
 /* Slow is no fault: causes that only make training slow are findings below this score, else advice (DESIGN.md). */
 static const double SLOW_IS_FAULT_BELOW = 0.5;
@@ -239,6 +240,10 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     tn_status status = tn_race_run(investigation, &self->look, &self->fixes, 0, &self->race, self->outcome, error);
     if (status == TN_OK && !atomic_load(&investigation->spent))
         status = confirm_best(self, error);
+    if (status == TN_OK && self->look.nonfinite && !atomic_load(&investigation->spent)) {
+        status = tn_nonfinite_examine(investigation, self->outcome, error);
+        tn_nonfinite_add_finding(investigation, &self->findings);
+    }
     bool go_on = status == TN_OK && self->race.broken && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
     if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);

@@ -134,7 +134,7 @@ static double confidence(const tn_confirmation *confirmation)
 }
 
 /* Behind the findings that are confirmed, where this one is; else last. */
-static void place_finding(tn_investigation *investigation, tn_findings *findings, json_t *finding)
+void tn_finding_place(tn_investigation *investigation, tn_findings *findings, json_t *finding)
 {
     size_t place = 0, count = json_array_size(findings->findings);
     while (place < count && (!json_is_true(json_object_get(finding, "confirmed")) ||
@@ -144,7 +144,7 @@ static void place_finding(tn_investigation *investigation, tn_findings *findings
         investigation->out_of_memory = true;
 }
 
-static json_t *new_finding(tn_investigation *investigation, tn_cause_id cause, bool is_confirmed, const char *by)
+json_t *tn_finding_create(tn_investigation *investigation, tn_cause_id cause, bool is_confirmed, const char *by)
 {
     json_t *finding = tn_json_checked(investigation, json_object());
     tn_json_set(investigation, finding, "cause", json_string(tn_cause_get(cause)->name));
@@ -157,7 +157,7 @@ static json_t *new_finding(tn_investigation *investigation, tn_cause_id cause, b
 void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
                         const tn_confirmation *confirmation)
 {
-    json_t *finding = new_finding(investigation, fix->cause, confirmation->confirmed, "fix");
+    json_t *finding = tn_finding_create(investigation, fix->cause, confirmation->confirmed, "fix");
     json_t *evidence = tn_json_checked(investigation, json_array()), *change = fix_json(investigation, fix, confirmation);
     char given[160];
     tn_finding_describe_look(look, given, sizeof given);
@@ -178,7 +178,7 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
         tn_json_set(investigation, finding, "together_with", pair);
     }
     tn_json_set(investigation, finding, "fix", change);
-    place_finding(investigation, findings, finding);
+    tn_finding_place(investigation, findings, finding);
 }
 
 /* What an experienced eye says without a proof: at most this sure. */
@@ -186,7 +186,7 @@ static const double UNPROVEN_CONFIDENCE = 0.5;
 
 void tn_finding_add_untried(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix, const char *why)
 {
-    json_t *finding = new_finding(investigation, fix->cause, false, NULL);
+    json_t *finding = tn_finding_create(investigation, fix->cause, false, NULL);
     json_t *evidence = tn_json_checked(investigation, json_array()), *change = fix_json(investigation, fix, &(tn_confirmation){0});
     char given[160];
     tn_finding_describe_look(look, given, sizeof given);
@@ -198,13 +198,13 @@ void tn_finding_add_untried(tn_investigation *investigation, tn_findings *findin
     tn_json_set(investigation, finding, "symptoms", json_array());
     tn_json_set(investigation, finding, "evidence", evidence);
     tn_json_set(investigation, finding, "fix", change);
-    place_finding(investigation, findings, finding);
+    tn_finding_place(investigation, findings, finding);
 }
 
 void tn_finding_add_labels(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_label_signal *signal,
                            const tn_label_control *control)
 {
-    json_t *finding = new_finding(investigation, TN_CAUSE_misaligned_labels, control->equal, "control");
+    json_t *finding = tn_finding_create(investigation, TN_CAUSE_misaligned_labels, control->equal, "control");
     json_t *evidence = tn_json_checked(investigation, json_array());
     char given[160];
     tn_finding_describe_look(look, given, sizeof given);
@@ -226,13 +226,13 @@ void tn_finding_add_labels(tn_investigation *investigation, tn_findings *finding
                             "shuffles or joins one without the other. No setting can repair this."));
     tn_json_set(investigation, fix, "patch", json_null());
     tn_json_set(investigation, finding, "fix", fix);
-    place_finding(investigation, findings, finding);
+    tn_finding_place(investigation, findings, finding);
 }
 
 void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings *findings)
 {
     const tn_subject_facts *facts = investigation->facts;
-    json_t *finding = new_finding(investigation, TN_CAUSE_nonfinite_input, false, NULL);
+    json_t *finding = tn_finding_create(investigation, TN_CAUSE_nonfinite_input, false, NULL);
     json_t *evidence = tn_json_checked(investigation, json_array()), *place = tn_json_checked(investigation, json_object()),
            *fix = tn_json_checked(investigation, json_object());
     tn_evidence_add(investigation, evidence, (double)facts->nonfinite_inputs, 0, "facts",
@@ -246,7 +246,7 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
     tn_json_set(investigation, fix, "text", json_string("Remove these rows from the data, or fill their values in."));
     tn_json_set(investigation, fix, "patch", json_null());
     tn_json_set(investigation, finding, "fix", fix);
-    place_finding(investigation, findings, finding);
+    tn_finding_place(investigation, findings, finding);
 }
 
 void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_fix *fix, const tn_confirmation *confirmation)

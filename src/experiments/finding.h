@@ -13,6 +13,12 @@ typedef struct tn_findings {
 void tn_findings_init(tn_findings *findings);
 void tn_findings_deinit(tn_findings *findings);
 
+/* A finding with its cause and whether it was confirmed, and by what ("fix", "control"; NULL where it was not): for the caller to fill. A new reference. */
+json_t *tn_finding_create(tn_investigation *investigation, tn_cause_id cause, bool is_confirmed, const char *by);
+
+/* Puts a finding (stolen) behind those that are confirmed, where it is; else last. */
+void tn_finding_place(tn_investigation *investigation, tn_findings *findings, json_t *finding);
+
 /* A fix that was tried on fresh seeds: an error where they confirmed it, else suspected. */
 void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
                         const tn_confirmation *confirmation);

@@ -26,6 +26,9 @@ void tn_investigation_deinit(tn_investigation *investigation)
 {
     tn_pool_destroy(investigation->pool);
     investigation->pool = NULL;
+    json_decref(investigation->origin.where);
+    json_decref(investigation->origin.guard);
+    investigation->origin = (tn_known_origin){0};
 }
 
 double tn_investigation_setting(const tn_investigation *investigation, const char *key, double otherwise)

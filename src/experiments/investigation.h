@@ -39,6 +39,22 @@ typedef struct tn_known_rates {
     bool given_broke; /* the user's rate did */
 } tn_known_rates;
 
+/* Where numbers first broke in the training as given, by nonfinite_origin.h. */
+typedef struct tn_known_origin {
+    bool examined; /* whether a trial has looked */
+    bool found;    /* the training as given turns non-finite, at step `step` (from 1) */
+    uint64_t step;
+    json_t *
+        where; /* {"node", "op", "direction", "step", "updates", "tensor", "sample", "row", "file", "line"} as far as known; owned, or NULL */
+    char text[320];      /* the same in a sentence */
+    bool is_data;        /* it came in with the data */
+    tn_verdict persists; /* however small the rate is: pass; fail where a smaller one runs clean; inconclusive where that is not known */
+    char persists_text[256];
+    json_t *guard; /* a patch that guards the op; owned, or NULL where there is none */
+    char guard_text[96];
+    tn_verdict guard_helps; /* pass: the same trial with the guard, and nothing else changed, stays finite */
+} tn_known_origin;
+
 typedef struct tn_investigation {
     tn_subject *subject;
     const tn_subject_facts *facts;
@@ -54,8 +70,11 @@ typedef struct tn_investigation {
     const char *activity;
     atomic_bool spent; /* the budget ran out or the user cancelled */
     tn_known_rates rates;
-    tn_verdict overfits; /* whether ten samples can be learnt by heart; inconclusive until overfit has run */
-    bool out_of_memory;  /* a JSON value could not be made; told once, at the end */
+    tn_known_origin origin;
+    bool is_whole;             /* the whole protocol, not one experiment of it */
+    atomic_bool saw_nonfinite; /* a trial that changed no more than steps and seed turned non-finite */
+    tn_verdict overfits;       /* whether ten samples can be learnt by heart; inconclusive until overfit has run */
+    bool out_of_memory;        /* a JSON value could not be made; told once, at the end */
 } tn_investigation;
 
 tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *subject, const tn_debug_options *options, tn_error *error);

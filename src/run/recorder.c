@@ -85,7 +85,8 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step)
 {
     uint64_t every = recorder->config.vitals_every;
-    return every > 0 && step > 0 && (step - 1) % every == 0;
+    bool is_watched = step > 0 && step >= recorder->config.watch_from && step <= recorder->config.watch_to;
+    return is_watched || (every > 0 && step > 0 && (step - 1) % every == 0);
 }
 
 static void note_signals(tn_recorder *recorder, bool last)

@@ -53,9 +53,10 @@ typedef struct tn_observer {
 typedef struct tn_recorder tn_recorder;
 
 typedef struct tn_recorder_config {
-    tn_store *store;              /* NULL: nothing is written */
-    tn_store_trial trial;         /* used with a store */
-    uint64_t vitals_every;        /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
+    tn_store *store;               /* NULL: nothing is written */
+    tn_store_trial trial;          /* used with a store */
+    uint64_t vitals_every;         /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
+    uint64_t watch_from, watch_to; /* and of these steps, both included; 0: none */
     size_t units_max;             /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;

@@ -99,6 +99,8 @@ static tn_status open_recorder(trial *t, tn_error *error)
                   .version = TENET_VERSION,
                   .seed = seed},
         .vitals_every = t->request->vitals_every,
+        .watch_from = t->request->watch_from,
+        .watch_to = t->request->watch_to,
         .units_max = t->request->vitals_every ? most_units(t->trainer) : 0,
         .observers = t->request->observers,
         .observer_count = t->request->observer_count,

@@ -287,7 +287,8 @@ typedef struct tn_voice {
     uint32_t applied; /* knobs */
     json_t *refused;  /* {"knob": "why"}, or NULL */
     json_t *facts, *end;
-    char *note; /* the last one */
+    char *note;     /* the last one */
+    json_t *origin; /* what the first note with an "origin" said of where a number broke; NULL */
 } tn_voice;
 
 /* Takes the caller over, also where memory is out. */

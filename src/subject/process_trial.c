@@ -223,6 +223,7 @@ static void tell_end(const tn_run *run, const json_t *said, bool has_scores, tn_
     end->batch_size = hearing->first_samples;
     if (!speaker)
         return;
+    hearing->result->origin = json_incref(speaker->origin);
     end->world = speaker->caller->world;
     memcpy(end->framework, speaker->caller->framework, sizeof end->framework);
     if (speaker->note)

@@ -29,6 +29,7 @@ void tn_voice_destroy(tn_voice *voice)
     json_decref(voice->refused);
     json_decref(voice->facts);
     json_decref(voice->end);
+    json_decref(voice->origin);
     free(voice->note);
     tn_caller_destroy(voice->caller);
     tn_memory_destroy(voice);
@@ -173,6 +174,9 @@ static tn_status take_text(tn_voice *voice, const tn_wire_record *record, tn_err
     } else if (text) {
         free(voice->note);
         voice->note = tn_string_copy(text);
+        json_t *origin = json_object_get(said, "origin");
+        if (json_is_object(origin) && !voice->origin)
+            voice->origin = json_incref(origin);
     }
     json_decref(said);
     return status;

@@ -68,9 +68,11 @@ typedef struct tn_trial_request {
     uint64_t score_every;       /* steps between scores; 0: before the first and after the last step only */
     double stop_at_train_score; /* end early once the training score reaches this; INFINITY: never */
     uint64_t vitals_every;      /* observe tensors every n steps; 0: never */
-    bool train_scores_only;     /* score training samples, not the probe set: cheaper where that is the question */
-    bool unscored;              /* take no scores at all: cheaper, where only the losses matter */
-    size_t shown_samples;       /* fill result.shown for this many training samples */
+    uint64_t watch_from, /* observe tensors of these steps too, both included, whatever it costs: the steps around an incident. 0: none */
+        watch_to;
+    bool train_scores_only; /* score training samples, not the probe set: cheaper where that is the question */
+    bool unscored;          /* take no scores at all: cheaper, where only the losses matter */
+    size_t shown_samples;   /* fill result.shown for this many training samples */
     tn_shown_fn *
         on_shown; /* told of them before the first step, at each score and at the end; NULL. By native subjects only: a program shows its samples at its end */
     void *shown_context;
@@ -108,6 +110,7 @@ struct tn_trial_result {
     size_t shown_count, input_size, label_size, output_size;
     size_t input_height, input_width, input_channels; /* of samples that are images; 0 where they are none, or nobody knows */
     double seconds;
+    json_t *origin; /* where a program saw a number break, of the steps that were to be watched (docs/attach.md); owned, or NULL */
 };
 
 void tn_trial_result_deinit(tn_trial_result *result);

@@ -22,6 +22,7 @@ void tn_trial_result_deinit(tn_trial_result *result)
         free(result->shown[i].output_after);
     }
     free(result->shown);
+    json_decref(result->origin);
     *result = (tn_trial_result){0};
 }
 
