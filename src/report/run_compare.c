@@ -127,7 +127,9 @@ static bool parts(const tn_history_tensor *a, const tn_history_tensor *b, tn_lay
         const tn_history_row *row = tn_history_row_at(a, i), *other = row_until(b, row->step, &at);
         if (!other || row->step > last)
             continue; /* only one of them went so far */
-        double values[2] = {tn_layer_value(figure, row), tn_layer_value(figure, other)}, factor = factor_between(values[0], values[1]);
+        double values[2] = {tn_layer_value(figure, row), tn_layer_value(figure, other)};
+        /* Of zeros the rest is compared: none against few is no difference, and few others against none is. */
+        double factor = figure == TN_LAYER_ZEROS ? factor_between(1 - values[0], 1 - values[1]) : factor_between(values[0], values[1]);
         if (factor > PART_FACTOR && found->step == 0)
             found->step = row->step;
         if (factor > found->factor) {

@@ -11,7 +11,8 @@ enum {
     NARROW = 96,     /* columns below which the figures of a layer stand under each other */
     CELL_NUMBER = 8, /* columns of the figure beside a sparkline */
     LABEL_MAX = 28,
-    SPARK_MAX = 40
+    SPARK_MAX = 40,
+    OP_MAX = 10
 };
 
 /* A line of the table: a parameter with its gradient and update, or the output of a node. */
@@ -67,7 +68,7 @@ static layer_line line_of(const tn_history *history, const tn_history_tensor *te
     return line;
 }
 
-/* "dense_1.weight", "relu_1", cut at the left, and what it is: "dense 784 x 512", "relu 64". */
+/* "dense_1.weight", "relu_1", cut at the left, and its shape: "784 x 512" of a matrix of 512 units, else the number of its values. */
 static void describe(const tn_history_tensor *tensor, char name[LABEL_MAX * 4 + 8], char shape[48])
 {
     char count[32], units[32];
@@ -80,10 +81,12 @@ static void describe(const tn_history_tensor *tensor, char name[LABEL_MAX * 4 + 
         columns--;
     }
     snprintf(name, LABEL_MAX * 4 + 8, "%s%.112s", text == tensor->key ? "" : "..", text);
-    if (tensor->role != TN_ROLE_WEIGHT || tensor->units <= 1 || tensor->units == tensor->count)
-        snprintf(shape, 48, "%s%.14s", tn_count_format(count, (double)tensor->count), tensor->count == 1 ? " value" : " values");
+    bool is_matrix = tensor->parameter && tensor->units > 1 && tensor->count > tensor->units;
+    if (is_matrix)
+        snprintf(shape, 48, "%s x %s", tn_count_format(count, (double)(tensor->count / tensor->units)),
+                 tn_count_format(units, (double)tensor->units));
     else
-        snprintf(shape, 48, "%s in %s units", tn_count_format(count, (double)tensor->count), tn_count_format(units, (double)tensor->units));
+        snprintf(shape, 48, "%s", tn_count_format(count, (double)tensor->count));
 }
 
 static void put_figure(tn_page *page, tn_layer_figure figure, const tn_history_tensor *tensor, size_t spark)
@@ -126,7 +129,7 @@ static layer_table measure(const tn_page *page, const tn_history *history)
         for (size_t f = 0; f < TN_LAYER_FIGURES; f++)
             table.figures[f] |= line.figures[f] != NULL;
     }
-    table.op_width = table.op_width < 14 ? table.op_width : 14;
+    table.op_width = table.op_width < OP_MAX ? table.op_width : OP_MAX;
     for (size_t f = 0; f < TN_LAYER_FIGURES; f++)
         figures += table.figures[f];
     /* A parameter has the first three, an output the last two: they share columns. */
@@ -150,7 +153,7 @@ static void put_wide_line(tn_page *page, const layer_table *table, const layer_l
     tn_page_fill_to(page, column);
     tn_page_put(page, TN_STYLE_NAME, name);
     tn_page_fill_to(page, column += table->name_width + 2);
-    tn_page_putf(page, TN_STYLE_PLAIN, "%.14s", line->of->op);
+    tn_page_putf(page, TN_STYLE_PLAIN, "%.*s", OP_MAX, line->of->op);
     tn_page_fill_to(page, column += table->op_width + 2);
     tn_page_put(page, TN_STYLE_DIM, shape);
     column += table->shape_width + 2;
@@ -172,7 +175,7 @@ static void put_narrow_lines(tn_page *page, const layer_table *table, const laye
     describe(line->of, name, shape);
     tn_page_fill_to(page, TN_PART_INDENT);
     tn_page_put(page, TN_STYLE_NAME, name);
-    tn_page_putf(page, TN_STYLE_DIM, "  %.14s%s%s", line->of->op, line->of->op[0] ? ", " : "", shape);
+    tn_page_putf(page, TN_STYLE_DIM, "  %s%s%s", line->of->op, line->of->op[0] ? ", " : "", shape);
     tn_page_end_line(page);
     for (tn_layer_figure figure = 0; figure < TN_LAYER_FIGURES; figure++)
         if (line->figures[figure]) {
