@@ -70,7 +70,7 @@ fuzz: ## Fuzz every parser; new inputs join fuzz/corpus
 	@cmake --build build/fuzz -j $(JOBS)
 	@fuzz/run.sh $(SECONDS)
 
-docs: build ## Write docs/hypes.md and docs/causes.md from the program's tables
+docs: build ## Write docs/hypes.md, docs/causes.md and docs/rules.md from the program's tables
 	@tools/docs.sh $(RELEASE)/tenet
 
 mutate: ## Break the engine on purpose, one place at a time; a test must fail for each

@@ -48,6 +48,7 @@ typedef struct tn_settings {
     const char *budget;       /* "60s", "5000steps"; NULL: none */
     const char *const *rules; /* --rule NAME.KEY=VALUE, [rule_count]: over those of the hypes (debug.rules) */
     size_t rule_count;
+    bool debug_on_plateau; /* tn_session_train: where the rule plateau fires, the training ends, and the report is that of a debug */
     tn_session_progress_fn *progress;
     void *progress_context;
     tn_session_signal_fn *signal; /* tn_session_train; NULL: signals stand in the report alone */
@@ -108,6 +109,9 @@ bool tn_experiment_describe(size_t index, const char **command, const char **pro
 /* What a cause or symptom is, how it is told from others and what to do, for a terminal of `width` columns (0: 100) or as Markdown. `name` NULL: all of them, as a list or
  * as the whole of docs/causes.md. TN_ERROR_USAGE, naming the nearest, where there is no such name. */
 tn_status tn_cause_explain(const char *name, bool markdown, bool colour, size_t width, char **text, tn_error *error);
+
+/* What a rule detects, its thresholds and its blind spots, likewise. `name` NULL: all of them, as a list or as what docs/rules.md holds above its marker. */
+tn_status tn_rules_explain(const char *name, bool markdown, bool colour, size_t width, char **text, tn_error *error);
 
 /* ---- what a store holds ---- */
 

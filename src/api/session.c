@@ -99,6 +99,7 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->signal = settings->signal;
     opened->signal_context = settings->signal_context;
     opened->only_records = settings->only_records;
+    opened->debug_on_plateau = settings->debug_on_plateau;
     opened->panel = settings->panel;
     opened->panel_context = settings->panel_context;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);

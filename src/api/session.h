@@ -38,6 +38,7 @@ struct tn_session {
     tn_session_signal_fn *signal;
     void *signal_context;
     bool only_records;
+    bool debug_on_plateau;
     char *html_path; /* NULL: no page */
     tn_session_panel_fn *panel;
     void *panel_context;

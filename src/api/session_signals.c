@@ -20,6 +20,8 @@ static bool on_step(void *context, const tn_step *step)
     tn_session_signals *signals = context;
     bool goes_on = signals->rules.on_step(signals->rules.context, step);
     tell(signals);
+    if (signals->session->debug_on_plateau && tn_rule_set_signal(signals->set, "plateau")->state == TN_RULE_FIRED)
+        return false;
     return goes_on || signals->session->only_records;
 }
 

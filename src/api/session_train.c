@@ -291,7 +291,16 @@ tn_status tn_session_train(tn_session *session, tn_report **report, tn_error *er
     tn_status status = tn_rule_set_create(&session->rules, &rules, error);
     if (status == TN_OK)
         status = train(session, rules, &document, error);
+    bool debugs = status == TN_OK && session->debug_on_plateau && tn_rule_set_signal(rules, "plateau")->state == TN_RULE_FIRED &&
+                  !atomic_load(&session->cancel.requested);
     tn_rule_set_destroy(rules);
     atomic_store(&session->cancel.requested, false);
-    return status == TN_OK ? tn_session_report(session, document, report, error) : status;
+    if (status == TN_OK)
+        status = tn_session_report(session, document, report, error);
+    if (status != TN_OK || !debugs)
+        return status;
+    /* The store keeps both reports; the caller gets that of the debug. */
+    tn_report_destroy(*report);
+    *report = NULL;
+    return tn_session_debug(session, report, error);
 }

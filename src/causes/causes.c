@@ -66,3 +66,20 @@ const tn_symptom *tn_symptom_find(const char *name)
     }
     return NULL;
 }
+
+bool tn_cause_explains(tn_cause_id cause, const char *symptom)
+{
+    const tn_symptom *known = tn_symptom_find(symptom);
+    const tn_cause *of = tn_cause_get(cause);
+    if (!known || !of)
+        return false;
+    size_t length = strlen(of->name);
+    for (const char *at = known->causes; *at;) {
+        size_t name = strcspn(at, ",");
+        if (name == length && strncmp(at, of->name, length) == 0)
+            return true;
+        at += name;
+        at += strspn(at, ", ");
+    }
+    return false;
+}

@@ -4,6 +4,7 @@
 #ifndef TN_CAUSES_H
 #define TN_CAUSES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef enum tn_cause_id {
@@ -42,5 +43,8 @@ typedef struct tn_symptom {
 size_t tn_symptom_count(void);
 const tn_symptom *tn_symptom_at(size_t index);
 const tn_symptom *tn_symptom_find(const char *name); /* NULL where there is none */
+
+/* Whether the catalogue has `cause` among what may be behind `symptom`: such a symptom is listed under the cause, not beside it. false for a name that is none. */
+bool tn_cause_explains(tn_cause_id cause, const char *symptom);
 
 #endif

@@ -34,6 +34,7 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .html_path = options->html,
         .rules = options->rules,
         .rule_count = options->rule_count,
+        .debug_on_plateau = (options->given & TN_OPTION_DEBUG_ON_PLATEAU) != 0,
         .progress = tn_progress_tell,
         .progress_context = progress,
     };

@@ -7,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cli/debug_offer.h"
+
 enum { COLUMNS_DEFAULT = 80, LINES_DEFAULT = 24 };
 
 static void terminal_size(size_t *columns, size_t *lines)
@@ -95,11 +97,24 @@ static void tell(void *context, const char *rule, uint64_t step, const char *tex
     tn_live_panel *panel = context;
     tn_progress_clear(panel->progress);
     tn_signal_print(rule, step, text);
+    if (strcmp(rule, "plateau") == 0)
+        tn_debug_offer_print(panel->options);
+}
+
+/* The same above a panel, which shows the other rules itself. */
+static void tell_above(void *context, const char *rule, uint64_t step, const char *text)
+{
+    tn_live_panel *panel = context;
+    if (strcmp(rule, "plateau") != 0)
+        return;
+    tn_live_panel_clear(panel);
+    panel->drawn = 0;
+    tell(context, rule, step, text);
 }
 
 void tn_live_panel_attach(tn_live_panel *panel, const tn_options *options, tn_progress *progress, tn_settings *settings)
 {
-    *panel = (tn_live_panel){.progress = progress, .colour = tn_output_allows_colour(options)};
+    *panel = (tn_live_panel){.options = options, .progress = progress, .colour = tn_output_allows_colour(options)};
     if (options->given & TN_OPTION_QUIET)
         return;
     if (options->program)
@@ -107,6 +122,8 @@ void tn_live_panel_attach(tn_live_panel *panel, const tn_options *options, tn_pr
     if (progress->terminal) {
         settings->panel = draw;
         settings->panel_context = panel;
+        settings->signal = tell_above;
+        settings->signal_context = panel;
     } else {
         settings->signal = tell;
         settings->signal_context = panel;

@@ -10,6 +10,7 @@
 enum { TN_PANEL_LINES_MAX = 64 };
 
 typedef struct tn_live_panel {
+    const tn_options *options;
     tn_progress *progress; /* stands still while a panel is drawn */
     bool colour;
     size_t drawn;                       /* lines that stand on the terminal */

@@ -18,7 +18,7 @@ static const tn_command BEFORE[] = {
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
      "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"
      "On a terminal a panel shows how it goes; --html FILE draws more, as a page that follows the run.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML, tn_command_train},
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_DEBUG_ON_PLATEAU, tn_command_train},
 };
 
 static const tn_command AFTER[] = {
@@ -43,7 +43,7 @@ static const tn_command AFTER[] = {
     {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
      TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
     {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,
-     TN_OPTION_MARKDOWN | TN_OPTION_NO_COLOR, tn_command_explain},
+     TN_OPTION_MARKDOWN | TN_OPTION_RULES | TN_OPTION_NO_COLOR, tn_command_explain},
 };
 
 enum { BEFORE_COUNT = sizeof BEFORE / sizeof *BEFORE, AFTER_COUNT = sizeof AFTER / sizeof *AFTER };

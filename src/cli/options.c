@@ -18,6 +18,9 @@ typedef struct option_row {
 static const option_row ROWS[] = {
     {TN_OPTION_SET, "--set", 0, "PATH=VALUE", "change a value of the hypes, as in solver.learning_rate=0.01; may be repeated"},
     {TN_OPTION_RULE, "--rule", 0, "NAME.KEY=VALUE", "change a threshold of a rule, as in plateau.steps=5000; may be repeated"},
+    {TN_OPTION_DEBUG_ON_PLATEAU, "--debug-on-plateau", 0, NULL,
+     "where learning has not begun in time, end the training and debug it at once"},
+    {TN_OPTION_RULES, "--rules", 0, NULL, "the rules in place of the causes: what each detects, and its thresholds"},
     {TN_OPTION_SEED, "--seed", 0, "N", "seed of weights and batches, in place of solver.seed"},
     {TN_OPTION_THREADS, "--threads", 0, "N", "processors to use; all where not given"},
     {TN_OPTION_BUDGET, "--budget", 0, "B", "stop after so much work: 60s or 5000steps"},

@@ -30,6 +30,8 @@ typedef enum tn_option {
     TN_OPTION_EXPERIMENT = 1 << 21,
     TN_OPTION_LAST = 1 << 22,
     TN_OPTION_TENSOR = 1 << 23,
+    TN_OPTION_DEBUG_ON_PLATEAU = 1 << 25,
+    TN_OPTION_RULES = 1 << 26,
     TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */
 } tn_option;
 

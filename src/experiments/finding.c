@@ -65,12 +65,32 @@ static json_t *where(tn_investigation *investigation, const tn_look *look, const
     return place;
 }
 
-static json_t *fired_rules(tn_investigation *investigation, const tn_look *look)
+static bool is_listed(const tn_findings *findings, const char *symptom)
+{
+    size_t i, k;
+    const json_t *finding, *name;
+    json_array_foreach(findings->findings, i, finding)
+    {
+        json_array_foreach(json_object_get(finding, "symptoms"), k, name)
+        {
+            if (strcmp(json_string_value(name), symptom) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The rules that fired in the look and that this cause explains, unless an earlier finding has them. */
+static json_t *symptoms_of(tn_investigation *investigation, const tn_findings *findings, const tn_look *look, tn_cause_id cause,
+                           tn_cause_id other)
 {
     json_t *names = tn_json_checked(investigation, json_array());
-    for (size_t i = 0; i < tn_rule_count(); i++)
-        if (tn_look_fired(look, tn_rule_at(i)->name))
-            tn_json_append(investigation, names, json_string(tn_rule_at(i)->name));
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const char *name = tn_rule_at(i)->name;
+        bool explains = tn_cause_explains(cause, name) || tn_cause_explains(other, name);
+        if (explains && tn_look_fired(look, name) && !is_listed(findings, name))
+            tn_json_append(investigation, names, json_string(name));
+    }
     return names;
 }
 
@@ -168,8 +188,7 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
                     confirmation->better, confirmation->pairs, confirmation->after_mean, confirmation->before_mean);
     tn_json_set(investigation, finding, "where", where(investigation, look, json_object_get(change, "patch")));
     tn_json_set(investigation, finding, "confidence", tn_json_number(confidence(confirmation)));
-    tn_json_set(investigation, finding, "symptoms",
-                json_array_size(findings->findings) == 0 ? fired_rules(investigation, look) : json_array());
+    tn_json_set(investigation, finding, "symptoms", symptoms_of(investigation, findings, look, fix->cause, fix->other_cause));
     tn_json_set(investigation, finding, "evidence", evidence);
     if (fix->other_cause != fix->cause) {
         json_t *pair = tn_json_checked(investigation, json_array());
@@ -195,7 +214,7 @@ void tn_finding_add_untried(tn_investigation *investigation, tn_findings *findin
     tn_evidence_add(investigation, evidence, NAN, NAN, "race", "not tried, since it cannot be turned from outside: %s", why);
     tn_json_set(investigation, finding, "where", where(investigation, look, json_object_get(change, "patch")));
     tn_json_set(investigation, finding, "confidence", tn_json_number(fix->prior * UNPROVEN_CONFIDENCE));
-    tn_json_set(investigation, finding, "symptoms", json_array());
+    tn_json_set(investigation, finding, "symptoms", symptoms_of(investigation, findings, look, fix->cause, fix->other_cause));
     tn_json_set(investigation, finding, "evidence", evidence);
     tn_json_set(investigation, finding, "fix", change);
     tn_finding_place(investigation, findings, finding);
@@ -218,7 +237,8 @@ void tn_finding_add_labels(tn_investigation *investigation, tn_findings *finding
     tn_evidence_add(investigation, evidence, NAN, NAN, "overfit", "it learns ten samples by heart, so the network itself works");
     tn_json_set(investigation, finding, "where", json_object());
     tn_json_set(investigation, finding, "confidence", tn_json_number(control->equal ? 1 - pow(0.5, (double)control->pairs) : 0.5));
-    tn_json_set(investigation, finding, "symptoms", fired_rules(investigation, look));
+    tn_json_set(investigation, finding, "symptoms",
+                symptoms_of(investigation, findings, look, TN_CAUSE_misaligned_labels, TN_CAUSE_misaligned_labels));
     tn_json_set(investigation, finding, "evidence", evidence);
     json_t *fix = tn_json_checked(investigation, json_object());
     tn_json_set(investigation, fix, "text",

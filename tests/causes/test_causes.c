@@ -138,7 +138,7 @@ static void symptoms_name_causes(void **state)
     (void)state;
     for (size_t i = 0; i < tn_symptom_count(); i++) {
         const tn_symptom *symptom = tn_symptom_at(i);
-        char list[256];
+        char list[512];
         assert_true(strlen(symptom->causes) < sizeof list);
         strcpy(list, symptom->causes);
         size_t count = 0;
@@ -150,6 +150,32 @@ static void symptoms_name_causes(void **state)
         }
         assert_true(count > 0);
     }
+}
+
+/* What raises a cause is a symptom of it, so that the report lists it there. */
+static void causes_explain_what_raises_them(void **state)
+{
+    (void)state;
+    size_t explained = 0;
+    for (int id = 0; id < TN_CAUSE_COUNT; id++) {
+        const tn_cause *cause = tn_cause_get((tn_cause_id)id);
+        char list[256];
+        assert_true(strlen(cause->raised_by) < sizeof list);
+        strcpy(list, cause->raised_by);
+        for (char *rest = list, *name = strsep(&rest, ","); name; name = strsep(&rest, ",")) {
+            name += *name == ' ';
+            if (!tn_symptom_find(name))
+                continue; /* an experiment */
+            if (!tn_cause_explains(cause->id, name))
+                fail_msg("%s is raised by %s, which does not list it", cause->name, name);
+            explained++;
+        }
+    }
+    assert_true(explained > 20);
+    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "overfitting"));
+    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "no_such_symptom"));
+    assert_false(tn_cause_explains(TN_CAUSE_COUNT, "diverging"));
+    assert_false(tn_cause_explains(TN_CAUSE_too_deep, "input_statistics"));
 }
 
 static void slips_of_the_pen_are_understood(void **state)
@@ -168,6 +194,7 @@ int main(void)
         cmocka_unit_test(protocol_lines_exist),
         cmocka_unit_test(names_in_texts_exist),
         cmocka_unit_test(symptoms_name_causes),
+        cmocka_unit_test(causes_explain_what_raises_them),
         cmocka_unit_test(slips_of_the_pen_are_understood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

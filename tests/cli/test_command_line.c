@@ -182,6 +182,31 @@ static void explanations(void **state)
     program_run_deinit(&run);
 }
 
+/* What stands below the marker of docs/rules.md was measured. */
+static void rules_are_explained(void **state)
+{
+    (void)state;
+    static const char marker[] = "\n<!-- Below: the zoo, written by bench/rules_zoo.py";
+    program_run run = RUN("explain", "--rules");
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.out, "  plateau           error    the loss does not fall\n"));
+    program_run_deinit(&run);
+    run = RUN("explain", "--rules", "plateau");
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.out, "plateau.steps=2000"));
+    program_run_deinit(&run);
+    expect(RUN("explain", "--rules", "platau"), 2, "", "tenet explain: There is no rule 'platau'; did you mean 'plateau'?\n");
+    run = RUN("explain", "--rules", "--markdown");
+    char *docs = file_read(TN_SOURCE_DIR "/docs/rules.md");
+    assert_non_null(docs);
+    char *end = strstr(docs, marker);
+    assert_non_null(end);
+    *end = '\0';
+    assert_string_equal(run.out, docs);
+    free(docs);
+    program_run_deinit(&run);
+}
+
 static void output_that_is_lost_is_told(void **state)
 {
     (void)state;
@@ -224,6 +249,7 @@ int main(void)
         cmocka_unit_test(files_that_are_not_there_end_with_three),
         cmocka_unit_test(hypes_are_completed),
         cmocka_unit_test(explanations),
+        cmocka_unit_test(rules_are_explained),
         cmocka_unit_test(output_that_is_lost_is_told),
         cmocka_unit_test(keys_are_documented),
     };

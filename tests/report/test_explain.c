@@ -84,7 +84,11 @@ static void a_text_is_exact(void **state)
                               "\n"
                               "may be due to lr_too_low, too_few_steps, bad_init,\n"
                               "              wrong_output, wrong_loss, misaligned_labels,\n"
-                              "              frozen_parameters, too_little_capacity\n");
+                              "              frozen_parameters, too_little_capacity,\n"
+                              "              lr_too_high, unscaled_input, unscaled_label,\n"
+                              "              wrong_activation, too_deep, over_regularized,\n"
+                              "              class_imbalance, wrong_optimizer,\n"
+                              "              missing_zero_grad\n");
     free(text);
 }
 
