@@ -97,6 +97,45 @@ static tn_status advise_best(diagnosis *self, tn_error *error)
     return best ? advise(self, best->fix, error) : TN_OK;
 }
 
+/* Whether fresh seeds make a fix at least suspected. */
+static bool is_suspected(const diagnosis *self, const tn_confirmation *confirmation)
+{
+    return confirmation->pairs > 0 && (double)confirmation->better >= SUSPECTED_SHARE * (double)confirmation->pairs &&
+           tn_race_is_repair(&self->race, confirmation->before_mean, confirmation->after_mean);
+}
+
+static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
+{
+    return tn_race_confirm(self->investigation, &self->look, &self->race, fix, confirmation, self->outcome, error);
+}
+
+/* Confirms a candidate. Where fresh seeds suspect it and no more, another form of the same change goes before another cause: a fix that works on most seeds points at its
+ * cause, and what fails on the others may be the form. Confirmed, that form takes the second of the two places; else the other cause still gets its turn. */
+static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, tn_error *error)
+{
+    tn_confirmation confirmation, other;
+    tn_status status = confirm(self, candidate->fix, &confirmation, error);
+    if (status != TN_OK)
+        return status;
+    self->tried++;
+    bool suspected = is_suspected(self, &confirmation);
+    const tn_candidate *second = suspected && !confirmation.confirmed ? tn_race_second_form(&self->race, candidate) : NULL;
+    if (second && !atomic_load(&self->investigation->spent)) {
+        status = confirm(self, second->fix, &other, error);
+        if (status != TN_OK)
+            return status;
+        if (other.confirmed) {
+            candidate = second;
+            confirmation = other;
+            self->tried++;
+        }
+    }
+    self->confirmed += confirmation.confirmed;
+    if (confirmation.confirmed || suspected)
+        tn_finding_add_fix(self->investigation, &self->findings, &self->look, candidate->fix, &confirmation);
+    return TN_OK;
+}
+
 /* Confirms the best candidates, or turns them into advice. */
 static tn_status confirm_best(diagnosis *self, tn_error *error)
 {
@@ -118,16 +157,9 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
                 continue;
             }
         }
-        tn_confirmation confirmation;
-        tn_status status = tn_race_confirm(self->investigation, &self->look, &self->race, fix, &confirmation, self->outcome, error);
+        tn_status status = confirm_cause(self, ranked[i], error);
         if (status != TN_OK)
             return status;
-        self->tried++;
-        self->confirmed += confirmation.confirmed;
-        if (confirmation.confirmed ||
-            (confirmation.pairs > 0 && (double)confirmation.better >= SUSPECTED_SHARE * (double)confirmation.pairs &&
-             tn_race_is_repair(&self->race, confirmation.before_mean, confirmation.after_mean)))
-            tn_finding_add_fix(self->investigation, &self->findings, &self->look, fix, &confirmation);
     }
     tn_finding_mention_others(self->investigation, &self->findings, ranked, count);
     return TN_OK;

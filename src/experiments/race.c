@@ -268,3 +268,17 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
         ranked[i] = middle_rate(race->candidates, race->count, ranked[i]);
     return distinct;
 }
+
+const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first)
+{
+    const tn_candidate *second = NULL;
+    for (size_t i = 0; i < race->count; i++) {
+        const tn_candidate *candidate = &race->candidates[i];
+        bool same =
+            candidate != first && candidate->fix->cause == first->fix->cause && candidate->fix->other_cause == first->fix->other_cause;
+        if (same && !first->fix->general && candidate->valid && tn_race_is_repair(race, race->base, candidate->standing) &&
+            (!second || by_key(candidate, second) < 0))
+            second = candidate;
+    }
+    return second;
+}

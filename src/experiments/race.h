@@ -1,7 +1,7 @@
 /* race.h: candidate fixes against each other, each alone, from the same initial state (DESIGN.md, "How a cause is found", steps 3 and 4).
  *
- * Successive halving: all run a tenth of the way, the better part a third, the best all of it; what costs little runs all of it at once. Then at most two meet fresh paired
- * seeds, and only these confirm. */
+ * Successive halving: all run a tenth of the way, the better part a third, the best all of it; what costs little runs all of it at once. Then at most two causes meet fresh
+ * paired seeds, and only these confirm; of a cause that they suspect and no more, a second form is tried. */
 #ifndef TN_EXPERIMENTS_RACE_H
 #define TN_EXPERIMENTS_RACE_H
 
@@ -45,6 +45,10 @@ bool tn_race_is_repair(const tn_race *race, double base, double with);
 /* The candidates that repair, best first: specific before general, then by standing and prior. One for each cause; of rates that do equally well the middle one, which
  * stands furthest from either edge. ranked [TN_FIXES_MAX]; returns how many. */
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
+
+/* The best other candidate of the cause of `first` that repairs as far as it ran, to be tried where fresh seeds do not quite agree on `first`: the cause may be the right one
+ * and the form of its fix not. NULL where there is none, and for general remedies, whose forms are shades of one number. */
+const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first);
 
 /* What fresh paired seeds say about a candidate. */
 typedef struct tn_confirmation {

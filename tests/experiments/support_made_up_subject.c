@@ -124,15 +124,14 @@ static const tn_subject_facts *facts(const tn_subject *base)
     return &((const made_up *)base)->facts;
 }
 
-static const tn_hypes *no_hypes(const tn_subject *base)
+static const tn_hypes *hypes(const tn_subject *base)
 {
-    (void)base;
-    return NULL;
+    return ((const made_up *)base)->hypes;
 }
 
 void made_up_init(made_up *subject)
 {
-    static const tn_subject_kind kind = {.run = run, .facts = facts, .hypes = no_hypes};
+    static const tn_subject_kind kind = {.run = run, .facts = facts, .hypes = hypes};
     *subject = (made_up){
         .base = {.kind = &kind},
         .facts = {.kind = "made up",

@@ -22,7 +22,8 @@ struct made_up {
     bool random_labels;     /* shown labels have nothing to do with the inputs */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
-    uint32_t refused; /* knobs that it does not acknowledge */
+    uint32_t refused;      /* knobs that it does not acknowledge */
+    const tn_hypes *hypes; /* NULL: it has none, and gets no patches */
 };
 
 /* 2,000 samples of 2 features, 4 classes, rate 0.01, batch 32, 1,000 steps, score 0.9. */

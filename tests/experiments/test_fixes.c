@@ -134,6 +134,37 @@ static void hidden_activations_become_relu(void **state)
                  TN_CAUSE_wrong_activation, "{\"net.1\":{\"$insert\":{\"op\":\"relu\"}}}");
 }
 
+/* The patch of the candidate with this text, likewise. */
+static const char *patch_named(const proposal *self, const char *name, char text[512])
+{
+    text[0] = '\0';
+    for (size_t i = 0; i < self->list.count; i++)
+        if (strcmp(self->list.fixes[i].text, name) == 0) {
+            size_t length = json_dumpb(self->list.fixes[i].patch, text, 511, JSON_COMPACT);
+            text[length < 511 ? length : 511] = '\0';
+        }
+    return text;
+}
+
+#define LAYER "{\"op\": \"dense\", \"units\": 5}, {\"op\": \"exp\"}, "
+
+static void deep_nets_get_a_form_that_is_not_born_dead(void **state)
+{
+    (void)state;
+    static proposal self;
+    char text[512];
+    begin(&self);
+    propose(&self, "\"net\": [" LAYER LAYER LAYER "{\"op\": \"dense\", \"units\": 3}], \"loss\": \"softmax_cross_entropy\"");
+    assert_string_equal(patch_named(&self, "elu in the hidden layers", text),
+                        "{\"net.1\":{\"op\":\"elu\"},\"net.3\":{\"op\":\"elu\"},\"net.5\":{\"op\":\"elu\"}}");
+    assert_true(*patch_named(&self, "relu in the hidden layers", text) != '\0');
+    end(&self);
+    begin(&self);
+    propose(&self, "\"net\": [" LAYER LAYER "{\"op\": \"dense\", \"units\": 3}], \"loss\": \"softmax_cross_entropy\"");
+    assert_string_equal(patch_named(&self, "elu in the hidden layers", text), "");
+    end(&self);
+}
+
 static void frozen_layers_are_freed(void **state)
 {
     (void)state;
@@ -152,6 +183,7 @@ int main(void)
         cmocka_unit_test(an_unclipped_logarithm_is_replaced_by_the_stable_form),
         cmocka_unit_test(constant_weights_are_replaced),
         cmocka_unit_test(hidden_activations_become_relu),
+        cmocka_unit_test(deep_nets_get_a_form_that_is_not_born_dead),
         cmocka_unit_test(frozen_layers_are_freed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

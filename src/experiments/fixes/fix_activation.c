@@ -1,8 +1,11 @@
-/* fix_activation.c: relu in the hidden layers where they saturate, explode or are missing; a leaky form where relu's units are dead. */
+/* fix_activation.c: relu in the hidden layers where they saturate, explode or are missing; a form that lets negative values pass where relu's units are dead, or would be. */
 #include <string.h>
 
 #include "experiments/fixes/fix.h"
 #include "experiments/fixes/net_reader.h"
+
+/* From so many hidden activations on a second form is proposed: below that a relu net is as good as never born dead. */
+enum { DEEP = 3 };
 
 /* Sets every hidden activation for which `wanted` says so to `op`; returns how many. */
 static size_t replace_hidden(const tn_hypes *hypes, json_t *patch, bool (*wanted)(const char *), const char *op)
@@ -50,8 +53,14 @@ void tn_fix_propose_activation(const tn_fix_case *about, tn_fix_list *list)
         return;
     json_t *patch = json_object();
     bool suspect = tn_look_fired(about->look, "saturated_units") || tn_look_fired(about->look, "vanishing") || about->look->nonfinite;
-    replace_hidden(about->hypes, patch, is_soft, "relu");
+    size_t soft = replace_hidden(about->hypes, patch, is_soft, "relu");
     tn_fix_add_patch(list, TN_CAUSE_wrong_activation, patch, "relu in the hidden layers")->prior = suspect ? 0.8 : 0.4;
+
+    /* Deep and narrow, a relu net is born dead on some seeds: a layer whose few units are all negative passes nothing on (Lu et al. 2020, arXiv:1903.06733). */
+    patch = json_object();
+    if (soft >= DEEP)
+        replace_hidden(about->hypes, patch, is_soft, "elu");
+    tn_fix_add_patch(list, TN_CAUSE_wrong_activation, patch, "elu in the hidden layers")->prior = suspect ? 0.7 : 0.3;
 
     patch = json_object();
     insert_missing(about->hypes, patch);
