@@ -19,6 +19,10 @@ model = nn.Sequential(
     nn.Linear(4, 1),
     nn.Sigmoid(),
 )
+for layer in model:
+    if isinstance(layer, nn.Linear):
+        nn.init.xavier_uniform_(layer.weight)
+        nn.init.zeros_(layer.bias)
 criterion = nn.L1Loss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.11, nesterov=True)
 

@@ -14,6 +14,9 @@ class Net(nn.Module):
         super().__init__()
         self.hidden = nn.Linear(1, 5)
         self.out = nn.Linear(5, 1)
+        for layer in self.children():
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         x = torch.sigmoid(self.hidden(x))

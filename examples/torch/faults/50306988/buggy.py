@@ -17,6 +17,9 @@ class Classifier(nn.Module):
         super(Classifier, self).__init__()
         self.fc1 = nn.Linear(2, 2)
         self.fc2 = nn.Linear(2, 2)
+        for layer in self.children():
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         x = torch.sigmoid(self.fc1(x))

@@ -19,6 +19,8 @@ x_test, y_test = x[80:], y[80:]
 loader = DataLoader(TensorDataset(x_train, y_train), batch_size=32, shuffle=True)
 
 model = torch.nn.Linear(1, 1)
+torch.nn.init.xavier_uniform_(model.weight)
+torch.nn.init.zeros_(model.bias)
 loss_fn = torch.nn.MSELoss()
 optimizer = torch.optim.RMSprop(model.parameters(), lr=0.1)
 

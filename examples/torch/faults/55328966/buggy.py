@@ -26,6 +26,9 @@ class Net(nn.Module):
         self.fc1 = nn.Linear(784, 784)
         self.fc2 = nn.Linear(784, 50)
         self.fc3 = nn.Linear(50, 10)
+        for layer in self.children():
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x):
         x = self.fc1(x)

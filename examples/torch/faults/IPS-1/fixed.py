@@ -29,6 +29,8 @@ y_test = one_hot(read_idx(folder / "t10k-labels-idx1-ubyte.gz"))
 
 torch.manual_seed(0)
 model = torch.nn.Linear(784, 10)
+torch.nn.init.xavier_uniform_(model.weight)
+torch.nn.init.zeros_(model.bias)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
 
 for step in range(1000):
