@@ -4,9 +4,12 @@
     bench/attach_cost.py [--package build/release/python] [--rounds 15] [--milliseconds 300] [--threads 1] [--clock wall] [--nets NAME,...]
 
 Each net trains in three processes: bare, with everything watched at every step, and with `auto` (as often as costs a twentieth). They take
-turns, a block of steps each, so that a busy machine hits all three; a ratio is taken within each round, and the median of the rounds is
-told, with the median of each process's own times. A process of its own reads the records and drops them, as tenet reads them. Prints a
-Markdown table. Exits with 1 where a target of the project is missed.
+short turns, so that a busy machine hits all three; several turns of each make a round, a ratio is taken within each round, and the median of
+the rounds is told, with the median of each process's own times. The processes are started anew a few times, since one that happens to lie
+well in memory stays fast as long as it runs. A process of its own reads the records and drops them, as tenet reads them. Prints a Markdown
+table. Exits with 1 where a target of the project is missed.
+
+By the clock on the wall what a second thread does is not counted, where torch leaves a processor idle; --one-processor leaves none.
 
 Needs Debian's python3-torch.
 """
@@ -28,7 +31,8 @@ TARGETS = {"mlp-64-128-10": 2.5, "mlp-784-512-512-10": 1.15, "lenet-5": 1.3, "re
 AUTO_TARGET = 1.05
 START_TARGET = 0.3  # seconds
 SHARE = 0.05
-BLOCKS = 15
+TURNS = 6  # of a round
+GENERATIONS = 3  # of processes
 # glibc gives memory back to the system and takes it again at every step, or never does, as the heap happens to lie: LeNet takes 4.1 ms in most
 # processes and 6.5 ms in others, watched or not. Here it never does, in all three processes.
 MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
@@ -96,8 +100,8 @@ def networks():
 
 
 def serve(name, threads, clock):
-    """The program that is watched or not. For each line with milliseconds it takes blocks of steps for so long, and answers with the median
-    of their times."""
+    """The program that is watched or not. For each line with milliseconds it takes steps for so long, and answers with their seconds and
+    their number. The mean counts, since few steps of `auto` are observed."""
     import torch
 
     torch.set_num_threads(threads)
@@ -123,15 +127,10 @@ def serve(name, threads, clock):
     each = (time.perf_counter() - start) / taken
     print("ready", flush=True)
     for line in sys.stdin:
-        count = max(1, round(float(line) / 1e3 / each / BLOCKS))
-        blocks = []
-        for _ in range(BLOCKS):
-            start = clock()
-            steps(count)
-            blocks.append((clock() - start) / count)
-        # The mean of an auto block is what counts, since few of its steps are observed; a median of means leaves out what the machine did
-        # meanwhile.
-        print(json.dumps(statistics.median(blocks) * 1e6), flush=True)
+        count = max(1, round(float(line) / 1e3 / each))
+        start = clock()
+        steps(count)
+        print(json.dumps([clock() - start, count]), flush=True)
 
 
 def read_and_drop(address):
@@ -189,26 +188,34 @@ class Bench:
     def steps(self, name):
         """(bare, every step, auto): medians of microseconds; and the medians of the ratios."""
         modes = (None, EVERY, AUTO)
-        programs = [
-            self.start(
-                [os.path.abspath(__file__), "--serve", name, "--threads", str(self.options.threads), "--clock", self.options.clock],
-                self.environment(mode),
-            )
-            for mode in modes
-        ]
         rounds = []
-        for _ in range(self.options.rounds):
-            times = []
+        for generation in range(GENERATIONS):
+            programs = [
+                self.start(
+                    [os.path.abspath(__file__), "--serve", name, "--threads", str(self.options.threads), "--clock", self.options.clock]
+                    + (["--one-processor"] if self.options.one_processor else []),
+                    self.environment(mode),
+                )
+                for mode in modes
+            ]
+            rounds += [self.round(programs) for _ in range(generation, self.options.rounds, GENERATIONS)]
             for program in programs:
-                program.stdin.write("%s\n" % self.options.milliseconds)
-                program.stdin.flush()
-                times.append(json.loads(program.stdout.readline()))
-            rounds.append(times)
-        for program in programs:
-            program.stdin.close()
-            program.wait()
+                program.stdin.close()
+                program.wait()
         medians = [statistics.median(times[i] for times in rounds) for i in range(3)]
         return medians, [statistics.median(times[i] / times[0] for times in rounds) for i in (1, 2)]
+
+    def round(self, programs):
+        """Microseconds of a step of each program, over some turns."""
+        taken = [[0.0, 0] for _ in programs]
+        for _ in range(TURNS):
+            for i, program in enumerate(programs):
+                program.stdin.write("%s\n" % (self.options.milliseconds / TURNS))
+                program.stdin.flush()
+                seconds, count = json.loads(program.stdout.readline())
+                taken[i][0] += seconds
+                taken[i][1] += count
+        return [seconds / count * 1e6 for seconds, count in taken]
 
     def start_seconds(self):
         """Seconds that `import torch` takes longer under tenet, and takes at all."""
@@ -269,10 +276,13 @@ def main():
         "--clock", choices=("wall", "cpu"), default="wall", help="cpu: the program's own processor time, for a busy machine"
     )
     parser.add_argument("--nets", default=",".join(TARGETS))
+    parser.add_argument("--one-processor", action="store_true", help="all programs on one processor, the reader on another")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     parser.add_argument("--read", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:
+        if options.one_processor:
+            os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         serve(options.serve, options.threads, time.process_time if options.clock == "cpu" else time.perf_counter)
     elif options.read:
         read_and_drop(options.read)

@@ -8,10 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "base/simd.h"
 #include "watcher.h"
-
-enum { BLOCK = 4096 /* values of a pass: weight, copy and difference stay in the first cache */ };
 
 typedef struct parameter {
     PyObject *tensor;
@@ -22,13 +19,15 @@ typedef struct parameter {
     const void *copied_from;
     size_t version;
     bool copied;         /* the copy holds what the weight was before the coming step */
-    tn_tensor_view view; /* during a pass */
+    tn_tensor_view view; /* of the weight or of the gradient, during a pass */
+    PyObject *held;      /* the gradient that is viewed */
     bool open;
 } parameter;
 
 typedef struct parameters_object {
     PyObject_HEAD PyObject *watcher;
-    parameter *all; /* [count] */
+    parameter *all;    /* [count] */
+    tn_tile_job *jobs; /* [count], during a pass */
     size_t count;
     PyObject *grad_name, *version_name;
 } parameters_object;
@@ -52,6 +51,16 @@ static void close_view(parameter *one)
     if (one->open)
         tn_tensor_view_close(&one->view);
     one->open = false;
+    Py_CLEAR(one->held);
+}
+
+/* The vitals of what is open, without the GIL. */
+static void run_jobs(const parameters_object *object, size_t jobs)
+{
+    tn_watcher *watcher = (tn_watcher *)object->watcher;
+    Py_BEGIN_ALLOW_THREADS;
+    tn_tiles_run(&watcher->tiles, object->jobs, jobs);
+    Py_END_ALLOW_THREADS;
 }
 
 static size_t version_of(const parameters_object *object, const parameter *one)
@@ -73,21 +82,45 @@ static double square_of(const tn_vitals *vitals)
     return vitals->positive_infinity || vitals->negative_infinity ? INFINITY : vitals->sum_of_squares;
 }
 
-/* Shows the gradient where `shown`, and returns its square. */
-static double look_at_gradient(const parameters_object *object, parameter *one, uint64_t step, bool shown)
+/* Opens the gradient of a parameter; false where it has none, or where it is on another device. */
+static bool open_gradient(const parameters_object *object, parameter *one)
+{
+    const tn_watcher *watcher = (const tn_watcher *)object->watcher;
+    PyObject *gradient = PyObject_GetAttr(one->tensor, object->grad_name);
+    if (!gradient || gradient == Py_None) {
+        Py_XDECREF(gradient);
+        PyErr_Clear();
+        return false;
+    }
+    one->held = gradient;
+    one->open = tn_tensor_view_open(&watcher->asker, gradient, &one->view);
+    return one->open;
+}
+
+/* Vitals of all gradients; what each adds to the square of the norm, summed. Shows them where `shown`. */
+static double look_at_gradients(const parameters_object *object, uint64_t step, bool shown)
 {
     tn_watcher *watcher = (tn_watcher *)object->watcher;
-    PyObject *gradient = PyObject_GetAttr(one->tensor, object->grad_name);
-    double square = 0;
-    tn_vitals vitals;
-    if (gradient && gradient != Py_None && tn_watcher_vitals(watcher, gradient, &vitals)) {
-        square = square_of(&vitals);
-        if (shown && watcher->link)
-            tn_shown_send(one->gradient, watcher->link, step, one->units, &vitals);
+    size_t jobs = 0;
+    for (size_t i = 0; i < object->count; i++) {
+        parameter *one = &object->all[i];
+        if (one->gradient && open_gradient(object, one))
+            object->jobs[jobs++] = (tn_tile_job){.view = &one->view, .vitals = &one->gradient->vitals};
     }
-    Py_XDECREF(gradient);
+    run_jobs(object, jobs);
+    double squares = 0;
+    for (size_t i = 0; i < object->count; i++) {
+        parameter *one = &object->all[i];
+        /* What is held and not open is on another device: its statistics come over. */
+        if (one->held && (one->open || tn_watcher_vitals(watcher, one->held, &one->gradient->vitals))) {
+            squares += square_of(&one->gradient->vitals);
+            if (shown && watcher->link)
+                tn_shown_send(one->gradient, watcher->link, step, one->units, &one->gradient->vitals);
+        }
+        close_view(one);
+    }
     PyErr_Clear();
-    return square;
+    return squares;
 }
 
 static void renew_copy(const parameters_object *object, parameter *one)
@@ -119,10 +152,7 @@ static PyObject *before(PyObject *self, PyObject *args)
     int observed, want_norm;
     if (!PyArg_ParseTuple(args, "Kpp:before", &step, &observed, &want_norm))
         return NULL;
-    double squares = 0;
-    for (size_t i = 0; i < object->count; i++)
-        if (object->all[i].gradient)
-            squares += look_at_gradient(object, &object->all[i], step, observed != 0);
+    double squares = look_at_gradients(object, step, observed != 0);
     for (size_t i = 0; observed && i < object->count; i++)
         if (object->all[i].update)
             renew_copy(object, &object->all[i]);
@@ -131,98 +161,39 @@ static PyObject *before(PyObject *self, PyObject *args)
 
 /* ---- after it ---- */
 
-/* A block of float32: differences to `changes`, and the copy renewed. */
-TN_SIMD_CLONES
-static void subtract(float *restrict changes, float *restrict copy, const float *restrict values, size_t count)
+/* Whether the copy is of what the weight was before the step. */
+static bool has_update(const parameter *one)
 {
-    for (size_t i = 0; i < count; i++) {
-        float value = values[i];
-        changes[i] = value - copy[i];
-        copy[i] = value;
-    }
+    return one->update && one->copied && one->copied_from == one->view.strided.data &&
+           one->copy_size == one->view.count * tn_value_size(one->view.strided.type);
 }
 
-static void pass_floats(const parameter *one, tn_vitals *weight, tn_vitals *update)
+/* The last weights are looked at first: the optimizer has just written those. What is found is sent in order. */
+static void look_at_weights(const parameters_object *object, uint64_t step)
 {
-    float changes[BLOCK];
-    const float *values = one->view.strided.data;
-    float *copy = one->copy;
-    for (size_t at = 0; at < one->view.count; at += BLOCK) {
-        size_t count = one->view.count - at < BLOCK ? one->view.count - at : BLOCK;
-        subtract(changes, copy + at, values + at, count);
-        tn_vitals_add(update, changes, count);
-        tn_vitals_add(weight, values + at, count);
-    }
-}
-
-/* Of doubles the difference is taken before it is rounded: it may be smaller than a float can tell of the weight. */
-static void pass_doubles(const parameter *one, tn_vitals *update)
-{
-    float changes[BLOCK];
-    const char *values = one->view.strided.data, *copy = one->copy;
-    for (size_t at = 0; at < one->view.count; at += BLOCK) {
-        size_t count = one->view.count - at < BLOCK ? one->view.count - at : BLOCK;
-        for (size_t i = 0; i < count; i++) {
-            double now, then;
-            memcpy(&now, values + (at + i) * sizeof now, sizeof now);
-            memcpy(&then, copy + (at + i) * sizeof then, sizeof then);
-            double change = now - then;
-            tn_values_cast(&changes[i], &change, TN_VALUE_FLOAT64, 1, 1);
+    const tn_watcher *watcher = (const tn_watcher *)object->watcher;
+    size_t jobs = 0;
+    for (size_t i = 0; i < object->count; i++) {
+        parameter *one = &object->all[i];
+        if (!one->open)
+            continue;
+        object->jobs[jobs] = (tn_tile_job){.view = &one->view, .vitals = &one->weight->vitals};
+        if (has_update(one)) {
+            object->jobs[jobs].copy = one->copy;
+            object->jobs[jobs].changes = &one->update->vitals;
         }
-        tn_vitals_add(update, changes, count);
+        jobs++;
     }
-}
-
-static void pass_others(const parameter *one, tn_vitals *update)
-{
-    float now[BLOCK], then[BLOCK];
-    tn_value_type type = one->view.strided.type;
-    size_t width = tn_value_size(type);
-    for (size_t at = 0; at < one->view.count; at += BLOCK) {
-        size_t count = one->view.count - at < BLOCK ? one->view.count - at : BLOCK;
-        tn_values_cast(now, (const char *)one->view.strided.data + at * width, type, 1, count);
-        tn_values_cast(then, (const char *)one->copy + at * width, type, 1, count);
-        for (size_t i = 0; i < count; i++)
-            now[i] -= then[i];
-        tn_vitals_add(update, now, count);
-    }
-}
-
-/* Vitals of weight and update; without the GIL. */
-static void pass(parameter *one, tn_vitals *weight, tn_vitals *update)
-{
-    tn_vitals_init(weight);
-    tn_vitals_init(update);
-    bool has_update = one->update && one->copied && one->copied_from == one->view.strided.data &&
-                      one->copy_size == one->view.count * tn_value_size(one->view.strided.type);
-    if (has_update && one->view.strided.type == TN_VALUE_FLOAT32) {
-        pass_floats(one, weight, update);
-        return;
-    }
-    if (has_update && one->view.strided.type == TN_VALUE_FLOAT64)
-        pass_doubles(one, update);
-    else if (has_update)
-        pass_others(one, update);
-    if (has_update)
-        memcpy(one->copy, one->view.strided.data, one->copy_size);
-    tn_tensor_view_add(&one->view, weight);
-}
-
-/* The last weights first: the optimizer has just written those, so they are still in cache. What is found is sent in order. */
-static void pass_all(parameters_object *object, uint64_t step)
-{
-    tn_watcher *watcher = (tn_watcher *)object->watcher;
-    tn_vitals nothing;
-    for (size_t i = object->count; i-- > 0;) {
-        parameter *one = &object->all[i];
-        if (one->open)
-            pass(one, &one->weight->vitals, one->update ? &one->update->vitals : &nothing);
-    }
-    for (size_t i = 0; watcher->link && i < object->count; i++) {
-        parameter *one = &object->all[i];
-        if (one->open && one->update && one->update->vitals.count)
+    run_jobs(object, jobs);
+    jobs = 0;
+    for (size_t i = 0; i < object->count; i++) {
+        const parameter *one = &object->all[i];
+        if (!one->open)
+            continue;
+        bool changed = object->jobs[jobs++].copy != NULL;
+        if (watcher->link && changed && one->update->vitals.count)
             tn_shown_send(one->update, watcher->link, step, one->units, &one->update->vitals);
-        if (one->open && one->weight->vitals.count)
+        if (watcher->link && one->weight->vitals.count)
             tn_shown_send(one->weight, watcher->link, step, one->units, &one->weight->vitals);
     }
 }
@@ -246,9 +217,7 @@ static PyObject *after(PyObject *self, PyObject *args)
     for (size_t i = 0; i < object->count; i++)
         if (!open_view(watcher, &object->all[i]))
             show_far(object, &object->all[i], step);
-    Py_BEGIN_ALLOW_THREADS;
-    pass_all(object, step);
-    Py_END_ALLOW_THREADS;
+    look_at_weights(object, step);
     for (size_t i = 0; i < object->count; i++) {
         parameter *one = &object->all[i];
         close_view(one);
@@ -322,7 +291,8 @@ static int parameters_init(PyObject *self, PyObject *args, PyObject *keywords)
     object->version_name = PyUnicode_InternFromString("_version");
     Py_ssize_t count = PyList_Size(rows);
     object->all = tn_memory_create((size_t)count, sizeof *object->all);
-    if (!object->all) {
+    object->jobs = tn_memory_create((size_t)count, sizeof *object->jobs);
+    if (!object->all || !object->jobs) {
         PyErr_NoMemory();
         return -1;
     }
@@ -341,6 +311,7 @@ static void parameters_dealloc(PyObject *self)
         Py_XDECREF(object->all[i].tensor);
     }
     tn_memory_destroy(object->all);
+    tn_memory_destroy(object->jobs);
     Py_XDECREF(object->grad_name);
     Py_XDECREF(object->version_name);
     Py_XDECREF(object->watcher);

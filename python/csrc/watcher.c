@@ -417,6 +417,15 @@ static PyObject *pause_watcher(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+static PyObject *help(PyObject *self, PyObject *args)
+{
+    int wanted;
+    if (!PyArg_ParseTuple(args, "p:help", &wanted))
+        return NULL;
+    ((tn_watcher *)self)->tiles.helped = wanted != 0;
+    Py_RETURN_NONE;
+}
+
 static PyObject *attach(PyObject *self, PyObject *link_object)
 {
     tn_watcher *watcher = (tn_watcher *)self;
@@ -479,6 +488,7 @@ static void watcher_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     tn_watcher *watcher = (tn_watcher *)self;
     tn_watched_clear(watcher);
+    tn_tiles_deinit(&watcher->tiles);
     tn_shown_table_deinit(&watcher->shown);
     tn_tensor_asker_deinit(&watcher->asker);
     PyObject *held[] = {watcher->link_object,   watcher->is_grad_enabled, watcher->is_tracing, watcher->find_root,
@@ -514,6 +524,7 @@ static PyMethodDef methods[] = {
     {"calls", TN_METHOD(calls), METH_NOARGS, "Calls of modules since the last call."},
     {"input_rows", TN_METHOD(input_rows), METH_NOARGS, "Rows of the step's last input; 0 where none was seen."},
     {"pause", TN_METHOD(pause_watcher), METH_NOARGS, "Nothing more gathers until begin() or end()."},
+    {"help", TN_METHOD(help), METH_VARARGS, "help(wanted): whether a second thread helps with the vitals of parameters."},
     {"close", TN_METHOD(close_watcher), METH_NOARGS, "Forgets all modules; breaks the cycles that hold them."},
     {0},
 };

@@ -5,6 +5,7 @@
 #ifndef TN_PYTHON_WATCHER_H
 #define TN_PYTHON_WATCHER_H
 
+#include "parameter_tiles.h"
 #include "shown.h"
 #include "tensor_view.h"
 
@@ -29,6 +30,7 @@ typedef struct tn_watcher {
     tn_link *link; /* borrowed from link_object */
     tn_tensor_asker asker;
     tn_shown_table shown;
+    tn_tiles tiles;              /* of parameters, whose vitals are taken all at once */
     tn_watched_module **modules; /* a hash table of [module_slots], open addressing */
     size_t module_slots, module_count, next_index;
     PyObject *find_root; /* find_root(module, is_root): names a module that was not met before, and all below it */

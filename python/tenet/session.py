@@ -17,6 +17,7 @@ HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of sr
 PROTOCOL = 1
 NOTES_MAX = 20
 PACE_SECONDS = 0.005  # steps closer to each other share a sending: waking the parent costs more than a small network's step
+TRAIN_PACE_SECONDS = 0.025  # nobody waits for the steps of a plain training as the experiments wait for those of a trial
 
 _current = None
 
@@ -114,7 +115,7 @@ class Session:
         """Opens the link. Where nobody listens the program goes on alone."""
         try:
             self.link = _tenet.Link(self.address)
-            self.link.pace(PACE_SECONDS)
+            self.link.pace(TRAIN_PACE_SECONDS if self.mode == "train" else PACE_SECONDS)
         except OSError:
             self.link = None
             self.live = False

@@ -10,6 +10,7 @@ Nothing here changes what the program computes.
 
 import functools
 import math
+import os
 import time
 import weakref
 
@@ -21,8 +22,9 @@ from . import _tenet, session as sessions, torch_names
 
 KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
-MARGIN = 0.5  # of the share: the rest is for what the steps after an observed one lose, whose data are no longer in cache
-ALWAYS_SECONDS = 3e-6  # of every step, whether observed or not: the wrappers and the record of the step
+MARGIN = 0.3  # of the share: the rest is for what every step costs, observed or not, and cannot be measured from here
+ALWAYS_SECONDS = 3e-6  # the least of that: the wrappers and the record of the step
+AFTERMATH = 2  # steps after an observed one that are counted to it: their data are no longer in cache
 UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
 RECENT = 5  # observed steps whose time is kept
 FIRST_GAP = 8  # steps after the first one that is observed, whose own cost tells little: every tensor was named in it
@@ -87,6 +89,8 @@ class Watch:
         self.every = int(trial.get("vitals_every") or 0)
         self.share = float(trial.get("vitals_share") or 0)
         self.want_norms = bool(trial.get("want_norms"))
+        # Trials run side by side; a program that is only trained may leave processors idle.
+        self.processors = len(os.sched_getaffinity(0)) if self.session.mode == "train" and hasattr(os, "sched_getaffinity") else 0
         self.primary = lambda: None
         self.in_root = self.pulse.in_backward = self.pulse.in_step = False
         self.observing = False
@@ -95,8 +99,10 @@ class Watch:
         self.step_norm = math.nan
         self.forget_step()
         self.own_seconds = 0.0  # of the observed step, outside of the hooks
-        self.measured = []  # seconds by which the last observed steps took longer than a usual one
+        self.counted = 0.0  # all of its seconds that were counted
+        self.measured = []  # seconds by which the last observed steps and their aftermath took longer than usual ones
         self.next_observed = 1
+        self.observed = 0  # the step whose aftermath passes; 0: none
         if self.session.link is not None:
             self.watcher.attach(self.session.link)
             self.prepare()
@@ -136,6 +142,8 @@ class Watch:
     def prepare(self):
         """Before the coming step."""
         step = self.session.step + 1
+        if self.observed and step > self.observed + AFTERMATH:
+            self.plan()
         if self.every:
             self.next_observed = step + -(step - 1) % self.every
         wanted = step == self.next_observed if self.every else bool(self.share) and step >= self.next_observed
@@ -152,6 +160,8 @@ class Watch:
             self.unhook()
         self.observing = wanted
         due = min(self.next_observed if self.every or self.share else math.inf, max(self.session.resting_until, step + 1))
+        if self.observed:
+            due = min(due, self.observed + AFTERMATH + 1)
         self.pulse.attention = due - 1 if due < math.inf else 0
         self.see_whether_plain()
 
@@ -162,19 +172,21 @@ class Watch:
     def find_root(self, module, is_root):
         self.names.find(module, is_root)
 
-    def plan(self, step):
-        """After an observed step: when the next one is due, so that what observing costs stays below the share of the time."""
-        counted = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
+    def plan(self):
+        """After an observed step and its aftermath: when the next one is due, so that what observing costs stays below the share of the
+        time."""
+        step, self.observed = self.observed, 0
         usual = self.pulse.usual_seconds
         if usual == 0:
             self.next_observed = step + FIRST_GAP
             return
         # What is counted leaves out what torch and the caches lose by it; what is measured holds pauses too, so the median of a few is taken.
-        self.measured.append(time.perf_counter() - self.step_began - usual)
+        passed = self.session.step - step + 1
+        self.measured.append(time.perf_counter() - self.step_began - passed * usual)
         del self.measured[:-RECENT]
         left = max(MARGIN * self.share * usual - ALWAYS_SECONDS, 0.1 * self.share * usual)
-        cost = max(counted, sorted(self.measured)[len(self.measured) // 2])
-        self.next_observed = step + max(2, math.ceil(cost / left))
+        cost = max(self.counted, sorted(self.measured)[len(self.measured) // 2])
+        self.next_observed = step + max(passed + 1, math.ceil(cost / left))
 
     # ---- losses ----
 
@@ -271,6 +283,7 @@ class Watch:
         began = time.perf_counter()
         if self.observing:
             self.watcher.flush()
+        self.watcher.help(torch.get_num_threads() < self.processors)
         if self.observing or self.want_norms:
             norm = self.parameters_of(optimizer).before(self.session.step + 1, self.observing, self.want_norms)
             if is_primary and self.want_norms:
@@ -313,7 +326,8 @@ class Watch:
         if self.every != 1:
             self.parameters_of(optimizer).expire()  # the next step will not renew the copies of the weights
         if self.share:
-            self.plan(step)
+            self.counted = self.watcher.cost() + self.own_seconds + HOOK_SECONDS * self.watcher.calls()
+            self.observed, self.next_observed = step, math.inf
         self.own_seconds = 0.0
 
     def parameters_of(self, optimizer):

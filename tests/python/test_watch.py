@@ -144,6 +144,60 @@ class WhatIsSeen(unittest.TestCase):
         )
 
 
+LARGE = """
+import sys, torch
+from torch import nn
+torch.set_num_threads(int(sys.argv[1]))
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(300, 1000), nn.Linear(1000, 3))  # ten tiles, and what fits into one
+net[1].weight.data = net[1].weight.data.t().contiguous().t()
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(3):
+    before = [p.detach().clone() for p in net.parameters()]
+    optimizer.zero_grad()
+    net(torch.randn(8, 300)).pow(2).sum().backward()
+    if step == 2:
+        net[0].weight.grad[333, 250] = float("nan")  # in the fourth tile
+    gradients = [p.grad.clone() for p in net.parameters()]
+    optimizer.step()
+    for values in (*gradients, *(p.detach() - b for p, b in zip(net.parameters(), before)), *net.parameters()):
+        finite = values.detach()[values.detach().isfinite()]
+        print(values.numel(), values.numel() - finite.numel(), int((finite == 0).sum()), finite.min().item(), finite.max().item(),
+              finite.double().mean().item())
+"""
+
+
+class Tiles(unittest.TestCase):
+    """Parameters that are cut into tiles, with a second thread's help (where torch leaves a processor) and without."""
+
+    def test_values(self):
+        runs = [support_parent.run(LARGE, EVERY_STEP, arguments=[str(threads)]) for threads in (1, 64)]
+        for run in runs:
+            self.assertEqual((run.status, run.notes), (0, []), run.output)
+        printed = [[float(word) for word in line.split()] for line in runs[0].output.splitlines()]
+        self.assertEqual(len(printed), 36)
+        names = [(node, parameter) for node in ("0", "1") for parameter in ("weight", "bias")]
+        for step in (1, 2, 3):
+            found, alone = (named(run, step) for run in runs)
+            self.assertEqual(set(found), set(alone))
+            for i, (role, name) in enumerate((role, name) for role in (GRADIENT, UPDATE, WEIGHT) for name in names):
+                count, nonfinite, zeros, least, most, mean = printed[12 * (step - 1) + i]
+                vitals = found[(role, *name)][1]
+                with self.subTest(step=step, role=role, name=name):
+                    self.assertEqual((vitals.count, vitals.nan + vitals.infinite, vitals.zeros), (count, nonfinite, zeros))
+                    self.assertAlmostEqual(vitals.min, least, delta=1e-6 * abs(least))
+                    self.assertAlmostEqual(vitals.max, most, delta=1e-6 * abs(most))
+                    self.assertAlmostEqual(vitals.mean, mean, delta=1e-7 * max(abs(least), abs(most)))
+
+    def test_help_changes_nothing(self):
+        first, again, alone = (support_parent.run(LARGE.replace("int(sys.argv[1])", "1"), trial) for trial in (EVERY_STEP, EVERY_STEP, dict(EVERY_STEP, mode="trial")))
+        parameters = [{key: found for key, found in named(run, 2).items() if key[0] in (GRADIENT, UPDATE, WEIGHT)} for run in (first, again, alone)]
+        self.assertEqual(len(parameters[0]), 12)
+        for other in parameters[1:]:
+            for key, (_, vitals) in parameters[0].items():
+                self.assertEqual(vitals[2:], other[key][1][2:], key)
+
+
 class NothingChanges(unittest.TestCase):
     def test_the_zoo(self):
         zoo = str(HERE / "support_zoo.py")

@@ -1,0 +1,232 @@
+/* parameter_tiles.c: see parameter_tiles.h.
+ *
+ * The caller waits for the second thread, so no tensor is looked at while the program may write to it. */
+#include "parameter_tiles.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/simd.h"
+
+enum {
+    BLOCK = 4096,           /* values of a pass: value, copy and difference stay in the first cache */
+    TILE = 8 * BLOCK,       /* values of a tile: some ten microseconds, far above what sharing it out costs */
+    TILES_MAX = 512,        /* beyond it tiles grow: each has vitals of its own */
+    SHARED_FROM = 4 * TILE, /* values of all jobs from which they are cut up: waking a thread takes as long as a tile or two */
+};
+
+struct tn_tile {
+    const tn_tile_job *job;
+    size_t from, count;         /* of its values */
+    tn_vitals vitals, *results; /* `results` of the values: the job's own, where it has one tile, else `vitals` */
+    tn_vitals changes, *changed;
+};
+
+/* ---- one tile ---- */
+
+/* A block of float32: differences to `changes`, and the copy renewed. */
+TN_SIMD_CLONES
+static void subtract(float *restrict changes, float *restrict copy, const float *restrict values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        float value = values[i];
+        changes[i] = value - copy[i];
+        copy[i] = value;
+    }
+}
+
+static void pass_floats(const float *values, float *copy, size_t all, tn_vitals *vitals, tn_vitals *changed)
+{
+    float changes[BLOCK];
+    for (size_t at = 0; at < all; at += BLOCK) {
+        size_t count = all - at < BLOCK ? all - at : BLOCK;
+        subtract(changes, copy + at, values + at, count);
+        tn_vitals_add(changed, changes, count);
+        tn_vitals_add(vitals, values + at, count);
+    }
+}
+
+/* Of doubles the difference is taken before it is rounded: it may be smaller than a float can tell of the value. */
+static void change_of_doubles(const char *values, const char *copy, size_t all, tn_vitals *changed)
+{
+    float changes[BLOCK];
+    for (size_t at = 0; at < all; at += BLOCK) {
+        size_t count = all - at < BLOCK ? all - at : BLOCK;
+        for (size_t i = 0; i < count; i++) {
+            double now, then;
+            memcpy(&now, values + (at + i) * sizeof now, sizeof now);
+            memcpy(&then, copy + (at + i) * sizeof then, sizeof then);
+            double change = now - then;
+            tn_values_cast(&changes[i], &change, TN_VALUE_FLOAT64, 1, 1);
+        }
+        tn_vitals_add(changed, changes, count);
+    }
+}
+
+static void change_of_others(const char *values, const char *copy, tn_value_type type, size_t all, tn_vitals *changed)
+{
+    float now[BLOCK], then[BLOCK];
+    size_t width = tn_value_size(type);
+    for (size_t at = 0; at < all; at += BLOCK) {
+        size_t count = all - at < BLOCK ? all - at : BLOCK;
+        tn_values_cast(now, values + at * width, type, 1, count);
+        tn_values_cast(then, copy + at * width, type, 1, count);
+        for (size_t i = 0; i < count; i++)
+            now[i] -= then[i];
+        tn_vitals_add(changed, now, count);
+    }
+}
+
+static bool is_plain(const tn_tensor_view *view)
+{
+    return view->row_major && view->strided.type == TN_VALUE_FLOAT32;
+}
+
+static void take(const tn_tile *tile)
+{
+    const tn_tile_job *job = tile->job;
+    const tn_tensor_view *view = job->view;
+    const char *values = view->strided.data;
+    tn_vitals_init(tile->results);
+    tn_vitals_init(tile->changed);
+    if (view->strided.type == TN_VALUE_FLOAT32 && job->copy && (view->row_major || view->dense)) {
+        pass_floats((const float *)view->strided.data + tile->from, (float *)job->copy + tile->from, tile->count, tile->results,
+                    tile->changed);
+        return;
+    }
+    if (is_plain(view)) {
+        tn_vitals_add(tile->results, (const float *)view->strided.data + tile->from, tile->count);
+        return;
+    }
+    /* All others are one tile each. */
+    if (job->copy) {
+        if (view->strided.type == TN_VALUE_FLOAT64)
+            change_of_doubles(values, job->copy, view->count, tile->changed);
+        else
+            change_of_others(values, job->copy, view->strided.type, view->count, tile->changed);
+        memcpy(job->copy, values, view->count * tn_value_size(view->strided.type));
+    }
+    tn_tensor_view_add(view, tile->results);
+}
+
+/* ---- all of them ---- */
+
+static void run_tile(void *context, size_t number, size_t worker)
+{
+    (void)worker;
+    take(&((const tn_tiles *)context)->all[number]);
+}
+
+static void run_whole(const tn_tile_job *jobs, size_t count)
+{
+    tn_vitals nothing;
+    for (size_t i = count; i-- > 0;) {
+        tn_tile tile = {.job = &jobs[i], .count = jobs[i].view->count, .results = jobs[i].vitals};
+        tile.changed = jobs[i].copy ? jobs[i].changes : &nothing;
+        take(&tile);
+    }
+}
+
+/* The second thread gets no signals: Python waits for its own in the main one. */
+static void start_pool(tn_tiles *tiles)
+{
+    sigset_t all, before;
+    tn_error error;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) != 0)
+        return;
+    if (tn_pool_create(2, &tiles->pool, &error) != TN_OK)
+        tiles->helped = false;
+    tiles->pool_of = getpid();
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* NULL: the caller works alone. */
+static tn_pool *pool_of(tn_tiles *tiles)
+{
+    if (tiles->pool && tiles->pool_of != getpid())
+        tiles->pool = NULL; /* a fork took the pool along, but not its thread: there is nothing that could be joined */
+    if (tiles->helped && !tiles->pool)
+        start_pool(tiles);
+    return tiles->helped ? tiles->pool : NULL;
+}
+
+static size_t tiles_of(const tn_tile_job *job, size_t size)
+{
+    return is_plain(job->view) && job->view->count > size ? (job->view->count + size - 1) / size : 1;
+}
+
+static bool reserve(tn_tiles *tiles, size_t count)
+{
+    if (count <= tiles->capacity)
+        return true;
+    tn_memory_destroy(tiles->all);
+    tiles->all = tn_memory_create(count, sizeof *tiles->all);
+    tiles->capacity = tiles->all ? count : 0;
+    return tiles->all != NULL;
+}
+
+/* Tiles in the order in which they are worked on: from the end to the start. */
+static void cut(tn_tiles *tiles, const tn_tile_job *jobs, size_t count, size_t size)
+{
+    size_t next = 0;
+    for (size_t i = count; i-- > 0;) {
+        size_t parts = tiles_of(&jobs[i], size), all = jobs[i].view->count;
+        for (size_t part = parts; part-- > 0;) {
+            tn_tile *tile = &tiles->all[next++];
+            tile->job = &jobs[i];
+            tile->from = part * size;
+            tile->count = part + 1 < parts ? size : all - tile->from;
+            tile->results = parts == 1 ? jobs[i].vitals : &tile->vitals;
+            tile->changed = parts == 1 && jobs[i].copy ? jobs[i].changes : &tile->changes;
+        }
+    }
+}
+
+/* The parts of each job, in the order of its values. */
+static void merge(const tn_tiles *tiles, size_t number)
+{
+    const tn_tile_job *job = NULL;
+    for (size_t i = number; i-- > 0;) {
+        const tn_tile *tile = &tiles->all[i];
+        if (tile->results != &tile->vitals)
+            continue;
+        if (tile->job != job) {
+            job = tile->job;
+            tn_vitals_init(job->vitals);
+            if (job->copy)
+                tn_vitals_init(job->changes);
+        }
+        tn_vitals_merge(job->vitals, &tile->vitals);
+        if (job->copy)
+            tn_vitals_merge(job->changes, &tile->changes);
+    }
+}
+
+void tn_tiles_run(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
+{
+    size_t values = 0, number = 0;
+    for (size_t i = 0; i < count; i++)
+        values += jobs[i].view->count;
+    size_t size = TILE * (1 + values / ((size_t)TILE * TILES_MAX));
+    for (size_t i = 0; i < count; i++)
+        number += tiles_of(&jobs[i], size);
+    if (values < SHARED_FROM || !reserve(tiles, number)) {
+        run_whole(jobs, count);
+        return;
+    }
+    cut(tiles, jobs, count, size);
+    tn_pool_run(pool_of(tiles), number, run_tile, tiles);
+    merge(tiles, number);
+}
+
+void tn_tiles_deinit(tn_tiles *tiles)
+{
+    if (tiles->pool && tiles->pool_of == getpid())
+        tn_pool_destroy(tiles->pool);
+    tn_memory_destroy(tiles->all);
+    *tiles = (tn_tiles){0};
+}
