@@ -102,6 +102,7 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->debug_on_plateau = settings->debug_on_plateau;
     opened->panel = settings->panel;
     opened->panel_context = settings->panel_context;
+    opened->weights_path = settings->weights_path;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
     if (status == TN_OK && settings->html_path && !(opened->html_path = tn_string_copy(settings->html_path)))
         status = tn_fail_memory(error, strlen(settings->html_path) + 1);
@@ -113,8 +114,6 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
         opened->seed = attaches ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
     if (status == TN_OK)
         status = tn_session_rules(opened, settings, &opened->rules, error);
-    if (status == TN_OK)
-        status = tn_session_watch_open(opened, settings, error);
     if (status == TN_OK && settings->store_path)
         status = tn_store_open(settings->store_path, &opened->store, error);
     if (status == TN_OK && !attaches)

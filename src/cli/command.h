@@ -23,6 +23,7 @@ int tn_command_debug(const tn_command *command, const tn_options *options);
 int tn_command_train(const tn_command *command, const tn_options *options);
 int tn_command_experiment(const tn_command *command, const tn_options *options);
 int tn_command_bisect(const tn_command *command, const tn_options *options);
+int tn_command_health(const tn_command *command, const tn_options *options);
 int tn_command_record(const tn_command *command, const tn_options *options);
 int tn_command_hypes(const tn_command *command, const tn_options *options);
 int tn_command_runs(const tn_command *command, const tn_options *options);

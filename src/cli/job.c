@@ -35,8 +35,7 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .rules = options->rules,
         .rule_count = options->rule_count,
         .debug_on_plateau = (options->given & TN_OPTION_DEBUG_ON_PLATEAU) != 0,
-        .watch = options->watch,
-        .watch_share = options->watch_share,
+        .weights_path = options->weights,
         .progress = tn_progress_tell,
         .progress_context = progress,
     };

@@ -18,7 +18,7 @@ static const tn_command BEFORE[] = {
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
      "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"
      "On a terminal a panel shows how it goes; --html FILE draws more, as a page that follows the run.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_DEBUG_ON_PLATEAU | TN_OPTION_WATCH | TN_OPTION_WATCH_SHARE, tn_command_train},
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_DEBUG_ON_PLATEAU | TN_OPTION_WEIGHTS, tn_command_train},
 };
 
 static const tn_command AFTER[] = {
@@ -27,6 +27,11 @@ static const tn_command AFTER[] = {
      "first bad one. Your checkout, index and branches stay as they are; data and other files that git does not\n"
      "track are laid beside each commit. A budget is for each debug. Exit code 0: the commit was found.",
      TN_OPTIONS_OF_A_JOB | TN_OPTION_GIT, tn_command_bisect},
+    {"health", "FILE | RUN", "whether weights look like those of mature networks",
+     "Sets each component of a file (.safetensors or .npz), or of a run of the store, beside the same kind in mature\n"
+     "networks, and tells how far outside it lies and what usually causes that. Exit code: 0 healthy, 1 unhealthy,\n"
+     "4 untrained or inconclusive.",
+     TN_OPTION_STORE | TN_OPTION_JSON | TN_OPTION_NO_COLOR, tn_command_health},
     {"record", "[NAME]", "record a training that calls by itself, as tenet.watch of the Python package does",
      "The first line on stdout tells where to call; the end of stdin ends the recording, and the report follows.\n"
      "Signals of the rules go to stderr as they come. Nothing that is seen ends the training.",
@@ -126,6 +131,8 @@ static const char *mistake_of_a_job(const tn_options *options)
         return "give either a hypes file or, behind '--', a program; for the hypes that a program reads there is --hypes FILE";
     if (options->program && options->assignment_count > 0 && !options->hypes)
         return "--set changes a file of hypes; name the one that the program reads by --hypes FILE";
+    if (options->program && options->weights)
+        return "--weights writes the weights of a network of tenet's own; a program saves its own";
     if (!options->program && options->hypes)
         return "--hypes names what a program behind '--' reads; a hypes file of tenet's own stands by itself";
     if (!options->program && !options->operand)

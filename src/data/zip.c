@@ -137,31 +137,62 @@ static bool name_fits(const uint8_t *text, size_t length, const char *name, cons
     return rest == 0 || (rest == strlen(suffix) && memcmp(text + name_length, suffix, rest) == 0);
 }
 
+/* An entry of the central directory. */
+typedef struct zip_entry {
+    size_t at;           /* of the archive */
+    const uint8_t *name; /* [name_length] */
+    size_t name_length;
+} zip_entry;
+
+/* Reads the entry at *at and moves *at behind it. */
+static tn_status next_entry(const uint8_t *bytes, size_t size, size_t *at, zip_entry *entry, tn_error *error)
+{
+    if (!inside(*at, ENTRY_SIZE, size) || read32(bytes + *at) != entry_mark)
+        return fail_damaged(error, *at, "its directory ends early");
+    size_t name_length = read16(bytes + *at + 28), length = ENTRY_SIZE + name_length + read16(bytes + *at + 30) + read16(bytes + *at + 32);
+    if (!inside(*at, length, size))
+        return fail_damaged(error, *at, "its directory ends early");
+    *entry = (zip_entry){.at = *at, .name = bytes + *at + ENTRY_SIZE, .name_length = name_length};
+    *at += length;
+    return TN_OK;
+}
+
+tn_status tn_zip_walk(const uint8_t *bytes, size_t size, tn_zip_name_fn *fn, void *context, tn_error *error)
+{
+    zip_directory directory = {0};
+    tn_status status = find_directory(bytes, size, &directory, error);
+    size_t at = (size_t)directory.start;
+    for (uint64_t i = 0; i < directory.entries && status == TN_OK; i++) {
+        zip_entry entry = {0};
+        status = next_entry(bytes, size, &at, &entry, error);
+        if (status == TN_OK)
+            status = fn(context, (const char *)entry.name, entry.name_length, error);
+    }
+    return status;
+}
+
 tn_status tn_zip_find(const uint8_t *bytes, size_t size, const char *name, const char *suffix, tn_zip_member *member, tn_error *error)
 {
     zip_directory directory = {0};
     tn_status status = find_directory(bytes, size, &directory, error);
-    if (status != TN_OK)
-        return status;
     char names[200] = "";
     size_t used = 0, at = (size_t)directory.start;
-    for (uint64_t i = 0; i < directory.entries; i++) {
-        if (!inside(at, ENTRY_SIZE, size) || read32(bytes + at) != entry_mark)
-            return fail_damaged(error, at, "its directory ends early");
-        size_t name_length = read16(bytes + at + 28), length = ENTRY_SIZE + name_length + read16(bytes + at + 30) + read16(bytes + at + 32);
-        if (!inside(at, length, size))
-            return fail_damaged(error, at, "its directory ends early");
-        const uint8_t *text = bytes + at + ENTRY_SIZE;
-        if (name_fits(text, name_length, name, suffix))
-            return read_member(bytes, size, at, member, error);
-        if (name_length < sizeof names - used - 3) {
+    for (uint64_t i = 0; i < directory.entries && status == TN_OK; i++) {
+        zip_entry entry = {0};
+        status = next_entry(bytes, size, &at, &entry, error);
+        if (status != TN_OK)
+            break;
+        if (name_fits(entry.name, entry.name_length, name, suffix))
+            return read_member(bytes, size, entry.at, member, error);
+        if (entry.name_length < sizeof names - used - 3) {
             memcpy(names + used, ", ", used > 0 ? 2 : 0);
             used += used > 0 ? 2 : 0;
-            memcpy(names + used, text, name_length);
-            used += name_length;
+            memcpy(names + used, entry.name, entry.name_length);
+            used += entry.name_length;
         }
-        at += length;
     }
+    if (status != TN_OK)
+        return status;
     return tn_fail(error, TN_ERROR_DATA, "has no array '%s'; it holds: %s", name, used > 0 ? names : "nothing");
 }
 

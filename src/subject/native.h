@@ -3,9 +3,9 @@
  *   native.c        a subject's life: data read once, the net compiled once, facts
  *   native_knobs.c  knobs -> one patch of the hypes, and which of them arrived
  *   native_trial.c  one trial: hypes, data, trainer, recorder, the loop
- *   native_replay.c going back to the steps before an incident
  *   native_probe.c  samples that are scored
  *   native_facts.c  what needs no training
+ *   native_weights.c  the weights as a file
  *
  * A subject never changes after it is made, so trials may run side by side; each has its own hypes, trainer, pool and recorder. Files already read are shared by all
  * trials, and by all subjects made from one another. */
@@ -94,5 +94,10 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
 
 /* Fills native->facts and native->summary; `trainer` is compiled from the native's hypes and data. */
 tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_error *error);
+
+/* ---- native_weights.c ---- */
+
+/* All parameters and running statistics as a safetensors file, by their names and in the engine's layout: dense [inputs, units], conv2d [kernel_h, kernel_w, channels, filters]. */
+tn_status tn_native_write_weights(const tn_trainer *trainer, const char *path, tn_error *error);
 
 #endif

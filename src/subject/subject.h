@@ -67,16 +67,13 @@ typedef struct tn_trial_request {
     tn_knobs knobs;
     uint64_t score_every;       /* steps between scores; 0: before the first and after the last step only */
     double stop_at_train_score; /* end early once the training score reaches this; INFINITY: never */
-    uint64_t vitals_every;      /* observe tensors every n steps; 0: as vitals_share says */
-    double
-        vitals_share; /* observe them as often as costs at most this share of the step time, by the clock: for a training, never for a trial; 0: never */
-    bool
-        is_training; /* of the user's, not a trial: each step's gradient norm and time are recorded, and the steps around an incident are seen (run/recorder.h) */
+    uint64_t vitals_every;      /* observe tensors every n steps; 0: never */
     uint64_t watch_from, /* observe tensors of these steps too, both included, whatever it costs: the steps around an incident. 0: none */
         watch_to;
-    bool train_scores_only; /* score training samples, not the probe set: cheaper where that is the question */
-    bool unscored;          /* take no scores at all: cheaper, where only the losses matter */
-    size_t shown_samples;   /* fill result.shown for this many training samples */
+    bool train_scores_only;   /* score training samples, not the probe set: cheaper where that is the question */
+    bool unscored;            /* take no scores at all: cheaper, where only the losses matter */
+    size_t shown_samples;     /* fill result.shown for this many training samples */
+    const char *weights_path; /* of a native subject: write the weights after the last step to this safetensors file; NULL: nowhere */
     tn_shown_fn *
         on_shown; /* told of them before the first step, at each score and at the end; NULL. By native subjects only: a program shows its samples at its end */
     void *shown_context;
