@@ -1,0 +1,1 @@
+"""The networks, data, faults and tables of bench/rules_zoo.py."""
