@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -47,10 +48,10 @@ def sample_of(cases, count):
     return [cases[i * len(cases) // count] for i in range(min(count, len(cases)))]
 
 
-def report_of(text):
-    """The report is the last JSON document of a text."""
-    start = text.rfind('{\n  "schema"')
-    return json.loads(text[start:]) if start >= 0 else None
+def measure_of(text):
+    """Name and value of the last figure that a program printed; with --json its output is on stderr, among what tenet says."""
+    found = re.findall(r"^([a-z][a-z0-9 ]*) (-?[0-9.]+|nan)$", text, re.M)
+    return (found[-1][0], float(found[-1][1])) if found else ("", None)
 
 
 def run(program, case, folder):
@@ -68,7 +69,7 @@ def run(program, case, folder):
     try:
         with tempfile.TemporaryDirectory(dir=folder) as empty:
             done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=empty, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL, check=False)
-        report = report_of(done.stdout if "hypes" in case else done.stderr)
+        report = json.loads(done.stdout) if done.stdout.startswith("{") else None
     except subprocess.TimeoutExpired:
         report, done = None, None
     row["seconds"] = time.monotonic() - start
@@ -79,11 +80,7 @@ def run(program, case, folder):
     if "hypes" in case:
         row["measure"], row["value"] = "score", report.get("score")
     else:
-        last = (done.stdout.strip().splitlines() or [""])[-1].rsplit(" ", 1)
-        try:
-            row["measure"], row["value"] = last[0], float(last[1])
-        except (IndexError, ValueError):
-            row["measure"], row["value"] = "", None
+        row["measure"], row["value"] = measure_of(done.stderr)
     if "bound" in case:
         row["healthy"] = row["value"] is not None and row["value"] > case["bound"]
     else:

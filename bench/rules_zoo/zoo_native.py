@@ -96,7 +96,7 @@ def healthy(data):
         adam(0.005, 60, decay={"kind": "step", "factor": 1.5, "after": 20, "every": 5}), **he)
     add("halfspace-logistic", 0.8, table("halfspace"), [op("dense", units=1)], BCE, sgd(0.02, 60))
     add("rare-class", 0.6, table("rare"), layers(24, 1), BCE, adam(0.003, 40))
-    add("many-labels", 0.75, table("many_labels"), layers(48, 6), BCE, adam(0.003, 40, metric="r2"))
+    add("many-labels", 0.7, table("many_labels"), [*layers(48, 6), op("sigmoid")], MSE, adam(0.003, 40))
     add("majority-hard-sigmoid", 0.8, table("majority"), layers(32, 2, act="hard_sigmoid"), CE, adam(0.01, 40))
     # Made targets
     add("friedman1-standardized", 0.8, table("friedman1", "standardize", label={"scale": "standardize"}), layers(64, 1), MSE, sgd(0.01, 60), **he)

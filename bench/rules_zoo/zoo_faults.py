@@ -1,0 +1,278 @@
+"""Faults for every rule, each planted in a healthy network of the zoo: what is changed, which rule must fire, and where.
+
+A native fault changes the hypes of its twin; a fault of a program replaces lines of a copy of its twin's source, each of which must be there exactly once, or changes
+its arguments. The place is what the rule must say: the tensor (a regular expression for its whole name), the steps, and words of its sentence.
+"""
+import copy
+import pathlib
+import re
+
+import numpy
+
+
+def place(text, tensor=None, steps=None, says=None):
+    """Where a rule has to fire: `text` says it to people; what is None may be anything."""
+    return {"text": text, "tensor": tensor, "steps": steps, "says": says}
+
+
+def judge(case, signals):
+    """Whether the planted rule fired at its place, and what it said."""
+    signal = next((signal for signal in signals if signal["rule"] == case["rule"]), None)
+    if signal is None:
+        return False, "there is no such rule"
+    if signal["state"] != "fired":
+        return False, signal["state"] + (": " + signal["text"] if signal.get("text") else "")
+    wanted, tensor = case["place"], signal.get("tensor") or ""
+    right = (wanted["tensor"] is None or re.fullmatch(wanted["tensor"], tensor)) and (wanted["says"] is None or re.search(wanted["says"], signal["text"]))
+    if wanted["steps"]:
+        right = right and wanted["steps"][0] <= signal["step"] <= wanted["steps"][1]
+    return bool(right), f"{signal['severity']}: {tensor} at {signal['step']}: {signal['text']}"
+
+
+def native(twin, **changes):
+    """The twin's hypes with other keys of the solver, and what `edit` makes of them."""
+    hypes = copy.deepcopy(twin["hypes"])
+    edit = changes.pop("edit", None)
+    for key, value in changes.items():
+        hypes["solver"][key] = value
+    if "steps" in changes:
+        hypes["solver"].pop("epochs", None)
+    if edit:
+        edit(hypes)
+    return {"hypes": hypes}
+
+
+def program(twin, path, replace=(), arguments=""):
+    """The twin's command, with lines of its source replaced in a copy, and arguments added (the last of a kind counts)."""
+    interpreter, source, *given = twin["command"]
+    text = pathlib.Path(source).read_text()
+    for old, new in replace:
+        if text.count(old) != 1:
+            raise ValueError(f"{source}: '{old}' is there {text.count(old)} times; a fault replaces what is there once")
+        text = text.replace(old, new)
+    path.write_text(text)
+    return {"command": [interpreter, str(path), *given, *arguments.split()]}
+
+
+def set_hidden(kind):
+    """Every hidden activation becomes `kind`."""
+    def edit(hypes):
+        for node in hypes["net"]:
+            if node["op"] in ("relu", "tanh", "selu", "elu", "gelu", "sigmoid"):
+                node["op"] = kind
+    return edit
+
+
+def set_keys(**keys):
+    return lambda hypes: hypes.update(keys)
+
+
+def set_node(index, **keys):
+    return lambda hypes: hypes["net"][index].update(keys)
+
+
+def spoiled(data, folder, name, change):
+    """A copy of a data set that `change(x, y, rng)` has spoiled; returns an edit of hypes that reads it."""
+    stored = numpy.load(data / f"{name}.npz")
+    x, y = change(stored["x"].copy(), stored["y"].copy(), numpy.random.default_rng(5))
+    path = folder / f"{name}-{change.__name__}.npz"
+    numpy.savez(path, x=x, y=y)
+    return path
+
+
+def reads(path):
+    return lambda hypes: hypes["data"]["train"].update(file=str(path))
+
+
+def outlying_rows(x, y, rng):
+    """Three samples in a thousand are a thousand times too large, as by a slipped decimal point."""
+    x[rng.choice(len(x), len(x) * 3 // 1000, replace=False)] *= 1000
+    return x, y
+
+
+def one_outlier(x, y, rng):
+    """One target is far off, as by a slipped decimal point."""
+    y[rng.integers(len(y) // 2)] += 1000 * y.std()
+    return x, y
+
+
+def outlying_targets(x, y, rng):
+    y[rng.choice(len(y), len(y) * 3 // 1000, replace=False)] += 200 * y.std()
+    return x, y
+
+
+def missing_value(x, y, rng):
+    x[rng.integers(len(x)), 3] = numpy.nan
+    return x, y
+
+
+def copied_column(x, y, rng):
+    x[:, 7] = x[:, 2]
+    return x, y
+
+
+def leaked_label(x, y, rng):
+    x[:, 4] = 2.0 * y - 1
+    return x, y
+
+
+def leaked_target(x, y, rng):
+    x[:, 4] = 0.1 * y[:, 0] + 3
+    return x, y
+
+
+def other_unit(x, y, rng):
+    """One column in other units than the rest: metres among kilometres, twice."""
+    x[:, 1] *= 1e6
+    return x, y
+
+
+def one_class(x, y, rng):
+    """The labels of another file: all of one class."""
+    return x, numpy.zeros_like(y)
+
+
+def hardly_any(x, y, rng):
+    """One sample in a hundred is of the second class."""
+    y[:] = 0
+    y[rng.choice(len(y), len(y) // 100, replace=False)] = 1
+    return x, y
+
+
+def in_pico(x, y, rng):
+    return x, y * 1e-9
+
+
+def wrong_labels(x, y, rng):
+    """Two of three labels are another sample's."""
+    rows = rng.choice(len(y), len(y) * 2 // 3, replace=False)
+    y[rows] = y[rng.permutation(rows)]
+    return x, y
+
+
+def planted(data, folder, twins):
+    """All faults as cases; `folder` gets spoiled copies of data and sources."""
+    sources = folder / "sources"
+    sources.mkdir(parents=True, exist_ok=True)
+    cases = []
+
+    def plant(rule, twin, what, where, make, *arguments, **changes):
+        name = f"{rule}/{twin}: {what}"
+        if make is program:
+            changes["path"] = sources / f"{rule}_{len(cases)}.py"
+        cases.append({"name": name, "rule": rule, "twin": twin, "place": where, **make(twins[twin], *arguments, **changes)})
+
+    def data_of(name, change):
+        return spoiled(data, folder, name, change)
+
+    # nonfinite: the first operation, its direction and step
+    plant("nonfinite", "fashion-deep-cosine", "exp in place of relu, layer upon layer", place("exp's output at step 1", r"exp_\d+", (1, 1)), native,
+          steps=300, edit=set_hidden("exp"))
+    plant("nonfinite", "torch-majority-batchnorm", "0 / 0 in a normalisation by hand", place("head's input or output, step 1", r"(div.*|head.*)", (1, 1)), program,
+          replace=[("        x = self.body(x)\n        return self.head(x)", "        x = self.body(x)\n        x = x / (x - x[:1]).abs().sum(1, keepdim=True)\n        return self.head(x)")],
+          arguments="--epochs 6")
+    plant("nonfinite", "torch-digits-contrastive", "sqrt of 0 in the distance of a sample to itself: infinite slope", place("backward, in the first 40 steps", r".*gradient", (1, 40)), program,
+          replace=[("F.pairwise_distance(model(x[left]), model(x[right]))", "((model(x[left]) - model(x[right])) ** 2).sum(1).sqrt()")], arguments="--steps 300")
+    # diverging
+    plant("diverging", "linear-regression", "a learning rate 100 times too high", place("the run", "", (1, 400)), native, learning_rate=0.3, steps=400)
+    plant("diverging", "several-targets-clipped", "no clipping, and a rate 40 times too high", place("the run", "", (1, 600)), native, learning_rate=2, clip_norm=None, steps=600)
+    plant("diverging", "torch-swiss-roll", "a learning rate 100 times too high", place("the run", "", (1, 600)), program, arguments="--lr 2 --epochs 12")
+    # plateau: told at 2,000 iterations
+    at_2000 = place("the run, at step 2000", "", (2000, 2000))
+    plant("plateau", "spirals-long", "all weights 0", at_2000, native, edit=set_keys(init="zeros", bias_init="zeros"), steps=2600)
+    plant("plateau", "torch-swiss-roll", "a learning rate of 1e-9", at_2000, program, arguments="--lr 1e-9 --schedule cosine --epochs 45")
+    plant("plateau", "torch-spirals-mish", "labels shuffled against their samples in each batch", at_2000, program,
+          replace=[("criterion(model(inputs), labels)", "criterion(model(inputs), labels[torch.randperm(len(labels))])")], arguments="--epochs 48")
+    # spiky_gradients
+    plant("spiky_gradients", "halfspace-logistic", "three samples in a thousand a thousand times too large", place("the run", ""), native,
+          edit=reads(data_of("halfspace", outlying_rows)))
+    plant("spiky_gradients", "friedman1-standardized", "three targets in a thousand far off", place("the run", ""), native, edit=reads(data_of("friedman1", outlying_targets)))
+    plant("spiky_gradients", "torch-text-rnn", "one batch in 50 counts 200 times, and no clip", place("the run, from step 101", "", (101, 400)), program,
+          replace=[("        loss = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())", "        loss = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten()) * (200 if step % 50 == 40 else 1)"),
+                   ("if args.clip:", "if False:")], arguments="--steps 400 --width 48")
+    # exploding
+    plant("exploding", "fashion-deep-cosine", "30 tanh layers with weights five times too large", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=300,
+          edit=lambda hypes: hypes.update(net=[{"op": "flatten"}] + [{"op": "dense", "units": 32}, {"op": "tanh"}] * 30 + [{"op": "dense", "units": 10}],
+                                          init={"scheme": "normal", "std": 0.9}))
+    plant("exploding", "linear-regression", "a rate at which every step is larger than the last", place("the run", ""), native, learning_rate=0.15, steps=300)
+    plant("exploding", "torch-digits-selu", "30 tanh layers with weights five times too large", place("the first weights' gradient", r"(body\.)?0?\.?weight.*|body\.0.*"), program,
+          replace=[("    optimizer = make_optimizer(args, model)", "    for layer in model.body:\n        if isinstance(layer, nn.Linear):\n            nn.init.normal_(layer.weight, std=0.9)\n    optimizer = make_optimizer(args, model)")],
+          arguments="--act tanh --dropout 0 --epochs 5 --hidden " + ",".join(["32"] * 30))
+    # vanishing
+    plant("vanishing", "fashion-deep-cosine", "sigmoid in eight hidden layers", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=600, edit=set_hidden("sigmoid"))
+    plant("vanishing", "digits-selu-deep", "sigmoid in six hidden layers", place("the first weights' gradient", r"dense_0\.weight.*"), native, steps=600, edit=set_hidden("sigmoid"))
+    plant("vanishing", "torch-digits-sigmoid", "ten hidden layers of sigmoids", place("the first weights' gradient", r"body\.0\.weight.*"), program,
+          arguments="--epochs 6 --hidden " + ",".join(["32"] * 10))
+    # update_ratio
+    plant("update_ratio", "digits-batchnorm-tanh", "Adam at a rate of 3", place("a weight", r"dense_\d+\.weight.*"), native, learning_rate=3, steps=300)
+    plant("update_ratio", "torch-friedman1-radam", "the head's own rate is 5", place("head.weight", r"head\.weight.*"), program,
+          replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)",
+                    "    return torch.optim.Adam([{\"params\": model.body.parameters()}, {\"params\": model.head.parameters(), \"lr\": 5.0}], lr=1e-3)")], arguments="--epochs 8")
+    plant("update_ratio", "fashion-small-rate", "a learning rate of 1e-9", place("the run: steps too small", None, None, "small"), native, learning_rate=1e-9, steps=400,
+          edit=lambda hypes: hypes["data"].update(samples=4000))
+    # unchanged
+    plant("unchanged", "torch-spirals-mish", "the optimizer holds the head alone", place("a weight of body", r"body\..*weight.*"), program,
+          replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)", "    return kinds[args.opt](model.head.parameters(), lr=args.lr, **extra)")], arguments="--epochs 10")
+    plant("unchanged", "torch-two-tasks", "the trunk is cut off by a detach", place("a weight of trunk", r"trunk\..*weight.*"), program,
+          replace=[("        x = self.trunk(x)\n", "        x = self.trunk(x).detach()\n")], arguments="--epochs 10")
+    plant("unchanged", "digits-mlp", "one of two branches is dead from the start", place("the dead branch's weight", r"dead\.weight.*"), native, steps=400,
+          edit=set_keys(net=[{"op": "dense", "units": 64}, {"op": "relu", "name": "alive"}, {"op": "dense", "units": 64, "name": "dead", "from": "input", "bias_init": {"scheme": "constant", "value": -100}},
+                             {"op": "relu", "name": "silent"}, {"op": "add", "from": ["alive", "silent"]}, {"op": "dense", "units": 10}]))
+    # dead_units
+    plant("dead_units", "spirals-long", "biases of the second layer start at -20", place("the second relu", r"relu_3"), native, steps=600,
+          edit=set_node(2, bias_init={"scheme": "constant", "value": -20}))
+    plant("dead_units", "shapes-cnn", "relu, and biases of the second convolution start at -20", place("the second relu", r"relu_4"), native, steps=200,
+          edit=lambda hypes: (set_hidden("relu")(hypes), hypes["net"][1].update(op="relu"), hypes["net"][3].update(bias_init={"scheme": "constant", "value": -20}), hypes["net"][4].update(op="relu")))
+    plant("dead_units", "torch-friedman1-radam", "biases of the second layer start at -20", place("the second relu", r"body\.3.*"), program,
+          replace=[("    optimizer = make_optimizer(args, model)", "    nn.init.constant_(model.body[2].bias, -20)\n    optimizer = make_optimizer(args, model)")], arguments="--epochs 10")
+    # saturated_units
+    plant("saturated_units", "circles-tanh", "inputs 300 times too large", place("the first tanh", r"tanh_1"), native, steps=600, edit=lambda hypes: hypes["data"].update(input={"scale": 300}))
+    plant("saturated_units", "torch-digits-sigmoid", "inputs 200 times too large", place("the first sigmoid", r"body\.1.*"), program,
+          replace=[("        for inputs, labels in loader:\n", "        for inputs, labels in loader:\n            inputs = inputs * 200\n")], arguments="--epochs 8")
+    plant("saturated_units", "torch-diabetes-l1", "tanh, and first weights 50 times too large", place("the first tanh", r"body\.1.*"), program,
+          replace=[("    optimizer = make_optimizer(args, model)", "    model.body[0].weight.data *= 50\n    optimizer = make_optimizer(args, model)")], arguments="--act tanh")
+    # constant_output
+    plant("constant_output", "digits-mlp", "every hidden unit is dead", place("the output", r"dense_2"), native, steps=400, edit=set_node(0, bias_init={"scheme": "constant", "value": -100}))
+    plant("constant_output", "torch-friedman1-radam", "softmax over a single output", place("the output", None), program,
+          replace=[("        return self.head(x)", "        return torch.softmax(self.head(x), 1)")], arguments="--epochs 8")
+    plant("constant_output", "torch-majority-batchnorm", "a mean over the batch in place of the features", place("head's output", r"head.*"), program,
+          replace=[("        return self.head(x)", "        x = x.mean(0, keepdim=True).expand(len(x), -1)\n        return self.head(x)")], arguments="--epochs 8")
+    # init_statistics: seen at the first step
+    plant("init_statistics", "blobs-batchnorm-adadelta", "all weights 0.5", place("a weight, step 1", r"dense_\d+\.weight", (1, 1)), native, edit=set_keys(init={"scheme": "constant", "value": 0.5}), steps=300)
+    plant("init_statistics", "torch-majority-batchnorm", "all weights 0", place("a weight, step 1", r".*weight.*", (1, 1)), program,
+          replace=[("    optimizer = make_optimizer(args, model)", "    for p in model.parameters():\n        if p.dim() == 2:\n            nn.init.zeros_(p)\n    optimizer = make_optimizer(args, model)")],
+          arguments="--epochs 8")
+    plant("init_statistics", "torch-digits-sigmoid", "relu, and weights of 0.005 in five layers", place("the signal dies, step 1", None, (1, 1), "signal|deviation|fades|dies"), program,
+          replace=[("    optimizer = make_optimizer(args, model)", "    for p in model.parameters():\n        nn.init.normal_(p, std=0.005) if p.dim() == 2 else nn.init.zeros_(p)\n    optimizer = make_optimizer(args, model)")],
+          arguments="--act relu --epochs 8 --hidden 64,64,64,64,64")
+    # oscillating
+    plant("oscillating", "linear-regression", "full batches, plain descent at the edge of stability", place("the run", ""), native, steps=400, batch_size=1200, momentum=0, learning_rate=0.84)
+    plant("oscillating", "iris-full-batch", "a learning rate 100 times too high", place("the run", ""), native, learning_rate=60, momentum=0)
+    plant("oscillating", "torch-prices-clipped", "full batches at the edge of stability", place("the run", ""), program, arguments="--hidden 8 --opt sgd --momentum 0 --clip 0 --lr 1.2 --batch 1600 --epochs 400")
+    # overfitting
+    plant("overfitting", "digits-mlp", "two of three labels are wrong, and learnt by heart", place("the run", ""), native, edit=reads(data_of("digits", wrong_labels)))
+    plant("overfitting", "checkerboard-step-decay", "60 samples", place("the run", ""), native, edit=lambda hypes: hypes["data"].update(samples=120), epochs=400)
+    plant("overfitting", "halfspace-logistic", "two of three labels are wrong, and a wide network", place("the run", ""), native, opt="adam", learning_rate=0.003,
+          edit=lambda hypes: (reads(data_of("halfspace", wrong_labels))(hypes), hypes.update(net=[{"op": "dense", "units": 256}, {"op": "relu"}, {"op": "dense", "units": 1}])))
+    # loss_spike
+    plant("loss_spike", "friedman1-standardized", "one target far off", place("the run", ""), native, edit=reads(data_of("friedman1", one_outlier)))
+    plant("loss_spike", "torch-text-gru-two-layers", "one batch of noise at step 300", place("step 302", "", (300, 304)), program,
+          replace=[("        logits = model(rows[:, :-1])\n", "        logits = model(rows[:, :-1]) * (30 if step == 301 else 1)\n")], arguments="--steps 450")
+    plant("loss_spike", "torch-friedman1-radam", "the rate leaps for one step at 300", place("step 302", "", (301, 306)), program,
+          replace=[("    for epoch in range(args.epochs):\n", "    step = 0\n    for epoch in range(args.epochs):\n"),
+                   ("            optimizer.step()\n", "            step += 1\n            optimizer.param_groups[0][\"lr\"] = 2.0 if step == 300 else args.lr\n            optimizer.step()\n")],
+          arguments="--epochs 12")
+    # input_statistics
+    plant("input_statistics", "friedman1-standardized", "a value is missing (NaN)", place("feature 3", None, None, r"(?i)nan|finite"), native,
+          edit=lambda hypes: (reads(data_of("friedman1", missing_value))(hypes), hypes["data"].update(input={"scale": "none"})), steps=300)
+    plant("input_statistics", "linear-regression", "a column is there twice", place("feature 7 as feature 2", None, None, r"\b7\b.*\b2\b|\b2\b.*\b7\b"), native, edit=reads(data_of("linear", copied_column)))
+    plant("input_statistics", "halfspace-logistic", "the label stands in a feature", place("feature 4", None, None, r"\b4\b"), native, edit=reads(data_of("halfspace", leaked_label)))
+    plant("input_statistics", "torch-blobs-tiny-batch", "inputs are not scaled, and one has another unit", place("feature 1", None, None, r"\b1\b"), program,
+          replace=[("    x = (x - x[:train].mean(0)) / (x[:train].std(0) + 1e-6)\n", "    x[:, 1] *= 1e6\n")])
+    # label_statistics
+    plant("label_statistics", "xor-sigmoid", "all labels are of one class", place("the labels", None, None, r"class|label"), native, edit=reads(data_of("xor", one_class)), steps=600)
+    plant("label_statistics", "halfspace-logistic", "one sample in a hundred is of the second class", place("the labels", None, None, r"class|label"), native, edit=reads(data_of("halfspace", hardly_any)))
+    plant("label_statistics", "friedman2-raw-labels", "targets in units a billion times too large", place("target 0", None, None, r"target|label"), native, edit=reads(data_of("friedman2", in_pico)), steps=600)
+    plant("label_statistics", "torch-moons-onecycle", "all labels are of one class", place("the labels", None, None, r"class|label"), program,
+          replace=[("    order = torch.randperm(len(x))\n", "    y[:-1] = 0\n    order = torch.randperm(len(x))\n")], arguments="--epochs 12")
+    return cases
