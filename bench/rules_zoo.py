@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The rules zoo: how often the rules of `tenet train` are wrong about healthy networks, and whether each finds its fault at the right place.
 
-    bench/rules_zoo.py [--program build/release/tenet] [--what healthy|faults] [--only WORD] [--half tuning] [--sample N] [--jobs N] [--write docs/rules.md]
+    bench/rules_zoo.py [--program build/release/tenet] [--what healthy|faults] [--kind native|program] [--only WORD] [--half tuning] [--sample N] [--jobs N] [--write docs/rules.md]
 
 Healthy networks (rules_zoo/zoo_native.py as hypes, zoo_programs.py as ordinary PyTorch programs) count only where their own measure proves them healthy in this
 very run. Each fault of zoo_faults.py is planted in one of them, and states the rule that must fire and where. Thresholds may be tuned on the half called tuning; the other
@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,18 @@ def measure_of(text):
     return (found[-1][0], float(found[-1][1])) if found else ("", None)
 
 
+def train(command, environment, folder):
+    """Standard output and error of a command, in a session of its own so that its children end with it where it takes too long."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment, cwd=folder,
+                          start_new_session=True) as process:
+        try:
+            return process.communicate(timeout=SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+            return "", f"longer than {SECONDS_MAX} s"
+
+
 def run(program, case, folder):
     """Trains one case; returns its row."""
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
@@ -66,21 +79,18 @@ def run(program, case, folder):
         command = [program, "train", "--json", "--quiet", *case.get("options", []), "--", *case["command"]]
     row = {key: case[key] for key in ("name", "half", "bound", "rule", "twin") if key in case}
     row["kind"] = "native" if "hypes" in case else "program"
-    try:
-        with tempfile.TemporaryDirectory(dir=folder) as empty:
-            done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=empty, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL, check=False)
-        report = json.loads(done.stdout) if done.stdout.startswith("{") else None
-    except subprocess.TimeoutExpired:
-        report, done = None, None
+    with tempfile.TemporaryDirectory(dir=folder) as empty:
+        out, err = train(command, environment, empty)
+    report = json.loads(out) if out.startswith("{") else None
     row["seconds"] = time.monotonic() - start
     if report is None:
-        row["problem"] = (done.stderr.strip().splitlines() or ["no report"])[-1][:200] if done else f"longer than {SECONDS_MAX} s"
+        row["problem"] = (err.strip().splitlines() or ["no report"])[-1][:200]
         return row
     row.update(steps=report["run"]["steps"], first_loss=report["run"]["first_loss"], last_loss=report["run"]["last_loss"], signals=report["signals"])
     if "hypes" in case:
         row["measure"], row["value"] = "score", report.get("score")
     else:
-        row["measure"], row["value"] = measure_of(done.stderr)
+        row["measure"], row["value"] = measure_of(err)
     if "bound" in case:
         row["healthy"] = row["value"] is not None and row["value"] > case["bound"]
     else:
@@ -94,7 +104,7 @@ def show(row):
     if "problem" in row:
         what = "NOT RUN: " + row["problem"]
     elif "bound" in row:
-        fired = [f"{signal['rule']} {signal['severity']} {signal.get('tensor', '')} at {signal['step']}: {signal['text']}" for signal in row["signals"] if signal["state"] == "fired"]
+        fired = [f"{seen['rule']} {seen['severity']} {seen.get('tensor', '')} at {seen['step']}: {seen['text']}" for seen in row["signals"] if seen["state"] == "fired"]
         what = f"{'healthy' if row['healthy'] else 'NOT HEALTHY'} {row['measure']} {row['value']} (above {row['bound']}); " + ("; ".join(fired) or "quiet")
     else:
         what = f"{'right' if row['right'] else 'MISSED'}: {row['said']} (wanted {row['rule']}, {row['place']})"
@@ -105,6 +115,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/tenet"))
     parser.add_argument("--what", choices=["healthy", "faults"], help="only these; both where not given")
+    parser.add_argument("--kind", choices=["native", "program"], help="only networks as hypes, or only PyTorch programs")
     parser.add_argument("--only", action="append", default=[], help="only names that hold this word; may be repeated")
     parser.add_argument("--half", choices=["tuning", "held-out"], help="only this half")
     parser.add_argument("--sample", type=int, help="only so many, spread over the whole")
@@ -119,7 +130,8 @@ def main():
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
     cases = [case for case in cases_of(data, work) if (not options.only or any(word in case["name"] for word in options.only))
-             and options.half in (None, case["half"]) and options.what in (None, "healthy" if "bound" in case else "faults")]
+             and options.half in (None, case["half"]) and options.what in (None, "healthy" if "bound" in case else "faults")
+             and options.kind in (None, "native" if "hypes" in case else "program")]
     if options.sample:
         cases = sample_of(cases, options.sample)
     if options.list:

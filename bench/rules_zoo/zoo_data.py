@@ -1,22 +1,23 @@
 """The data of the rules zoo, each set a .npz file with x (inputs) and y (class numbers, or targets), or a text. Made by seed; the same files at every run.
 
 Real: Fashion-MNIST (Debian's dataset-fashion-mnist), the King James Bible (bible-kjv, bible-kjv-text), scikit-learn's bundled sets, auto-mpg of examples/faults.
-The rest is made here. Not for faults in data: zoo_faults.py spoils copies of these files.
+The rest is made here. What is not installed is left out. Not for faults in data: zoo_faults.py spoils copies of these files.
 """
 import gzip
 import pathlib
 import re
+import shutil
 import subprocess
 
 import numpy
-import sklearn.datasets
+
+try:
+    import sklearn.datasets
+except ImportError:
+    sklearn = None
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
-
-
-def standardized(x):
-    return (x - x.mean(0)) / (x.std(0) + 1e-8)
 
 
 def fashion(kind, count):
@@ -35,8 +36,10 @@ def bible():
     return [re.sub(r"^\S+ ", "", line) for line in lines if re.match(r"^\w+\d+:\d+ ", line)]
 
 
-def bundled(folder):
-    """scikit-learn's sets as they are; programs and hypes scale them."""
+def bundled():
+    """What scikit-learn brings and makes, as it is; programs and hypes scale it."""
+    if not sklearn:
+        return
     for name in ("digits", "iris", "wine", "breast_cancer", "diabetes"):
         data = getattr(sklearn.datasets, f"load_{name}")()
         yield name, data.data, data.target
@@ -45,12 +48,22 @@ def bundled(folder):
     digits = sklearn.datasets.load_digits()
     yield "digit_images", digits.images[..., None] / 16, digits.target
     yield "digits_copied", digits.data / 16, digits.data / 16
+    x, y = sklearn.datasets.make_moons(1500, noise=0.12, random_state=3)
+    yield "moons", x, y
+    x, y = sklearn.datasets.make_friedman1(2000, noise=1.0, random_state=1)
+    yield "friedman1", x, y
+    x, y = sklearn.datasets.make_friedman2(2000, noise=20.0, random_state=2)
+    yield "friedman2", x, y
+    x, y = sklearn.datasets.make_friedman3(2500, noise=0.05, random_state=3)
+    yield "friedman3", x, y
+    x, t = sklearn.datasets.make_swiss_roll(2000, noise=0.1, random_state=4)
+    yield "swiss_roll", x, numpy.stack([t, x[:, 1]], 1)
 
 
 def auto_mpg():
     table = numpy.genfromtxt(ROOT / "examples/faults/data/auto-mpg.csv", delimiter=",", skip_header=1)
     table = table[numpy.isfinite(table).all(1)]
-    return table
+    return table[:, 1:], table[:, 0]
 
 
 def classes(rng):
@@ -66,8 +79,6 @@ def classes(rng):
     yield "spirals", numpy.stack([turn * numpy.cos(phase), turn * numpy.sin(phase)], 1) + rng.normal(0, 0.04, (1800, 2)), labels
     x = rng.uniform(-1, 1, (1600, 2))
     yield "xor", x, (x[:, 0] * x[:, 1] > 0).astype(int)
-    x, y = sklearn.datasets.make_moons(1500, noise=0.12, random_state=3)
-    yield "moons", x, y
     x = rng.uniform(0, 4, (3000, 2))
     yield "checkerboard", x - 2, (numpy.floor(x).sum(1) % 2).astype(int)
     x = rng.normal(0, 1, (1500, 20))
@@ -82,20 +93,12 @@ def classes(rng):
 
 def targets(rng):
     """Small regression sets."""
-    x, y = sklearn.datasets.make_friedman1(2000, noise=1.0, random_state=1)
-    yield "friedman1", x, y
-    x, y = sklearn.datasets.make_friedman2(2000, noise=20.0, random_state=2)
-    yield "friedman2", x, y
-    x, y = sklearn.datasets.make_friedman3(2500, noise=0.05, random_state=3)
-    yield "friedman3", x, y
     x = rng.uniform(-3, 3, (1000, 1))
     yield "sine", x, numpy.sin(2 * x[:, 0]) + rng.normal(0, 0.1, 1000)
     x = rng.normal(0, 1, (1500, 20))
     yield "linear", x, x @ rng.normal(0, 1, 20) + rng.normal(0, 0.3, 1500)
     x = rng.normal(0, 1, (2000, 8))
     yield "several_targets", x, numpy.sin(x @ rng.normal(0, 0.4, (8, 4))) + rng.normal(0, 0.05, (2000, 4))
-    x, t = sklearn.datasets.make_swiss_roll(2000, noise=0.1, random_state=4)
-    yield "swiss_roll", x, numpy.stack([t, x[:, 1]], 1)
     # Prices: a large offset and a large scale, harmless to Adam at a rate that suits them.
     x = rng.uniform(0, 1, (2000, 6))
     yield "prices", x, 2e3 + 4e3 * x[:, 0] * (1 + x[:, 1]) + 1e3 * x[:, 2] ** 2 + rng.normal(0, 150, 2000)
@@ -119,21 +122,21 @@ def shapes(rng, count=2500, size=16):
 
 
 def make(folder):
-    """Writes every set into the folder unless it is there; returns the folder."""
+    """Writes every set whose source is installed, unless it is there; returns the folder."""
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    if (folder / "complete").exists():
+    installed = f"scikit-learn {bool(sklearn)}, Fashion-MNIST {FASHION.exists()}, bible {bool(shutil.which('bible'))}"
+    made = folder / "made_of.txt"
+    if made.exists() and made.read_text() == installed:
         return folder
     rng = numpy.random.default_rng(7)
-    sets = [*bundled(folder), *classes(rng), *targets(rng), ("shapes", *shapes(rng))]
-    table = auto_mpg()
-    sets += [("auto_mpg", table[:, 1:], table[:, 0])]
-    for name, x, y in sets:
+    for name, x, y in (*bundled(), *classes(rng), *targets(rng), ("shapes", *shapes(rng)), ("auto_mpg", *auto_mpg())):
         save(folder / f"{name}.npz", x, y)
-    images, labels = fashion("train", 12000)
-    save(folder / "fashion.npz", images, labels)
-    (folder / "bible.txt").write_text("\n".join(bible()))
-    (folder / "complete").write_text("")
+    if FASHION.exists():
+        save(folder / "fashion.npz", *fashion("train", 12000))
+    if shutil.which("bible"):
+        (folder / "bible.txt").write_text("\n".join(bible()))
+    made.write_text(installed)
     return folder
 
 

@@ -64,40 +64,37 @@ def set_hidden(kind):
 
 
 def set_keys(**keys):
+    """Other keys of the whole file."""
     return lambda hypes: hypes.update(keys)
 
 
 def set_node(index, **keys):
+    """Other keys of one node."""
     return lambda hypes: hypes["net"][index].update(keys)
 
 
-def spoiled(data, folder, name, change):
-    """A copy of a data set that `change(x, y, rng)` has spoiled; returns an edit of hypes that reads it."""
-    stored = numpy.load(data / f"{name}.npz")
-    x, y = change(stored["x"].copy(), stored["y"].copy(), numpy.random.default_rng(5))
-    path = folder / f"{name}-{change.__name__}.npz"
-    numpy.savez(path, x=x, y=y)
-    return path
+def spoiling(data, folder):
+    """A maker of edits by which hypes read a copy of one of the sets, spoiled by `change(x, y, rng)`."""
+    def spoil(name, change):
+        def edit(hypes):
+            stored = numpy.load(data / f"{name}.npz")
+            x, y = change(stored["x"].copy(), stored["y"].copy(), numpy.random.default_rng(5))
+            path = folder / f"{name}_{change.__name__}.npz"
+            numpy.savez(path, x=x, y=y)
+            hypes["data"]["train"]["file"] = str(path)
+        return edit
+    return spoil
 
 
-def reads(path):
-    return lambda hypes: hypes["data"]["train"].update(file=str(path))
-
-
-def outlying_rows(x, y, rng):
-    """Three samples in a thousand are a thousand times too large, as by a slipped decimal point."""
-    x[rng.choice(len(x), len(x) * 3 // 1000, replace=False)] *= 1000
+def two_outliers(x, y, rng):
+    """Two samples are a hundred times too large, as by a slipped decimal point."""
+    x[rng.choice(len(x), 2, replace=False)] *= 100
     return x, y
 
 
-def one_outlier(x, y, rng):
-    """One target is far off, as by a slipped decimal point."""
-    y[rng.integers(len(y) // 2)] += 1000 * y.std()
-    return x, y
-
-
-def outlying_targets(x, y, rng):
-    y[rng.choice(len(y), len(y) * 3 // 1000, replace=False)] += 200 * y.std()
+def bad_ending(x, y, rng):
+    """The last lines of the file are of another kind."""
+    y[-12:] = 1000
     return x, y
 
 
@@ -151,19 +148,19 @@ def wrong_labels(x, y, rng):
 
 
 def planted(data, folder, twins):
-    """All faults as cases; `folder` gets spoiled copies of data and sources."""
+    """Faults of the networks in `twins`, as cases; `folder` gets spoiled copies of data and sources."""
     sources = folder / "sources"
     sources.mkdir(parents=True, exist_ok=True)
+    spoil = spoiling(data, folder)
     cases = []
 
     def plant(rule, twin, what, where, make, *arguments, **changes):
+        if twin not in twins:
+            return
         name = f"{rule}/{twin}: {what}"
         if make is program:
             changes["path"] = sources / f"{rule}_{len(cases)}.py"
         cases.append({"name": name, "rule": rule, "twin": twin, "place": where, **make(twins[twin], *arguments, **changes)})
-
-    def data_of(name, change):
-        return spoiled(data, folder, name, change)
 
     # nonfinite: the first operation, its direction and step
     plant("nonfinite", "fashion-deep-cosine", "exp in place of relu, layer upon layer", place("exp's output at step 1", r"exp_\d+", (1, 1)), native,
@@ -175,18 +172,18 @@ def planted(data, folder, twins):
           replace=[("F.pairwise_distance(model(x[left]), model(x[right]))", "((model(x[left]) - model(x[right])) ** 2).sum(1).sqrt()")], arguments="--steps 300")
     # diverging
     plant("diverging", "linear-regression", "a learning rate 100 times too high", place("the run", "", (1, 400)), native, learning_rate=0.3, steps=400)
-    plant("diverging", "several-targets-clipped", "no clipping, and a rate 40 times too high", place("the run", "", (1, 600)), native, learning_rate=2, clip_norm=None, steps=600)
+    plant("diverging", "digits-batchnorm-tanh", "Adam at a rate of 10", place("the run", "", (1, 300)), native, learning_rate=10, steps=300)
     plant("diverging", "torch-swiss-roll", "a learning rate 100 times too high", place("the run", "", (1, 600)), program, arguments="--lr 2 --epochs 12")
     # plateau: told at 2,000 iterations
     at_2000 = place("the run, at step 2000", "", (2000, 2000))
     plant("plateau", "spirals-long", "all weights 0", at_2000, native, edit=set_keys(init="zeros", bias_init="zeros"), steps=2600)
     plant("plateau", "torch-swiss-roll", "a learning rate of 1e-9", at_2000, program, arguments="--lr 1e-9 --schedule cosine --epochs 45")
-    plant("plateau", "torch-spirals-mish", "labels shuffled against their samples in each batch", at_2000, program,
-          replace=[("criterion(model(inputs), labels)", "criterion(model(inputs), labels[torch.randperm(len(labels))])")], arguments="--epochs 48")
+    plant("plateau", "torch-spirals-mish", "gradients are set to 0 between backward and step", at_2000, program,
+          replace=[("            loss.backward()\n", "            loss.backward()\n            optimizer.zero_grad()\n")], arguments="--epochs 48")
     # spiky_gradients
-    plant("spiky_gradients", "halfspace-logistic", "three samples in a thousand a thousand times too large", place("the run", ""), native,
-          edit=reads(data_of("halfspace", outlying_rows)))
-    plant("spiky_gradients", "friedman1-standardized", "three targets in a thousand far off", place("the run", ""), native, edit=reads(data_of("friedman1", outlying_targets)))
+    plant("spiky_gradients", "several-targets-clipped", "two samples a hundred times too large", place("the run, from step 101", "", (101, 3000)), native,
+          edit=spoil("several_targets", two_outliers))
+    plant("spiky_gradients", "waves-forecast", "two samples a hundred times too large", place("the run, from step 101", "", (101, 3000)), native, edit=spoil("waves", two_outliers))
     plant("spiky_gradients", "torch-text-rnn", "one batch in 50 counts 200 times, and no clip", place("the run, from step 101", "", (101, 400)), program,
           replace=[("        loss = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten())", "        loss = F.cross_entropy(logits.flatten(0, 1), rows[:, 1:].flatten()) * (200 if step % 50 == 40 else 1)"),
                    ("if args.clip:", "if False:")], arguments="--steps 400 --width 48")
@@ -194,21 +191,22 @@ def planted(data, folder, twins):
     plant("exploding", "fashion-deep-cosine", "30 tanh layers with weights five times too large", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=300,
           edit=lambda hypes: hypes.update(net=[{"op": "flatten"}] + [{"op": "dense", "units": 32}, {"op": "tanh"}] * 30 + [{"op": "dense", "units": 10}],
                                           init={"scheme": "normal", "std": 0.9}))
-    plant("exploding", "linear-regression", "a rate at which every step is larger than the last", place("the run", ""), native, learning_rate=0.15, steps=300)
+    plant("exploding", "linear-regression", "a rate at which every step is larger than the last", place("the run", ""), native, learning_rate=0.25, steps=300)
     plant("exploding", "torch-digits-selu", "30 tanh layers with weights five times too large", place("the first weights' gradient", r"(body\.)?0?\.?weight.*|body\.0.*"), program,
           replace=[("    optimizer = make_optimizer(args, model)", "    for layer in model.body:\n        if isinstance(layer, nn.Linear):\n            nn.init.normal_(layer.weight, std=0.9)\n    optimizer = make_optimizer(args, model)")],
           arguments="--act tanh --dropout 0 --epochs 5 --hidden " + ",".join(["32"] * 30))
     # vanishing
-    plant("vanishing", "fashion-deep-cosine", "sigmoid in eight hidden layers", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=600, edit=set_hidden("sigmoid"))
+    plant("vanishing", "fashion-deep-cosine", "sigmoid in eight hidden layers, plain descent", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=600,
+          opt="sgd", learning_rate=0.1, edit=set_hidden("sigmoid"))
     plant("vanishing", "digits-selu-deep", "sigmoid in six hidden layers", place("the first weights' gradient", r"dense_0\.weight.*"), native, steps=600, edit=set_hidden("sigmoid"))
     plant("vanishing", "torch-digits-sigmoid", "ten hidden layers of sigmoids", place("the first weights' gradient", r"body\.0\.weight.*"), program,
           arguments="--epochs 6 --hidden " + ",".join(["32"] * 10))
     # update_ratio
-    plant("update_ratio", "digits-batchnorm-tanh", "Adam at a rate of 3", place("a weight", r"dense_\d+\.weight.*"), native, learning_rate=3, steps=300)
+    plant("update_ratio", "linear-regression", "a learning rate 70 times too high", place("the only weight", r"dense_0\.weight.*"), native, learning_rate=0.2, steps=300)
     plant("update_ratio", "torch-friedman1-radam", "the head's own rate is 5", place("head.weight", r"head\.weight.*"), program,
           replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)",
                     "    return torch.optim.Adam([{\"params\": model.body.parameters()}, {\"params\": model.head.parameters(), \"lr\": 5.0}], lr=1e-3)")], arguments="--epochs 8")
-    plant("update_ratio", "fashion-small-rate", "a learning rate of 1e-9", place("the run: steps too small", None, None, "small"), native, learning_rate=1e-9, steps=400,
+    plant("update_ratio", "fashion-small-rate", "a learning rate of 1e-9", place("the run: no weight moves", "", None, "no weight moves"), native, learning_rate=1e-9, steps=400,
           edit=lambda hypes: hypes["data"].update(samples=4000))
     # unchanged
     plant("unchanged", "torch-spirals-mish", "the optimizer holds the head alone", place("a weight of body", r"body\..*weight.*"), program,
@@ -246,16 +244,19 @@ def planted(data, folder, twins):
           replace=[("    optimizer = make_optimizer(args, model)", "    for p in model.parameters():\n        nn.init.normal_(p, std=0.005) if p.dim() == 2 else nn.init.zeros_(p)\n    optimizer = make_optimizer(args, model)")],
           arguments="--act relu --epochs 8 --hidden 64,64,64,64,64")
     # oscillating
-    plant("oscillating", "linear-regression", "full batches, plain descent at the edge of stability", place("the run", ""), native, steps=400, batch_size=1200, momentum=0, learning_rate=0.84)
-    plant("oscillating", "iris-full-batch", "a learning rate 100 times too high", place("the run", ""), native, learning_rate=60, momentum=0)
+    plant("oscillating", "digits-batchnorm-tanh", "Adam at a rate of 10", place("the run", ""), native, learning_rate=10, steps=300)
+    plant("oscillating", "moons-softplus", "a learning rate 100 times too high", place("the run", ""), native, learning_rate=5, steps=600)
     plant("oscillating", "torch-prices-clipped", "full batches at the edge of stability", place("the run", ""), program, arguments="--hidden 8 --opt sgd --momentum 0 --clip 0 --lr 1.2 --batch 1600 --epochs 400")
     # overfitting
-    plant("overfitting", "digits-mlp", "two of three labels are wrong, and learnt by heart", place("the run", ""), native, edit=reads(data_of("digits", wrong_labels)))
-    plant("overfitting", "checkerboard-step-decay", "60 samples", place("the run", ""), native, edit=lambda hypes: hypes["data"].update(samples=120), epochs=400)
+    plant("overfitting", "digits-mlp", "two of three labels are wrong, and a wide network", place("the run", ""), native, opt="adam", learning_rate=0.003, epochs=80,
+          edit=lambda hypes: (spoil("digits", wrong_labels)(hypes), hypes.update(net=[{"op": "dense", "units": 256}, {"op": "relu"}, {"op": "dense", "units": 10}])))
+    plant("overfitting", "friedman1-standardized", "32 samples, and a wide network", place("the run", ""), native, epochs=600,
+          edit=lambda hypes: (hypes["data"].update(samples=40), hypes.update(net=[{"op": "dense", "units": 128}, {"op": "relu"}, {"op": "dense", "units": 128}, {"op": "relu"}, {"op": "dense", "units": 1}])))
     plant("overfitting", "halfspace-logistic", "two of three labels are wrong, and a wide network", place("the run", ""), native, opt="adam", learning_rate=0.003,
-          edit=lambda hypes: (reads(data_of("halfspace", wrong_labels))(hypes), hypes.update(net=[{"op": "dense", "units": 256}, {"op": "relu"}, {"op": "dense", "units": 1}])))
+          edit=lambda hypes: (spoil("halfspace", wrong_labels)(hypes), hypes.update(net=[{"op": "dense", "units": 256}, {"op": "relu"}, {"op": "dense", "units": 1}])))
     # loss_spike
-    plant("loss_spike", "friedman1-standardized", "one target far off", place("the run", ""), native, edit=reads(data_of("friedman1", one_outlier)))
+    plant("loss_spike", "linear-regression", "the last lines of the file are of another kind, and not shuffled", place("steps 140 to 150", "", (140, 150)), native,
+          shuffle=False, batch_size=8, epochs=1, edit=spoil("linear", bad_ending))
     plant("loss_spike", "torch-text-gru-two-layers", "one batch of noise at step 300", place("step 302", "", (300, 304)), program,
           replace=[("        logits = model(rows[:, :-1])\n", "        logits = model(rows[:, :-1]) * (30 if step == 301 else 1)\n")], arguments="--steps 450")
     plant("loss_spike", "torch-friedman1-radam", "the rate leaps for one step at 300", place("step 302", "", (301, 306)), program,
@@ -264,15 +265,15 @@ def planted(data, folder, twins):
           arguments="--epochs 12")
     # input_statistics
     plant("input_statistics", "friedman1-standardized", "a value is missing (NaN)", place("feature 3", None, None, r"(?i)nan|finite"), native,
-          edit=lambda hypes: (reads(data_of("friedman1", missing_value))(hypes), hypes["data"].update(input={"scale": "none"})), steps=300)
-    plant("input_statistics", "linear-regression", "a column is there twice", place("feature 7 as feature 2", None, None, r"\b7\b.*\b2\b|\b2\b.*\b7\b"), native, edit=reads(data_of("linear", copied_column)))
-    plant("input_statistics", "halfspace-logistic", "the label stands in a feature", place("feature 4", None, None, r"\b4\b"), native, edit=reads(data_of("halfspace", leaked_label)))
+          edit=lambda hypes: (spoil("friedman1", missing_value)(hypes), hypes["data"].update(input={"scale": "none"})), steps=300)
+    plant("input_statistics", "linear-regression", "a column is there twice", place("feature 7 as feature 2", None, None, r"\b7\b.*\b2\b|\b2\b.*\b7\b"), native, edit=spoil("linear", copied_column))
+    plant("input_statistics", "halfspace-logistic", "the label stands in a feature", place("feature 4", None, None, r"\b4\b"), native, edit=spoil("halfspace", leaked_label))
     plant("input_statistics", "torch-blobs-tiny-batch", "inputs are not scaled, and one has another unit", place("feature 1", None, None, r"\b1\b"), program,
           replace=[("    x = (x - x[:train].mean(0)) / (x[:train].std(0) + 1e-6)\n", "    x[:, 1] *= 1e6\n")])
     # label_statistics
-    plant("label_statistics", "xor-sigmoid", "all labels are of one class", place("the labels", None, None, r"class|label"), native, edit=reads(data_of("xor", one_class)), steps=600)
-    plant("label_statistics", "halfspace-logistic", "one sample in a hundred is of the second class", place("the labels", None, None, r"class|label"), native, edit=reads(data_of("halfspace", hardly_any)))
-    plant("label_statistics", "friedman2-raw-labels", "targets in units a billion times too large", place("target 0", None, None, r"target|label"), native, edit=reads(data_of("friedman2", in_pico)), steps=600)
+    plant("label_statistics", "xor-sigmoid", "all labels are of one class", place("the labels", None, None, r"class|label"), native, edit=spoil("xor", one_class), steps=600)
+    plant("label_statistics", "halfspace-logistic", "one sample in a hundred is of the second class", place("the labels", None, None, r"class|label"), native, edit=spoil("halfspace", hardly_any))
+    plant("label_statistics", "friedman2-raw-labels", "targets in units a billion times too large", place("target 0", None, None, r"target|label"), native, edit=spoil("friedman2", in_pico), steps=600)
     plant("label_statistics", "torch-moons-onecycle", "all labels are of one class", place("the labels", None, None, r"class|label"), program,
           replace=[("    order = torch.randperm(len(x))\n", "    y[:-1] = 0\n    order = torch.randperm(len(x))\n")], arguments="--epochs 12")
     return cases

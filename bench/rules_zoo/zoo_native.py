@@ -3,6 +3,8 @@
 A score is tenet's own, on validation samples that training never saw: 0 is the best constant answer, 1 is perfect. Each bound lies well under what the
 network reaches, and far above what one that is broken reaches.
 """
+import pathlib
+
 FASHION = "/usr/share/datasets/fashion-mnist"
 CE, BCE, MSE = "softmax_cross_entropy", "sigmoid_cross_entropy", "mse"
 
@@ -40,7 +42,7 @@ def adam(rate, epochs, batch=32, opt="adam", **more):
 
 
 def healthy(data):
-    """Hypes by name, with the score each has to reach; `data` is the folder of zoo_data.make."""
+    """Hypes by name, with the score each has to reach, of those whose data are there; `data` is the folder of zoo_data.make."""
 
     def table(name, scale="none", **more):
         return {"train": {"format": "npz", "file": str(data / f"{name}.npz")}, "valid": {"fraction": 0.2}, "input": {"scale": scale}, **more}
@@ -52,6 +54,9 @@ def healthy(data):
     zoo = {}
 
     def add(name, bound, source, net, loss, solver, **more):
+        train = source["train"]
+        if not all(pathlib.Path(train[key]).exists() for key in ("file", "inputs") if key in train):
+            return
         zoo[name] = {"hypes": {"data": source, "net": net, "loss": loss, "solver": solver, **more}, "bound": bound}
 
     he, lecun = {"init": "he_normal"}, {"init": "lecun_normal"}

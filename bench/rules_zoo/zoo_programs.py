@@ -9,11 +9,13 @@ PROGRAMS = pathlib.Path(__file__).resolve().parent / "programs"
 
 
 def healthy(data):
-    """Arguments by name, with the figure each has to reach; `data` is the folder of zoo_data.make."""
+    """Arguments by name, with the figure each has to reach, of those whose data are there; `data` is the folder of zoo_data.make."""
     zoo = {}
 
     def add(name, bound, program, *arguments):
         words = [word for argument in arguments for word in argument.split()]
+        if not all((data / word[1:]).exists() for word in words if word[0] == "@"):
+            return
         zoo[name] = {"program": PROGRAMS / f"{program}.py", "arguments": [str(data / word[1:]) if word[0] == "@" else word for word in words], "bound": bound}
 
     # Tables
