@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test bench lint format fuzz docs mutate zoo clean
+.PHONY: help build install demo test bench lint format fuzz docs mutate zoo rules-zoo clean
 
 # make test T=name runs the tests whose names match; make fuzz SECONDS=n gives each fuzzer n seconds.
 T ?=
@@ -18,7 +18,7 @@ RELEASE := build/release
 help: ## List what make can do
 	@echo "tenet finds out why a neural network does not train. What make can do:"
 	@echo
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 	@echo
 	@echo "  T=NAME        with make test: only the tests whose name matches"
 	@echo "  SECONDS=N     with make fuzz: seconds for each fuzzer (60)"
@@ -55,6 +55,11 @@ zoo: ## Debug healthy and broken networks of many kinds, and tell how often the 
 	@tools/setup.sh bench
 	@$(MAKE) --no-print-directory build
 	@/usr/bin/python3 bench/zoo.py --program $(RELEASE)/tenet
+
+rules-zoo: ## Train healthy networks and planted faults, and write how often the rules are right into docs/rules.md
+	@tools/setup.sh bench
+	@$(MAKE) --no-print-directory build
+	@/usr/bin/python3 bench/rules_zoo.py --program $(RELEASE)/tenet --jobs $(JOBS) --write docs/rules.md
 
 lint: ## gcc and clang without warnings, clang-tidy, cppcheck, layers, style, format
 	@tools/setup.sh lint

@@ -27,6 +27,7 @@ from rules_zoo import zoo_data, zoo_faults, zoo_native, zoo_programs, zoo_table
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"  # Debian's PyTorch belongs to Debian's Python
 SECONDS_MAX = 600
+STEPS_MIN = 300  # fewer give the rules too little to be wrong about
 WARNINGS_MAX = 3
 
 
@@ -92,7 +93,7 @@ def run(program, case, folder):
     else:
         row["measure"], row["value"] = measure_of(err)
     if "bound" in case:
-        row["healthy"] = row["value"] is not None and row["value"] > case["bound"]
+        row["healthy"] = row["value"] is not None and row["value"] > case["bound"] and row["steps"] >= STEPS_MIN
     else:
         row["right"], row["said"] = zoo_faults.judge(case, report["signals"])
         row["place"] = case["place"]["text"]
@@ -117,6 +118,7 @@ def main():
     parser.add_argument("--what", choices=["healthy", "faults"], help="only these; both where not given")
     parser.add_argument("--kind", choices=["native", "program"], help="only networks as hypes, or only PyTorch programs")
     parser.add_argument("--only", action="append", default=[], help="only names that hold this word; may be repeated")
+    parser.add_argument("--exact", action="append", default=[], help="this network alone; may be repeated")
     parser.add_argument("--half", choices=["tuning", "held-out"], help="only this half")
     parser.add_argument("--sample", type=int, help="only so many, spread over the whole")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="trainings side by side, one thread each")
@@ -129,7 +131,7 @@ def main():
     data = zoo_data.make(folder / "data")
     work = folder / "work"
     work.mkdir(parents=True, exist_ok=True)
-    cases = [case for case in cases_of(data, work) if (not options.only or any(word in case["name"] for word in options.only))
+    cases = [case for case in cases_of(data, work) if (not options.exact or case["name"] in options.exact) and (not options.only or any(word in case["name"] for word in options.only))
              and options.half in (None, case["half"]) and options.what in (None, "healthy" if "bound" in case else "faults")
              and options.kind in (None, "native" if "hypes" in case else "program")]
     if options.sample:

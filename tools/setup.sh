@@ -15,7 +15,7 @@ packages_of() {
         lint) echo "$(packages_of test) clang clang-tidy clang-format cppcheck git" ;;
         # libFuzzer and the sanitizers of clang are a package of their own, named after clang's version.
         fuzz) echo "$(packages_of build) clang libclang-rt-$(clang_version)-dev" ;;
-        bench) echo "$(packages_of test) python3-torch python3-numpy" ;;
+        bench) echo "$(packages_of test) python3-torch python3-numpy python3-sklearn bible-kjv bible-kjv-text" ;;
         *)
             echo "setup: unknown group '$1'; expected build, demo, test, lint, fuzz or bench" >&2
             exit 2

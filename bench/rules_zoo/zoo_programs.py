@@ -41,7 +41,7 @@ def healthy(data):
     add("torch-shapes-groupnorm", 0.85, "train_images", "@shapes.npz --net groupnorm --lr 0.005 --epochs 7 --limit 2000")
     add("torch-digits-separable", 0.8, "train_images", "@digit_images.npz --net separable --lr 0.01 --epochs 10")
     add("torch-digits-dense", 0.9, "train_images", "@digit_images.npz --net dense --opt sgd --lr 0.05 --epochs 10 --smoothing 0.1")
-    add("torch-fashion-vit", 0.6, "train_images", "@fashion.npz --net transformer --opt adamw --lr 0.003 --epochs 4 --warmup 40 --limit 2000")
+    add("torch-fashion-vit", 0.6, "train_images", "@fashion.npz --net transformer --opt adamw --lr 0.003 --epochs 5 --warmup 40 --limit 2000")
     add("torch-digits-mixer", 0.85, "train_images", "@digit_images.npz --net mixer --opt adamw --lr 0.005 --epochs 10")
     # Text
     add("torch-text-lstm", 0.35, "train_text", "@bible.txt --net lstm --width 96 --lr 0.005 --clip 1 --steps 700")
