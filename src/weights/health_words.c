@@ -85,8 +85,8 @@ void tn_problem_describe(tn_text *text, const tn_judged *judged, const tn_proble
 const char *tn_problem_cause(const tn_problem *problem)
 {
     static const char *const ABOVE[TN_FEATURES] = {
-        [TN_FEATURE_GAIN] = "usually a learning rate that is too high, gradients that were not clipped, or initial weights that were too "
-                            "large; weight decay keeps weights small",
+        [TN_FEATURE_GAIN] = ("usually a learning rate that is too high, gradients that were not clipped, or initial weights that were too "
+                             "large; weight decay keeps weights small"),
         [TN_FEATURE_KURTOSIS] = "usually a few steps with exploding gradients, or inputs of which a few are far larger than the rest",
         [TN_FEATURE_TAIL] = "usually a few steps with exploding gradients, or an input feature whose scale is far smaller than the others'",
         [TN_FEATURE_SHIFT] = "usually inputs that are all positive and not standardised, or a learning rate that is too high",
