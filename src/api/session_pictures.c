@@ -31,11 +31,24 @@ static void take_facts(tn_session_pictures *pictures, const tn_subject_facts *fa
     pictures->facts.train_samples = facts->train_samples;
 }
 
-/* Signals as they stand now. One that a rule has taken back was heard, and stays. */
+/* What a rule has said before and does not say now, or says of another tensor, was heard, and stays, as past. */
+static void take_back(tn_history *history, const tn_signal *now)
+{
+    for (size_t i = 0; i < tn_history_signal_count(history); i++) {
+        tn_history_signal signal = *tn_history_signal_at(history, i);
+        if (strcmp(signal.rule, now->rule) != 0 || (now->state == TN_RULE_FIRED && strcmp(signal.tensor, now->tensor) == 0))
+            continue;
+        snprintf(signal.severity, sizeof signal.severity, "past");
+        tn_history_add_signal(history, &signal);
+    }
+}
+
+/* Signals as they stand now. */
 static void take_signals(tn_session_pictures *pictures)
 {
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const tn_signal *signal = tn_rule_set_signal(pictures->rules, tn_rule_at(i)->name);
+        take_back(pictures->history, signal);
         if (signal->state != TN_RULE_FIRED)
             continue;
         tn_history_signal kept = {.step = signal->step, .value = signal->value, .threshold = signal->threshold};
@@ -145,9 +158,20 @@ static bool are_shares(const float *output, size_t count)
     return fabs(sum - 1) <= 1e-3;
 }
 
-static tn_shown_meaning meaning_of(const tn_session *session, const tn_trial_result *result, bool classifies)
+/* One label for several outputs that counts them: a class. What a program that is trained does is not told otherwise. */
+static bool are_classes(const tn_trial_result *result)
 {
-    if (!classifies || result->output_size < 2 || result->label_size != 1)
+    for (size_t i = 0; i < result->shown_count; i++) {
+        float label = result->shown[i].label[0];
+        if (!(label >= 0 && label < (float)result->output_size) || label != floorf(label))
+            return false;
+    }
+    return result->label_size == 1 && result->output_size > 1;
+}
+
+static tn_shown_meaning meaning_of(const tn_session *session, const tn_trial_result *result)
+{
+    if (!are_classes(result))
         return TN_SHOWN_NUMBERS;
     if (session->hypes)
         return strcmp(tn_hypes_string(session->hypes, "loss.name"), "categorical_cross_entropy") == 0 ? TN_SHOWN_SHARES : TN_SHOWN_LOGITS;
@@ -158,10 +182,10 @@ static tn_shown_meaning meaning_of(const tn_session *session, const tn_trial_res
 }
 
 /* Without memory there are no samples on the page, which is no reason to end a training. */
-static void open_shown(tn_session_pictures *pictures, const tn_trial_result *result, bool classifies, const char *note)
+static void open_shown(tn_session_pictures *pictures, const tn_trial_result *result, const char *note)
 {
     const tn_shown_inputs inputs = {
-        .meaning = meaning_of(pictures->session, result, classifies),
+        .meaning = meaning_of(pictures->session, result),
         .count = result->shown_count,
         .input_size = result->input_size,
         .label_size = result->label_size,
@@ -180,9 +204,8 @@ static void open_shown(tn_session_pictures *pictures, const tn_trial_result *res
 static void on_shown(void *context, uint64_t step, const tn_trial_result *result, const float *outputs, const float *losses)
 {
     tn_session_pictures *pictures = context;
-    const tn_subject_facts *facts = tn_subject_facts_of(pictures->session->subject);
     if (!pictures->shown)
-        open_shown(pictures, result, facts->task == TN_SUBJECT_CLASSIFICATION, NULL);
+        open_shown(pictures, result, NULL);
     if (!pictures->shown)
         return;
     tn_shown_log_moment(pictures->shown, step);
@@ -191,12 +214,11 @@ static void on_shown(void *context, uint64_t step, const tn_trial_result *result
 }
 
 /* A program shows what it made of its samples when it saw them first, and at its end. */
-static void take_shown(tn_session_pictures *pictures, const tn_subject_facts *facts, const tn_trial_result *result)
+static void take_shown(tn_session_pictures *pictures, const tn_trial_result *result)
 {
     if (pictures->shown || result->shown_count == 0 || result->output_size == 0 || result->input_size == 0 || result->label_size == 0)
         return;
-    open_shown(pictures, result, facts && facts->task == TN_SUBJECT_CLASSIFICATION,
-               "A program's samples are seen twice: in its first batches, in training mode, and at its end.");
+    open_shown(pictures, result, "A program's samples are seen twice: in its first batches, in training mode, and at its end.");
     for (int after = 0; pictures->shown && after <= 1; after++) {
         tn_shown_log_moment(pictures->shown, after ? result->steps : 0);
         for (size_t i = 0; i < result->shown_count; i++) {
@@ -248,7 +270,7 @@ void tn_session_pictures_end(tn_session_pictures *pictures, const tn_subject_fac
         uint64_t now = tn_clock_ns();
         take_facts(pictures, facts);
         if (result)
-            take_shown(pictures, facts, result);
+            take_shown(pictures, result);
         take_signals(pictures);
         take_time(pictures, now);
         pictures->facts.state = end;

@@ -305,9 +305,10 @@ static void put_signals(panel_page *to, const tn_panel *panel)
     /* The latest of them: a history has them in the order in which they were raised. */
     for (size_t i = count > SIGNALS ? count - SIGNALS : 0; i < count && shown < SIGNALS && has_room(to, 1); i++, shown++) {
         const tn_history_signal *signal = tn_history_signal_at(panel->history, i);
-        snprintf(text, sizeof text, "! step %s  ", tn_count_format(number, (double)signal->step));
-        put(to, TN_STYLE_DOUBT, text);
-        put(to, TN_STYLE_PLAIN, signal->text);
+        bool is_past = strcmp(signal->severity, "past") == 0;
+        snprintf(text, sizeof text, "%c step %s  ", is_past ? '-' : '!', tn_count_format(number, (double)signal->step));
+        put(to, is_past ? TN_STYLE_DIM : TN_STYLE_DOUBT, text);
+        put(to, is_past ? TN_STYLE_DIM : TN_STYLE_PLAIN, signal->text);
         end_line(to);
     }
 }

@@ -142,7 +142,7 @@ class AsItGoesOn(Pages):
                     time.sleep(0.05)
                 self.assertEqual(run_of(page)["state"], "running")
                 copy = folder.path / "copy.html"
-                copy.write_text(page.read_text())
+                copy.write_text(page.read_text().replace('"refresh":3,', '"refresh":60,'))  # or it is looked at while it loads itself again
                 running.send_signal(signal.SIGINT)
                 self.assertEqual(running.wait(SECONDS_MAX), CANCELLED, running.stderr.read())
             finally:
@@ -177,6 +177,10 @@ class Attached(Pages):
             self.assertTrue(any(tensor["role"] == "weight" for tensor in run["tensors"]))
             self.assertEqual(run["shown"]["steps"], [0, 320])
             self.assertEqual(len(run["shown"]["items"]), 10)
+            self.assertTrue(run["shown"]["classes"])
+            for item in run["shown"]["items"]:
+                self.assertAlmostEqual(sum(item["shares"][1]), 1, delta=1e-4)
+                self.assertEqual(item["label"], int(item["inputs"][0] > item["inputs"][1]))
             seen = self.check(page, PICTURES - {name for name in ("gradient_norm", "updates") if not has(run, name)})
             if seen:
                 self.assertIn("seen twice", seen.text("samples"))

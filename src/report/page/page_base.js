@@ -76,6 +76,8 @@ tenet.numbers = (name, heads, rows) => {
 /* ---- colours ---- */
 
 tenet.dark = () => matchMedia("(prefers-color-scheme: dark)").matches;
+/* Of a signal's mark: an error, a warning, or one that its rule has taken back. */
+tenet.signalColour = (signal) => tenet.colour({ warning: "doubt", past: "dim" }[signal.severity] || "bad");
 tenet.colour = (name) => getComputedStyle(document.documentElement).getPropertyValue("--" + name).trim();
 
 const mix = (stops, at) => {
@@ -110,9 +112,10 @@ tenet.canvas = (canvas, width, height, draw) => {
   draw(context, width, height);
 };
 
-/* Draws `draw(width)` now or when the element first comes near the screen, and again at other widths. */
-tenet.whenSeen = (element, draw) => {
+/* Draws `draw(width)` when the element first comes near the screen, and again at other widths. Its height is kept free from the start, so that nothing moves then. */
+tenet.whenSeen = (element, height, draw) => {
   let width = 0, near = false;
+  element.style.minHeight = height + "px";
   const now = (forced) => {
     const found = Math.floor(element.clientWidth);
     if (!near || found === 0 || (found === width && !forced)) return;

@@ -21,7 +21,7 @@ tenet.curves = (() => {
         for (const signal of tenet.signals) {
           const x = Math.round(chart.valToPos(signal.step, "x", true));
           if (x < bbox.left - 1 || x > bbox.left + bbox.width + 1) continue;
-          const colour = tenet.colour(signal.severity === "warning" ? "doubt" : "bad");
+          const colour = tenet.signalColour(signal);
           context.strokeStyle = colour;
           context.lineWidth = ratio;
           context.setLineDash([4 * ratio, 3 * ratio]);
@@ -79,6 +79,7 @@ tenet.curves = (() => {
   /* One chart in a card. lines: [{label, colour, dash, width, points, values}], band: [upper, lower] line indices. */
   const chart = (name, title, words, lines, data, options) => {
     const card = make("div", "card" + (options.wide ? " wide" : "")), place = make("div", "chart"), heading = make("h3", "", title);
+    const height = options.wide ? 300 : 190, legend = options.wide || lines.filter((line) => line.label).length > 1;
     const positive = data.slice(1).some((values) => values.some((value) => value > 0));
     let logarithmic = positive && tenet.state.get("log " + name, options.logarithmic || false), drawn = null;
     if (positive) {
@@ -100,14 +101,14 @@ tenet.curves = (() => {
       const safe = logarithmic ? data.map((values, i) => (i === 0 ? values : values.map((value) => (value > 0 ? value : null)))) : data;
       drawn = new uPlot({
         width,
-        height: options.wide ? 300 : 190,
+        height,
         padding: [10, 12, 0, 0],
-        legend: { show: options.wide || lines.filter((line) => line.label).length > 1, live: true },
+        legend: { show: legend, live: true },
         cursor: { sync: { key: "tenet" }, y: false, points: { size: 6 } },
         scales: { x: { time: false, range: [0, lastStep] }, y: { distr: logarithmic ? 3 : 1, ...(logarithmic ? {} : { range: options.range || ((_, low, high) => spread(low, high)) }) } },
         axes: [
           axis({ values: (_, ticks) => ticks.map((tick) => (Number.isInteger(tick) ? short(tick) : "")), size: 32 }),
-          axis({ values: (_, ticks) => ticks.map(short), size: 58 }),
+          axis({ values: (_, ticks) => ticks.map(short), size: (_, labels) => 20 + 7 * Math.max(3, ...(labels || []).map((label) => label.length)) }),
         ],
         series: [{ label: "step", value: (_, value) => (value == null ? "" : count(value)) }, ...lines.map((line) => ({
           label: line.label || "",
@@ -124,7 +125,7 @@ tenet.curves = (() => {
       /* The edges of a band need no entry of their own: the first entry is that of the steps. */
       place.querySelectorAll(".u-series").forEach((row, i) => row.classList.toggle("hidden", i > 0 && !lines[i - 1].label));
     };
-    tenet.whenSeen(place, draw);
+    tenet.whenSeen(place, height + (legend ? 27 : 0), draw);
     tenet.pictures.push({ name, canvas: () => drawn && drawn.ctx.canvas });
     tenet.content("curves").append(card);
   };

@@ -48,9 +48,9 @@
       return;
     }
     content.append(make("ol", "signals", ...tenet.signals.map((signal) => make("li", "",
-      make("span", "mark" + (signal.severity === "warning" ? " warning" : ""), signal.mark),
+      make("span", "mark " + signal.severity, signal.mark),
       make("span", "step", "step " + count(signal.step)),
-      make("span", "what", signal.text + " ", make("code", "", signal.rule + (signal.tensor ? " · " + signal.tensor : "")))))));
+      make("span", "what", signal.text + (signal.severity === "past" ? " (no longer) " : " "), make("code", "", signal.rule + (signal.tensor ? " · " + signal.tensor : "")))))));
   };
 
   /* ---- following the run: the page loads itself anew, and comes back to where it was ---- */

@@ -35,7 +35,7 @@ tenet.maps = (() => {
     context.save();
     context.setLineDash([4, 3]);
     for (const signal of tenet.signals) {
-      context.strokeStyle = tenet.colour(signal.severity === "warning" ? "doubt" : "bad");
+      context.strokeStyle = tenet.signalColour(signal);
       context.beginPath();
       context.moveTo((signal.step - 0.5) / lastStep * width, 0);
       context.lineTo((signal.step - 0.5) / lastStep * width, height);
@@ -83,11 +83,11 @@ tenet.maps = (() => {
       names.append(name);
     }
     const lastOf = (row) => row.ratio[row.ratio.length - 1];
-    const known = rows.filter((row) => lastOf(row) > 0), by = (order) => [...known].sort((a, b) => order * (lastOf(b) - lastOf(a)))[0];
+    const known = rows.filter((row) => lastOf(row) > 0), still = rows.filter((row) => lastOf(row) === 0).length, by = (order) => [...known].sort((a, b) => order * (lastOf(b) - lastOf(a)))[0];
     const largest = by(1), smallest = by(-1);
     const words = known.length
       ? "Size of an update relative to its weights; about 0.001 is usual. Last: largest " + figure(lastOf(largest)) + " (" + rowName(largest) + "), smallest " + figure(lastOf(smallest)) +
-        " (" + rowName(smallest) + ")."
+        " (" + rowName(smallest) + ")" + (still ? "; " + count(still) + " of " + count(rows.length) + " did not move" : "") + "."
       : "Size of an update relative to its weights: nothing moved at the last observed step.";
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "Updates by layer and step. " + words);
@@ -99,7 +99,7 @@ tenet.maps = (() => {
       })));
     tenet.content("updates").append(card);
     let places = [];
-    tenet.whenSeen(side, (width) => tenet.canvas(canvas, width, rows.length * height + axis, (context) => {
+    tenet.whenSeen(side, rows.length * height + axis, (width) => tenet.canvas(canvas, width, rows.length * height + axis, (context) => {
       places = rows.map((row) => edges(run.grids[row.grid], width));
       rows.forEach((row, y) => row.ratio.forEach((ratio, i) => {
         if (!(ratio > 0)) return;
@@ -193,7 +193,7 @@ tenet.maps = (() => {
       const range = [Math.pow(2, y.exponent), Math.pow(2, y.exponent + 1)].map((value) => figure(value, 2));
       toldLine.textContent = "step " + count(steps[i]) + ", " + (y.sign ? "−" + range[1] + " to −" + range[0] : range[0] + " to " + range[1]) + ": " + percent(share(level));
     });
-    tenet.whenSeen(place, draw);
+    tenet.whenSeen(place, tall + bottom, draw);
     if (index === 0) tenet.pictures.push({ name: "histograms", canvas: () => (canvas.isConnected && canvas.style.width ? canvas : null) });
     return card;
   };

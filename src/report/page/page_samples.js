@@ -25,7 +25,7 @@ tenet.samples = (() => {
     const canvas = make("canvas"), place = make("div", "chart", canvas), line = Math.max(4, Math.min(9, Math.floor(100 / rows)));
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "Share of each class over " + count(shown.steps.length) + " moments");
-    tenet.whenSeen(place, (width) => tenet.canvas(canvas, width, rows * line, (context) => {
+    tenet.whenSeen(place, rows * line, (width) => tenet.canvas(canvas, width, rows * line, (context) => {
       const cell = width / shown.steps.length;
       sample.shares.forEach((shares, i) => shares.forEach((value, y) => {
         if (!(value > 0.01)) return;
@@ -48,7 +48,7 @@ tenet.samples = (() => {
     const known = [...values, target].filter((value) => value != null), low = Math.min(...known), high = Math.max(...known), span = high - low || 1;
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "Prediction " + figure(values[0]) + " to " + figure(values[values.length - 1]) + ", target " + figure(target));
-    tenet.whenSeen(place, (width) => tenet.canvas(canvas, width, 64, (context, _, height) => {
+    tenet.whenSeen(place, 64, (width) => tenet.canvas(canvas, width, 64, (context, _, height) => {
       const y = (value) => 4 + (height - 8) * (1 - (value - low) / span), x = (i) => 3 + (width - 6) * (values.length > 1 ? i / (values.length - 1) : 0.5);
       context.strokeStyle = tenet.colour("line-2");
       context.setLineDash([6, 3]);
