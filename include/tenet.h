@@ -82,6 +82,10 @@ tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *er
 /* One experiment by its command name, such as "lr". */
 tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error);
 
+/* Which differences between the session's hypes, which train, and those at `bad_path`, which do not, break the training: the smallest set, found by training. Of a program: between its hypes
+ * and another file that it could read. */
+tn_status tn_session_bisect(tn_session *session, const char *bad_path, tn_report **report, tn_error *error);
+
 /* What tn_session_debug would run: the report's plan lists every experiment with its trials, steps and estimated seconds. A program is started once, to measure it. */
 tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *error);
 

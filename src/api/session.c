@@ -190,8 +190,8 @@ tn_status tn_session_report(tn_session *session, json_t *document, tn_report **r
 /* Seconds: a budget that is spent already still ends in a report, not in none. */
 static const double BUDGET_LEFT_MIN = 0.001;
 
-/* A whole debug, the plan of one, or one experiment. */
-typedef tn_status job_fn(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **document, tn_error *error);
+/* A whole debug, the plan of one, one experiment (its command), or a bisection (the path of the other hypes). */
+typedef tn_status job_fn(tn_subject *subject, const char *what, const tn_debug_options *options, json_t **document, tn_error *error);
 
 /* A cancel serves one job: the next begins anew. */
 static tn_status run(tn_session *session, job_fn *job, const char *command, tn_report **report, tn_error *error)
@@ -243,6 +243,28 @@ tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *er
 tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *error)
 {
     return run(session, plan, NULL, report, error);
+}
+
+static tn_status bisect(tn_subject *subject, const char *bad_path, const tn_debug_options *options, json_t **document, tn_error *error)
+{
+    tn_hypes *bad = NULL;
+    tn_status status =
+        tn_subject_facts_of(subject)->is_program ? tn_hypes_load_free(bad_path, &bad, error) : tn_hypes_load(bad_path, &bad, error);
+    if (status == TN_OK) {
+        tn_debug_options with = *options;
+        with.other = bad;
+        status = tn_debug_bisect(subject, &with, document, error);
+    }
+    tn_hypes_destroy(bad);
+    return status;
+}
+
+tn_status tn_session_bisect(tn_session *session, const char *bad_path, tn_report **report, tn_error *error)
+{
+    *report = NULL;
+    if (!session->hypes && !session->program.hypes)
+        return tn_fail(error, TN_ERROR_USAGE, "A bisection compares two files of hypes; name the one that the program reads.");
+    return run(session, bisect, bad_path, report, error);
 }
 
 tn_status tn_session_experiment(tn_session *session, const char *command, tn_report **report, tn_error *error)

@@ -200,3 +200,9 @@ tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn
         return tn_fail(error, TN_ERROR_USAGE, "there is no experiment '%s'", command);
     return run(subject, &experiment, 1, experiment == &tn_experiment_race, options, report, error);
 }
+
+tn_status tn_debug_bisect(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
+{
+    const tn_experiment *experiment = &tn_experiment_bisect;
+    return run(subject, &experiment, 1, false, options, report, error);
+}

@@ -23,6 +23,7 @@ typedef struct tn_debug_options {
     uint64_t budget_steps;         /* 0: none */
     double budget_seconds;         /* 0: none */
     const tn_rule_settings *rules; /* of the first look; NULL: the defaults */
+    const tn_hypes *other;         /* of tn_debug_bisect; NULL elsewhere */
     tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;
@@ -36,6 +37,9 @@ tn_status tn_debug_plan(tn_subject *subject, const tn_debug_options *options, js
 
 /* One experiment by its command ("lr", "overfit"); the report holds it alone. */
 tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **report, tn_error *error);
+
+/* Which differences between the subject's hypes, which train, and options->other, which do not, break the training (PROTOCOL D3). Both must be of one kind. */
+tn_status tn_debug_bisect(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error);
 
 /* The experiments, in the order of the protocol. */
 typedef struct tn_experiment_info {

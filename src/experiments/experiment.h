@@ -18,6 +18,9 @@ typedef struct tn_experiment {
 extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_nonfinite, tn_experiment_overfit,
     tn_experiment_samples, tn_experiment_scale, tn_experiment_clip, tn_experiment_init, tn_experiment_decay, tn_experiment_race;
 
+/* Of tn_debug_bisect: it needs other hypes, so it is no experiment of the table. */
+extern const tn_experiment tn_experiment_bisect;
+
 /* The experiments of a whole debug, in their order. */
 const tn_experiment *const *tn_debug_protocol(size_t *count);
 

@@ -1,76 +1,26 @@
-/* test_experiment_decay.c: when the rate should fall, on a native subject that is made here, and on ones without hypes. */
+/* test_experiment_decay.c: when the rate should fall, on a native subject, and on one without hypes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/rng.h"
 #include "experiments/support_made_up_subject.h"
-#include "hypes/hypes.h"
-
-enum { SAMPLES = 240 };
-
-/* y = 2 a - b with noise that a rate this high cannot average away. */
-static const char HYPES[] =
-    "{\"data\": {\"train\": {\"format\": \"csv\", \"file\": \"noisy.csv\", \"label\": \"y\"}, \"valid\": {\"fraction\": 0.25}},"
-    " \"net\": [{\"op\": \"dense\", \"units\": 1}], \"loss\": \"mse\","
-    " \"solver\": {\"opt\": \"sgd\", \"learning_rate\": 0.5, \"batch_size\": 4, \"epochs\": %d, \"seed\": 1}}";
-
-static char folder[] = "/tmp/tenet_decay_XXXXXX";
-static char data_path[64], hypes_path[64];
-
-static int make_files(int epochs)
-{
-    FILE *file = fopen(data_path, "w");
-    tn_rng rng;
-    tn_rng_init(&rng, 3, TN_STREAM_TEST);
-    fprintf(file, "a,b,y\n");
-    for (int i = 0; i < SAMPLES; i++) {
-        double a = tn_rng_normal(&rng), b = tn_rng_normal(&rng);
-        fprintf(file, "%.6f,%.6f,%.6f\n", a, b, 2 * a - b + 0.3 * tn_rng_normal(&rng));
-    }
-    fclose(file);
-    file = fopen(hypes_path, "w");
-    fprintf(file, HYPES, epochs);
-    return fclose(file);
-}
-
-static int make_folder(void **state)
-{
-    (void)state;
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(data_path, sizeof data_path, "%s/noisy.csv", folder);
-    snprintf(hypes_path, sizeof hypes_path, "%s/hypes.json", folder);
-    return 0;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    unlink(data_path);
-    unlink(hypes_path);
-    return rmdir(folder);
-}
+#include "experiments/support_table_subject.h"
 
 static json_t *decay_of(int epochs)
 {
-    tn_hypes *hypes = NULL;
-    tn_subject *subject = NULL;
-    tn_error error = {0};
+    table_subject subject;
     json_t *report = NULL;
+    tn_error error = {0};
     const tn_debug_options options = {.threads = 1, .seed = 1};
-    assert_int_equal(make_files(epochs), 0);
-    assert_int_equal(tn_hypes_load(hypes_path, &hypes, &error), TN_OK);
-    assert_int_equal(tn_subject_native(hypes, NULL, NULL, &subject, &error), TN_OK);
-    assert_int_equal(tn_debug_experiment(subject, "decay", &options, &report, &error), TN_OK);
-    tn_subject_destroy(subject);
-    tn_hypes_destroy(hypes);
+    char patch[64];
+    snprintf(patch, sizeof patch, "{\"solver.epochs\": %d}", epochs);
+    table_subject_open(&subject, patch);
+    assert_int_equal(tn_debug_experiment(subject.subject, "decay", &options, &report, &error), TN_OK);
+    table_subject_close(&subject);
     return report;
 }
 
@@ -123,5 +73,5 @@ int main(void)
         cmocka_unit_test(few_epochs_leave_nothing_to_choose),
         cmocka_unit_test(a_program_keeps_its_own_schedule),
     };
-    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
