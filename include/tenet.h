@@ -47,6 +47,7 @@ typedef struct tn_settings {
     uint64_t seed;
     const char *store_path;   /* NULL: nothing is kept */
     const char *budget;       /* "60s", "5000steps"; NULL: none */
+    size_t search_trials;     /* of a search; 0: 50 */
     const char *const *rules; /* --rule NAME.KEY=VALUE, [rule_count]: over those of the hypes (debug.rules) */
     size_t rule_count;
     bool debug_on_plateau; /* tn_session_train: where the rule plateau fires, the training ends, and the report is that of a debug */

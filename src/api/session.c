@@ -103,6 +103,7 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->panel = settings->panel;
     opened->panel_context = settings->panel_context;
     opened->weights_path = settings->weights_path;
+    opened->search_trials = settings->search_trials;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
     if (status == TN_OK && settings->html_path && !(opened->html_path = tn_string_copy(settings->html_path)))
         status = tn_fail_memory(error, strlen(settings->html_path) + 1);
@@ -209,6 +210,8 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
         .budget_steps = session->budget_steps,
         .budget_seconds = session->budget_seconds > 0 ? fmax(left, BUDGET_LEFT_MIN) : 0,
         .rules = &session->rules,
+        .store = session->store,
+        .search_trials = session->search_trials,
         .cancel = &session->cancel,
         .progress = session->progress,
         .progress_context = session->progress_context,

@@ -34,7 +34,7 @@ int tn_command_explain(const tn_command *command, const tn_options *options);
 /* ---- what commands share (job.c, output.c) ---- */
 
 /* Runs in a session: debug, train or an experiment. */
-typedef tn_status tn_job(tn_session *session, const tn_command *command, tn_report **report, tn_error *error);
+typedef tn_status tn_job(tn_session *session, const tn_command *command, const tn_options *options, tn_report **report, tn_error *error);
 
 /* Opens a session as the options say, runs `job` with progress and Ctrl-C, prints its report, and returns the exit code. */
 int tn_job_run(const tn_command *command, const tn_options *options, tn_job *job);

@@ -297,10 +297,34 @@ static int run(bisection *work, const tn_command *command)
     return code;
 }
 
+/* ---- two files of hypes ---- */
+
+static tn_status between_hypes(tn_session *session, const tn_command *command, const tn_options *options, tn_report **report,
+                               tn_error *error)
+{
+    (void)command;
+    return tn_session_bisect(session, options->second, report, error);
+}
+
+static int bisect_hypes(const tn_command *command, const tn_options *options)
+{
+    tn_options job = *options;
+    if (options->program) {
+        job.hypes = options->operand;
+        job.operand = NULL;
+    }
+    return tn_job_run(command, &job, between_hypes);
+}
+
 int tn_command_bisect(const tn_command *command, const tn_options *options)
 {
+    if (options->git && options->second)
+        return tn_usage_print(command->name, "give either two files of hypes or, with --git, two commits");
+    if (options->second)
+        return bisect_hypes(command, options);
     if (!options->git)
-        return tn_usage_print(command->name, "which history? Give its ends, as in: --git v1.2..HEAD -- python train.py");
+        return tn_usage_print(command->name,
+                              "between what? Give two files of hypes, or the ends of a history as in: --git v1.2..HEAD -- python train.py");
     bisection work = {.options = options, .watch = {.file = -1}};
     int code = run(&work, command);
     for (size_t i = 0; i < work.count; i++)

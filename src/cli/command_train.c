@@ -1,9 +1,9 @@
 /* command_train.c: tenet train: one training as the hypes say, with the rules watching. */
 #include "cli/command.h"
 
-static tn_status job(tn_session *session, const tn_command *command, tn_report **report, tn_error *error)
+static tn_status job(tn_session *session, const tn_command *command, const tn_options *options, tn_report **report, tn_error *error)
 {
-    (void)command;
+    (void)command, (void)options;
     return tn_session_train(session, report, error);
 }
 

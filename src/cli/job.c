@@ -31,6 +31,7 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .seed = options->seed,
         .store_path = options->store,
         .budget = options->budget,
+        .search_trials = options->trials,
         .html_path = options->html,
         .rules = options->rules,
         .rule_count = options->rule_count,
@@ -48,7 +49,7 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
     tn_status status = tn_session_open(&settings, &session, &error);
     if (status == TN_OK) {
         tn_interrupt_guard(interrupt, session);
-        status = job(session, command, &report, &error);
+        status = job(session, command, options, &report, &error);
         tn_interrupt_guard(interrupt, NULL);
     }
     tn_live_panel_clear(&panel);

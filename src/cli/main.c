@@ -22,11 +22,14 @@ static const tn_command BEFORE[] = {
 };
 
 static const tn_command AFTER[] = {
-    {"bisect", "--git GOOD..BAD HYPES | -- COMMAND", "find the commit that broke the training",
-     "Debugs commits between GOOD, which trains, and BAD, which does not, in a work tree of its own, and names the\n"
+    {"bisect", "GOOD BAD [-- COMMAND] | --git GOOD..BAD HYPES | --git GOOD..BAD -- COMMAND",
+     "find which differences, or which commit, broke the training",
+     "GOOD and BAD are two files of hypes, of a network or of the program behind '--': finds the smallest set of\n"
+     "differences that breaks the training of GOOD, by training parts of them.\n"
+     "With --git: debugs commits between GOOD, which trains, and BAD, which does not, in a work tree of its own, and names the\n"
      "first bad one. Your checkout, index and branches stay as they are; data and other files that git does not\n"
      "track are laid beside each commit. A budget is for each debug. Exit code 0: the commit was found.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_GIT, tn_command_bisect},
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_GIT | TN_OPTION_TWO_OPERANDS, tn_command_bisect},
     {"health", "FILE | RUN", "whether weights look like those of mature networks",
      "Sets each component of a file (.safetensors or .npz), or of a run of the store, beside the same kind in mature\n"
      "networks, and tells how far outside it lies and what usually causes that. Exit code: 0 healthy, 1 unhealthy,\n"
@@ -68,7 +71,13 @@ static void make_table(command_table *table)
     const char *name, *protocol, *title;
     for (size_t i = 0; table->count + AFTER_COUNT < COMMANDS_MAX && tn_experiment_describe(i, &name, &protocol, &title); i++) {
         table->protocols[table->count] = protocol;
-        table->rows[table->count++] = (tn_command){name, "HYPES | -- COMMAND", title, NULL, TN_OPTIONS_OF_A_JOB, tn_command_experiment};
+        bool searches = strcmp(name, "search") == 0;
+        table->rows[table->count++] = (tn_command){name,
+                                                   "HYPES | -- COMMAND",
+                                                   title,
+                                                   NULL,
+                                                   TN_OPTIONS_OF_A_JOB | (searches ? (uint32_t)TN_OPTION_TRIALS : 0),
+                                                   tn_command_experiment};
     }
     for (size_t i = 0; i < AFTER_COUNT; i++)
         table->rows[table->count++] = AFTER[i];
@@ -125,6 +134,9 @@ static int unknown_command(const command_table *table, const char *name)
 /* What is wrong with the subject that the arguments name, or NULL. */
 static const char *mistake_of_a_job(const tn_options *options)
 {
+    /* Two files of hypes to compare, of a network or of a program. */
+    if (options->second && options->operand)
+        return options->hypes ? "the two files name the hypes of the program already; leave --hypes out" : NULL;
     if (options->program && !options->program[0])
         return "which program? Give its command behind '--', as in: -- python train.py";
     if (options->program && options->operand)

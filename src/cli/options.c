@@ -24,6 +24,7 @@ static const option_row ROWS[] = {
     {TN_OPTION_SEED, "--seed", 0, "N", "seed of weights and batches, in place of solver.seed"},
     {TN_OPTION_THREADS, "--threads", 0, "N", "processors to use; all where not given"},
     {TN_OPTION_BUDGET, "--budget", 0, "B", "stop after so much work: 60s or 5000steps"},
+    {TN_OPTION_TRIALS, "--trials", 0, "N", "how many trials; 50 where not given"},
     {TN_OPTION_STORE, "--store", 0, "PATH", "keep runs and reports in this SQLite file"},
     {TN_OPTION_WEIGHTS, "--weights", 0, "FILE", "write the trained weights to this safetensors file"},
     {TN_OPTION_HYPES, "--hypes", 0, "FILE", "the JSON file of hyper-parameters that the program behind '--' reads"},
@@ -112,6 +113,13 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
             return false;
         }
         options->threads = (size_t)number;
+        return true;
+    case TN_OPTION_TRIALS:
+        if (!read_whole(value, 1, 1000000, &number)) {
+            snprintf(message, size, "--trials is '%.*s'; expected a whole number from 1 to 1000000", SHOWN_MAX, value);
+            return false;
+        }
+        options->trials = (size_t)number;
         return true;
     case TN_OPTION_BUDGET:
         options->budget = value;

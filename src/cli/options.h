@@ -33,6 +33,7 @@ typedef enum tn_option {
     TN_OPTION_TENSOR = 1 << 23,
     TN_OPTION_DEBUG_ON_PLATEAU = 1 << 25,
     TN_OPTION_RULES = 1 << 26,
+    TN_OPTION_TRIALS = 1 << 27,
     TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */
 } tn_option;
 
@@ -54,6 +55,7 @@ typedef struct tn_options {
     uint64_t seed;
     size_t threads;
     const char *budget, *store;
+    size_t trials;              /* of --trials; 0: not given */
     const char *html;           /* of --html: the page of a run */
     const char *experiment;     /* of --experiment: its name */
     size_t last;                /* of --last; 0: not given */

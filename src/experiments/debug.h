@@ -24,6 +24,8 @@ typedef struct tn_debug_options {
     double budget_seconds;         /* 0: none */
     const tn_rule_settings *rules; /* of the first look; NULL: the defaults */
     const tn_hypes *other;         /* of tn_debug_bisect; NULL elsewhere */
+    tn_store *store;               /* whose trials a search does not run again; NULL: none */
+    size_t search_trials;          /* of a search; 0: 50 */
     tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;

@@ -109,6 +109,7 @@ static void run_one(void *context, size_t tile, size_t worker)
     request.observers = observers;
     request.observer_count = count;
     request.deadline_ns = investigation->deadline_ns;
+    request.spent = &investigation->spent;
     all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);
     if (all->results[tile].end == TN_TRIAL_NONFINITE && (request.knobs.set & ~(uint32_t)(TN_KNOB_STEPS | TN_KNOB_SEED)) == 0)
         atomic_store(&investigation->saw_nonfinite, true);

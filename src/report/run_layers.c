@@ -291,7 +291,7 @@ static double ratio_of(const tn_history_row *row)
     return row->ratio;
 }
 
-void tn_run_tensor(tn_page *page, const tn_run_view *run, const tn_history_tensor *tensor)
+void tn_part_run_tensor(tn_page *page, const tn_run_view *run, const tn_history_tensor *tensor)
 {
     char count[32], units[32], seen[32], step[32], what[160];
     tn_run_title(page, "run", run->row);

@@ -36,8 +36,8 @@ void tn_run_title(tn_page *page, const char *label, const tn_run_row *row);
 /* A label of the head of a run; leaves the page where curves begin. */
 void tn_run_label(tn_page *page, const char *label);
 
-void tn_run_layers(tn_page *page, const tn_history *history);                               /* run_layers.c */
-void tn_run_tensor(tn_page *page, const tn_run_view *run, const tn_history_tensor *tensor); /* run_layers.c */
+void tn_run_layers(tn_page *page, const tn_history *history);                                    /* run_layers.c */
+void tn_part_run_tensor(tn_page *page, const tn_run_view *run, const tn_history_tensor *tensor); /* run_layers.c */
 
 /* JSON that remembers whether memory was out; a new value is stolen. */
 typedef struct tn_run_json {

@@ -150,7 +150,7 @@ char *tn_run_show_text(const tn_run_view *run, const tn_history_tensor *tensor, 
     tn_page_init(&page, style->colour, style->width);
     page.ascii = style->ascii;
     if (tensor) {
-        tn_run_tensor(&page, run, tensor);
+        tn_part_run_tensor(&page, run, tensor);
         return tn_page_take(&page);
     }
     head(&page, run);

@@ -96,8 +96,12 @@ static const tn_hypes *hypes_of(const tn_subject *subject)
 
 static tn_status repatched(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error);
 
-static const tn_subject_kind NATIVE = {
-    .run = tn_native_run, .facts = facts_of, .hypes = hypes_of, .repatched = repatched, .destroy = destroy};
+static const tn_subject_kind NATIVE = {.run = tn_native_run,
+                                       .facts = facts_of,
+                                       .hypes = hypes_of,
+                                       .repatched = repatched,
+                                       .destroy = destroy,
+                                       .trial_key = tn_native_trial_key};
 
 static tn_status find_identity(tn_native *native, tn_error *error)
 {

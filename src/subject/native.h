@@ -51,6 +51,7 @@ char *tn_native_data_key(const tn_hypes *hypes);
 /* Above what a single output means class 1. */
 double tn_native_threshold(const tn_hypes *hypes);
 
+bool tn_native_trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]);
 tn_status tn_native_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
 
 /* ---- native_knobs.c ---- */

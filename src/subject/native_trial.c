@@ -81,23 +81,40 @@ static size_t most_units(const tn_trainer *trainer)
     return most;
 }
 
+static void make_key(const tn_native *native, const tn_turned *turned, char key[TN_TRIAL_KEY_SIZE])
+{
+    char numbers[64];
+    uint64_t seed = (uint64_t)tn_hypes_integer(turned->hypes, "solver.seed");
+    snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", native->identity, seed, tn_isa_name(tn_isa_best()),
+             TENET_VERSION);
+    snprintf(key, TN_TRIAL_KEY_SIZE, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, turned->record), numbers));
+}
+
+bool tn_native_trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE])
+{
+    const tn_native *native = (const tn_native *)subject;
+    tn_turned turned = {0};
+    bool known = tn_native_turn(native->hypes, &request->knobs, &turned, NULL) == TN_OK;
+    if (known)
+        make_key(native, &turned, key);
+    tn_turned_deinit(&turned);
+    return known;
+}
+
 static tn_status open_recorder(trial *t, tn_error *error)
 {
     const tn_native *native = t->native;
-    const char *isa = tn_isa_name(tn_isa_best());
-    char numbers[64], key[24];
-    uint64_t seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "solver.seed");
-    snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", native->identity, seed, isa, TENET_VERSION);
-    snprintf(key, sizeof key, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, t->turned.record), numbers));
+    char key[TN_TRIAL_KEY_SIZE];
+    make_key(native, &t->turned, key);
     const tn_recorder_config config = {
         .store = native->store,
         .trial = {.key = key,
                   .subject = tn_hypes_name(native->hypes),
                   .experiment = t->request->experiment,
                   .patch = t->turned.record,
-                  .isa = isa,
+                  .isa = tn_isa_name(tn_isa_best()),
                   .version = TENET_VERSION,
-                  .seed = seed},
+                  .seed = (uint64_t)tn_hypes_integer(t->turned.hypes, "solver.seed")},
         .vitals_every = t->request->vitals_every,
         .watch_from = t->request->watch_from,
         .watch_to = t->request->watch_to,
@@ -317,7 +334,7 @@ static tn_status step_once(trial *t, bool *more, tn_error *error)
     if (!isfinite(made.loss) || (t->knows_norm && !isfinite(made.gradient_norm) && !weights_are_finite(t)))
         end_nonfinite(t);
     else if (stopped)
-        result->end = TN_TRIAL_STOPPED;
+        result->end = t->request->spent && atomic_load(t->request->spent) ? TN_TRIAL_CANCELLED : TN_TRIAL_STOPPED;
     else
         return TN_OK;
     *more = false;

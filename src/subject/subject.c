@@ -33,6 +33,11 @@ tn_status tn_subject_run(tn_subject *subject, const tn_trial_request *request, s
     return subject->kind->run(subject, request, threads, result, error);
 }
 
+bool tn_subject_trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE])
+{
+    return subject->kind->trial_key && subject->kind->trial_key(subject, request, key);
+}
+
 const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject)
 {
     return subject->kind->facts(subject);

@@ -81,6 +81,7 @@ typedef struct tn_trial_request {
     uint64_t deadline_ns; /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
     const tn_observer *observers;
     size_t observer_count;
+    const atomic_bool *spent; /* true where the budget is: a trial that an observer ends then is cancelled, not stopped; NULL: never */
 } tn_trial_request;
 
 /* A training sample as the network sees it. */
@@ -173,6 +174,11 @@ typedef struct tn_subject tn_subject;
 /* Runs one trial. Thread-safe: trials of one subject may run side by side. A knob that cannot be turned, or a patch that does not fit, is no error but a
  * refused trial; TN_OK then. The caller deinits *result whatever is returned. `threads` is what this one trial may use. */
 tn_status tn_subject_run(tn_subject *subject, const tn_trial_request *request, size_t threads, tn_trial_result *result, tn_error *error);
+
+/* What names this very trial in a store: a hash of subject, knobs, patch, seed, instruction set and version. false where the subject's trials do not repeat, or the knobs do not fit. */
+enum { TN_TRIAL_KEY_SIZE = 24 };
+bool tn_subject_trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]);
+
 const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject);
 const tn_hypes *tn_subject_hypes(const tn_subject *subject); /* NULL where a subject has none */
 void tn_subject_destroy(tn_subject *subject);

@@ -12,6 +12,7 @@ typedef struct tn_subject_kind {
     const tn_hypes *(*hypes)(const tn_subject *subject); /* NULL: there are none */
     tn_status (*repatched)(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error); /* NULL: cannot */
     void (*destroy)(tn_subject *subject);
+    bool (*trial_key)(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]); /* NULL: there are none */
 } tn_subject_kind;
 
 struct tn_subject {

@@ -52,6 +52,11 @@ tn_hypes *table_subject_patched(const table_subject *subject, const char *patch)
 
 void table_subject_open(table_subject *subject, const char *patch)
 {
+    table_subject_open_stored(subject, patch, NULL);
+}
+
+void table_subject_open_stored(table_subject *subject, const char *patch, tn_store *store)
+{
     char path[PATH_SIZE];
     tn_error error = {0};
     *subject = (table_subject){.folder = "/tmp/tenet_table_XXXXXX"};
@@ -62,7 +67,7 @@ void table_subject_open(table_subject *subject, const char *patch)
     tn_hypes *patched = table_subject_patched(subject, patch);
     tn_hypes_destroy(subject->hypes);
     subject->hypes = patched;
-    if (tn_subject_native(subject->hypes, NULL, NULL, &subject->subject, &error) != TN_OK)
+    if (tn_subject_native(subject->hypes, store, NULL, &subject->subject, &error) != TN_OK)
         fail_msg("%s", error.message);
 }
 

@@ -13,6 +13,10 @@ typedef struct table_subject {
 
 /* One dense unit, mse, SGD with rate 0.05, batches of 4, 10 epochs; `patch` (JSON, NULL: none) changes that. Fails the test where it cannot. */
 void table_subject_open(table_subject *subject, const char *patch);
+
+/* The same, its trials kept in `store` (borrowed; NULL: nowhere). */
+void table_subject_open_stored(table_subject *subject, const char *patch, tn_store *store);
+
 void table_subject_close(table_subject *subject);
 
 /* The subject's hypes with a further patch. */
