@@ -7,6 +7,7 @@
  *   scale       the root mean square of a feature is over `large`, or that of every feature below `small`. Not where the first op is a normalisation, or looks codes up.
  *   constant    over `constant` of the features never change; of images, which have black margins, all but a hundredth must.
  *   duplicate   of a table, two columns are exactly equal and change between over `changes` of the samples.
+ * Of a program's data only the whole is known, or, where nobody looked beforehand, the first batch that is observed: non-finite values and scale.
  * All but the first two are warnings: Adam, a normalisation or luck may live with them.
  *
  * Thresholds
@@ -36,6 +37,7 @@ static const tn_rule_setting TABLE[SETTINGS] = {
 enum { SAMPLES_MIN = 20 };
 
 typedef struct state {
+    bool has_data; /* else the first batch that is seen must do */
     bool told, normalised;
     size_t first_node; /* of the first activation seen */
     bool has_node;
@@ -67,6 +69,17 @@ static size_t find_leak(const tn_data_summary *data, double limit)
     bool leaks = best != TN_NO_COLUMN && data->features > 1 && data->feature[best].tells >= limit &&
                  1 - second > 4 * (1 - data->feature[best].tells);
     return leaks ? best : TN_NO_COLUMN;
+}
+
+/* Of inputs that were measured as a whole. */
+static void find_whole_scale(double mean, double std, const double *settings, tn_signal *signal)
+{
+    double size = sqrt(mean * mean + std * std);
+    bool is_large = size > settings[LARGE];
+    if (is_large || size < settings[SMALL])
+        tn_signal_fire(signal, 1, "input", size, is_large ? settings[LARGE] : settings[SMALL],
+                       "the inputs have a root mean square of %.3g (mean %.3g, standard deviation %.3g), and steps are sized for about 1",
+                       size, mean, std);
 }
 
 static bool find_error(const tn_data_summary *data, tn_signal *signal)
@@ -130,6 +143,7 @@ static void find_rest(const tn_data_summary *data, const double *settings, tn_si
 static void on_data(void *memory, const double *settings, tn_signal *signal, const tn_data_summary *data)
 {
     state *s = memory;
+    s->has_data = true;
     s->scale = s->rest = (tn_signal){.rule = signal->rule, .severity = TN_SIGNAL_WARNING};
     if (data->features == 0 || data->samples == 0)
         return;
@@ -140,16 +154,40 @@ static void on_data(void *memory, const double *settings, tn_signal *signal, con
     if (data->samples < SAMPLES_MIN)
         return;
     s->told = true;
+    if (!data->feature) {
+        if (!data->is_codes)
+            find_whole_scale(data->mean, data->std, settings, &s->scale);
+        return;
+    }
     find_scale(data, settings, &s->scale);
     find_rest(data, settings, &s->rest);
 }
 
+/* Nobody looked at the data beforehand. */
+static void see_batch(state *s, const double *settings, tn_signal *signal, const tn_tensor_seen *seen)
+{
+    const tn_vitals *vitals = seen->vitals;
+    uint64_t bad = vitals->count - tn_vitals_finite(vitals);
+    if (bad > 0) {
+        tn_signal_fire(signal, seen->step, "input", (double)bad, 0,
+                       "%llu of %llu input values of the batch of step %llu are NaN or infinite", (unsigned long long)bad,
+                       (unsigned long long)vitals->count, (unsigned long long)seen->step);
+        signal->severity = TN_SIGNAL_ERROR;
+        return;
+    }
+    if (vitals->count < SAMPLES_MIN || signal->state != TN_RULE_TOO_FEW_STEPS)
+        return;
+    s->told = true;
+    s->scale = s->rest = (tn_signal){.rule = signal->rule, .severity = TN_SIGNAL_WARNING};
+    find_whole_scale(vitals->mean, sqrt(tn_vitals_variance(vitals)), settings, &s->scale);
+}
+
 static void on_tensor(void *memory, const double *settings, tn_signal *signal, const tn_tensor_seen *seen)
 {
-    (void)settings;
-    (void)signal;
     state *s = memory;
     const tn_tensor_name *name = seen->name;
+    if (name->role == TN_ROLE_INPUT && !s->has_data)
+        see_batch(s, settings, signal, seen);
     if (name->role != TN_ROLE_ACTIVATION || !name->op || (s->has_node && name->node_index >= s->first_node))
         return;
     bool is_flat = strcmp(name->op, "flatten") == 0;

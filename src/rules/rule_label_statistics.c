@@ -27,10 +27,27 @@ static const tn_rule_setting TABLE[SETTINGS] = {
     [OFFSET] = {"offset", 1e4, 0, 1e30, "standard deviations", "A target's mean may lie so far from 0.", false},
 };
 
+/* Where nobody counted each class. */
+static void judge_majority(const tn_data_summary *data, const double *settings, tn_signal *signal)
+{
+    if (data->samples < SAMPLES_MIN || data->majority <= 0)
+        return;
+    tn_signal_quiet(signal);
+    if (data->majority > settings[MAJORITY])
+        tn_signal_fire(signal, 1, "label", data->majority, settings[MAJORITY], "%.4g %% of the %llu samples seen are of one class%s",
+                       100 * data->majority, (unsigned long long)data->samples,
+                       data->majority >= 1 ? ": there is nothing to tell apart" : ": answering it always is right that often");
+    signal->severity = data->majority >= 1 ? TN_SIGNAL_ERROR : TN_SIGNAL_WARNING;
+}
+
 static void judge_classes(const tn_data_summary *data, const double *settings, tn_signal *signal)
 {
     uint64_t most = 0, all = 0;
     size_t class = 0;
+    if (!data->class_counts) {
+        judge_majority(data, settings, signal);
+        return;
+    }
     for (size_t k = 0; k < data->classes; k++) {
         all += data->class_counts[k];
         if (data->class_counts[k] > most) {
@@ -54,10 +71,11 @@ static void judge_classes(const tn_data_summary *data, const double *settings, t
 static void judge_targets(const tn_data_summary *data, const double *settings, tn_signal *signal)
 {
     size_t constant = 0;
+    const tn_column_summary whole = {.mean = data->label_mean, .std = data->label_std, .constant = data->label_std == 0};
     tn_signal_quiet(signal);
     signal->severity = TN_SIGNAL_WARNING;
     for (size_t k = 0; k < data->targets; k++) {
-        const tn_column_summary *of = &data->target[k];
+        const tn_column_summary *of = data->target ? &data->target[k] : &whole;
         constant += of->constant;
         if (of->constant || signal->state == TN_RULE_FIRED)
             continue;

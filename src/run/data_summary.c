@@ -230,6 +230,29 @@ static void find_whole(const tn_data_builder *builder, tn_data_summary *whole)
     whole->std = count > 0 ? sqrt(m2 / count) : 0;
 }
 
+static void find_labels(const tn_data_builder *builder, tn_data_summary *summary)
+{
+    uint64_t most = 0, all = 0;
+    double count = 0, sum = 0, m2 = 0;
+    for (size_t k = 0; k < builder->shape.classes; k++) {
+        all += builder->class_counts[k];
+        most = builder->class_counts[k] > most ? builder->class_counts[k] : most;
+    }
+    summary->majority = all > 0 ? (double)most / (double)all : 0;
+    for (size_t k = 0; k < builder->shape.targets; k++) {
+        summary->nonfinite_labels += builder->target[k].nonfinite;
+        count += (double)builder->target[k].finite;
+        sum += builder->target[k].mean * (double)builder->target[k].finite;
+    }
+    summary->label_mean = count > 0 ? sum / count : 0;
+    for (size_t k = 0; k < builder->shape.targets; k++) {
+        const tn_column_summary *of = &builder->target[k];
+        double away = of->finite ? of->mean - summary->label_mean : 0;
+        m2 += m2_of(&builder->targets[k]) + away * away * (double)of->finite;
+    }
+    summary->label_std = count > 0 ? sqrt(m2 / count) : 0;
+}
+
 const tn_data_summary *tn_data_builder_summary(tn_data_builder *builder)
 {
     const tn_data_shape *shape = &builder->shape;
@@ -257,8 +280,7 @@ const tn_data_summary *tn_data_builder_summary(tn_data_builder *builder)
         .target = builder->target,
         .nonfinite_label_row = builder->nonfinite_label_row,
     };
-    for (size_t k = 0; k < shape->targets; k++)
-        summary->nonfinite_labels += builder->target[k].nonfinite;
+    find_labels(builder, summary);
     find_whole(builder, summary);
     return summary;
 }

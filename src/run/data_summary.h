@@ -25,6 +25,7 @@ typedef struct tn_column_summary {
         tells; /* of a feature: the largest share of the variance of a class's membership, or of a target, that a constant for each class, or a line, explains. 0 .. 1; NAN: not known */
 } tn_column_summary;
 
+/* Where only the whole was measured, as of a program, `feature`, `class_counts` and `target` are NULL. */
 typedef struct tn_data_summary {
     uint64_t samples; /* seen */
     bool is_table;    /* samples are rows of columns: no images or sequences, where neighbours are alike by nature */
@@ -36,8 +37,10 @@ typedef struct tn_data_summary {
     size_t constant_features;
     size_t classes;               /* 0: the labels are targets, or unknown */
     const uint64_t *class_counts; /* [classes], some may be 0 */
+    double majority;              /* share of the most frequent class; 0 where there are none, or nothing is known */
     size_t targets;
     const tn_column_summary *target; /* [targets] */
+    double label_mean, label_std;    /* over all targets; 0 where there are none */
     uint64_t nonfinite_labels, nonfinite_label_row;
 } tn_data_summary;
 

@@ -158,3 +158,32 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     process->hypes = find_hypes(process);
     return TN_OK;
 }
+
+bool tn_process_summarise(const tn_process *process, tn_data_summary *summary)
+{
+    const tn_subject_facts *facts = &process->facts;
+    bool has_inputs = isfinite(facts->input_mean) && isfinite(facts->input_std), classifies = facts->task == TN_SUBJECT_CLASSIFICATION,
+         has_labels = classifies ? facts->majority > 0 : isfinite(facts->label_mean) && isfinite(facts->label_std);
+    *summary = (tn_data_summary){.samples = facts->train_samples, .nonfinite_row = TN_NO_ROW, .nonfinite_label_row = TN_NO_ROW};
+    if (facts->train_samples == 0 || !(has_inputs || has_labels))
+        return false;
+    if (has_inputs) {
+        summary->features = facts->features > 0 ? facts->features : 1;
+        summary->mean = facts->input_mean;
+        summary->std = facts->input_std;
+        summary->min = facts->input_min;
+        summary->max = facts->input_max;
+        summary->constant_features = facts->constant_features;
+        summary->nonfinite = facts->nonfinite_inputs;
+        summary->nonfinite_row = facts->nonfinite_inputs ? facts->nonfinite_input_row : TN_NO_ROW;
+    }
+    if (has_labels && classifies) {
+        summary->classes = facts->classes;
+        summary->majority = facts->majority;
+    } else if (has_labels) {
+        summary->targets = 1;
+        summary->label_mean = facts->label_mean;
+        summary->label_std = facts->label_std;
+    }
+    return true;
+}

@@ -20,6 +20,9 @@
 /* Of the losses, for a score from the loss: the last tenth. */
 enum { LATE_SHARE = 10 };
 
+/* Knobs that make other data of those that the look saw. */
+enum { CHANGE_DATA = TN_KNOB_SAMPLES | TN_KNOB_SHUFFLE_LABELS | TN_KNOB_INPUT_SCALE | TN_KNOB_LABEL_SCALE | TN_KNOB_PATCH };
+
 void tn_run_end_deinit(tn_run_end *end)
 {
     json_decref(end->facts);
@@ -52,7 +55,11 @@ static tn_status open_recorder(tn_run *run, tn_error *error)
         .observers = request->observers,
         .observer_count = request->observer_count,
     };
-    return tn_recorder_create(&config, &run->hearing.recorder, error);
+    tn_status status = tn_recorder_create(&config, &run->hearing.recorder, error);
+    tn_data_summary summary;
+    if (status == TN_OK && run->mode == TN_RUN_TRIAL && !(request->knobs.set & CHANGE_DATA) && tn_process_summarise(process, &summary))
+        tn_recorder_data(run->hearing.recorder, &summary);
+    return status;
 }
 
 static tn_status check_knobs(const tn_run *run, tn_error *error)

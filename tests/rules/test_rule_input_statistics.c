@@ -166,12 +166,57 @@ static void test_targets_settings_too_few(void **state)
     watch_stop(&w);
 }
 
+/* Of a program only the whole is known, or a batch. */
+static void test_without_columns(void **state)
+{
+    (void)state;
+    watch w;
+    static const struct {
+        double std;
+        uint64_t nonfinite;
+        bool fires;
+    } wholes[] = {{1, 0, false}, {150, 0, false}, {1e5, 0, true}, {1e-7, 0, true}, {1, 3, true}};
+    for (size_t i = 0; i < sizeof wholes / sizeof *wholes; i++) {
+        watch_start(&w, "input_statistics", 1);
+        const tn_data_summary data = {.samples = 1000, .features = 4, .std = wholes[i].std, .nonfinite = wholes[i].nonfinite};
+        w.rule->on_data(w.state, w.settings, &w.signal, &data);
+        watch_loss(&w, 1);
+        if (wholes[i].fires)
+            assert_fired(&w);
+        else
+            assert_quiet(&w);
+        watch_stop(&w);
+    }
+    const tn_tensor_name input = {"input", NULL, NULL, 0, TN_ROLE_INPUT, 40, 4},
+                         codes = {"embedding_0", NULL, "embedding", 0, TN_ROLE_ACTIVATION, 40, 4};
+    for (int kind = 0; kind < 4; kind++) {
+        float values[40];
+        watch_start(&w, "input_statistics", 1);
+        for (size_t i = 0; i < 40; i++)
+            values[i] = (kind == 0 ? 1.0f : 1e5f) * (float)tn_rng_normal(&w.rng);
+        if (kind == 3)
+            values[7] = NAN;
+        watch_values(&w, &input, 0, values, 40);
+        if (kind == 2)
+            watch_values(&w, &codes, 1, values, 40);
+        watch_loss(&w, 1);
+        if (kind == 1 || kind == 3) {
+            assert_fired(&w);
+            assert_severity(&w, kind == 1 ? TN_SIGNAL_WARNING : TN_SIGNAL_ERROR);
+        } else {
+            assert_quiet(&w);
+        }
+        watch_stop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_healthy),
         cmocka_unit_test(test_normalised),
+        cmocka_unit_test(test_without_columns),
         cmocka_unit_test(test_targets_settings_too_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -107,11 +107,39 @@ static void test_too_few_and_settings(void **state)
     watch_stop(&w);
 }
 
+/* Of a program only the whole is known. */
+static void test_without_columns(void **state)
+{
+    (void)state;
+    static const struct {
+        tn_data_summary data;
+        bool fires;
+    } cases[] = {
+        {{.samples = 1000, .classes = 2, .majority = 0.5}, false},
+        {{.samples = 1000, .classes = 2, .majority = 0.99}, true},
+        {{.samples = 1000, .classes = 1, .majority = 1}, true},
+        {{.samples = 1000, .targets = 1, .label_mean = 200000, .label_std = 1e5}, false},
+        {{.samples = 1000, .targets = 1, .label_std = 1e9}, true},
+        {{.samples = 1000, .targets = 1, .label_mean = 4}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        watch w;
+        watch_start(&w, "label_statistics", 1);
+        w.rule->on_data(w.state, w.settings, &w.signal, &cases[i].data);
+        if (cases[i].fires)
+            assert_fired(&w);
+        else
+            assert_quiet(&w);
+        watch_stop(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_without_columns),
         cmocka_unit_test(test_too_few_and_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
