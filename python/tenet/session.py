@@ -186,6 +186,11 @@ class Session:
             self.said.append(str(text))
         self._text(NOTE, {"text": str(text)})
 
+    def note_origin(self, text, origin):
+        """Where finite numbers broke: told to the parent, and no note for people."""
+        self._text(NOTE, {"text": text, "origin": origin})
+        self.flush()
+
     # ---- events ----
 
     def on(self, event, function, knob=None):

@@ -47,6 +47,7 @@ typedef struct tn_known_origin {
     json_t *
         where; /* {"node", "op", "direction", "step", "updates", "tensor", "sample", "row", "file", "line"} as far as known; owned, or NULL */
     char text[320];      /* the same in a sentence */
+    bool is_suspicion;   /* the loss stays finite; only the norm of the gradient speaks */
     bool is_data;        /* it came in with the data */
     tn_verdict persists; /* however small the rate is: pass; fail where a smaller one runs clean; inconclusive where that is not known */
     char persists_text[256];

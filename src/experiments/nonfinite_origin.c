@@ -47,6 +47,16 @@ static tn_trial_request as_given(tn_investigation *investigation)
 
 /* ---- 1. when ---- */
 
+/* The first step whose gradient was not finite, where the loss never told (weights of NaN behind a torch.where); 0 where there is none. A norm that nobody computed is NaN too,
+ * so it is a suspicion, which the watched trial confirms or drops. */
+static uint64_t suspect_step(const tn_trial_result *result)
+{
+    for (uint64_t i = 0; result->gradient_norms && i < result->steps; i++)
+        if (!isfinite(result->gradient_norms[i]))
+            return i + 1;
+    return 0;
+}
+
 static tn_status find_step(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     tn_trial_request request = as_given(investigation);
@@ -56,8 +66,10 @@ static tn_status find_step(tn_investigation *investigation, tn_outcome *outcome,
     if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
         tn_outcome_add_trial(investigation, outcome, &request, &result);
         investigation->origin.examined = true;
-        investigation->origin.found = result.end == TN_TRIAL_NONFINITE;
-        investigation->origin.step = result.nonfinite_step;
+        bool is_told = result.end == TN_TRIAL_NONFINITE;
+        investigation->origin.step = is_told ? result.nonfinite_step : suspect_step(&result);
+        investigation->origin.found = investigation->origin.step > 0;
+        investigation->origin.is_suspicion = investigation->origin.found && !is_told;
     }
     tn_trial_result_deinit(&result);
     return status;
@@ -207,7 +219,6 @@ static tn_status try_rates(tn_investigation *investigation, tn_outcome *outcome,
     tn_trial_result results[RATES_COUNT];
     for (size_t i = 0; i < RATES_COUNT; i++) {
         requests[i] = as_given(investigation);
-        requests[i].want_norms = false;
         requests[i].knobs.set |= TN_KNOB_LEARNING_RATE;
         requests[i].knobs.learning_rate = given * RATES[i];
     }
@@ -218,8 +229,9 @@ static tn_status try_rates(tn_investigation *investigation, tn_outcome *outcome,
     for (size_t i = 0; i < RATES_COUNT && status == TN_OK; i++) {
         bool counts = tn_trial_is_valid(&requests[i], &results[i]);
         valid += counts;
-        broken += counts && results[i].end == TN_TRIAL_NONFINITE;
-        if (counts && results[i].end != TN_TRIAL_NONFINITE && isnan(clean))
+        bool broke = results[i].end == TN_TRIAL_NONFINITE || (known->is_suspicion && suspect_step(&results[i]) > 0);
+        broken += counts && broke;
+        if (counts && !broke && isnan(clean))
             clean = requests[i].knobs.learning_rate;
     }
     if (broken == RATES_COUNT) {
@@ -269,7 +281,7 @@ static tn_status try_guard(tn_investigation *investigation, tn_outcome *outcome,
     tn_investigation_expect(investigation, known->step, "a control: the op guarded");
     tn_status status = run_until_past(investigation, &request, &result, 1, outcome, error);
     if (status == TN_OK && tn_trial_is_valid(&request, &result))
-        known->guard_helps = result.end == TN_TRIAL_NONFINITE ? TN_VERDICT_FAIL : TN_VERDICT_PASS;
+        known->guard_helps = result.end == TN_TRIAL_NONFINITE || suspect_step(&result) > 0 ? TN_VERDICT_FAIL : TN_VERDICT_PASS;
     tn_trial_result_deinit(&result);
     return status;
 }
@@ -283,6 +295,10 @@ tn_status tn_nonfinite_examine(tn_investigation *investigation, tn_outcome *outc
     if (status != TN_OK || !known->found)
         return status;
     status = find_place(investigation, outcome, error);
+    if (known->is_suspicion && !known->where) {
+        known->found = false;
+        return status;
+    }
     if (status == TN_OK && !known->is_data && !atomic_load(&investigation->spent))
         status = question_rate(investigation, outcome, error);
     if (status == TN_OK && !known->is_data && known->persists != TN_VERDICT_FAIL && !atomic_load(&investigation->spent))
