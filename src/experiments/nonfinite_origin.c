@@ -70,6 +70,8 @@ static tn_status find_step(tn_investigation *investigation, tn_outcome *outcome,
         investigation->origin.step = is_told ? result.nonfinite_step : suspect_step(&result);
         investigation->origin.found = investigation->origin.step > 0;
         investigation->origin.is_suspicion = investigation->origin.found && !is_told;
+    } else if (status == TN_OK && result.end == TN_TRIAL_REFUSED) {
+        tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "the training as given could not be run: %.200s", result.error.message);
     }
     tn_trial_result_deinit(&result);
     return status;
