@@ -13,6 +13,7 @@ finer place is known than its call.
 """
 
 import linecache
+import math
 import os
 
 import torch
@@ -199,6 +200,43 @@ class Trace(TorchFunctionMode):
                     self.backward_origin = Origin(name, "backward", place, sample_of(bad, rows_of(got)), [one.shape for one in got])
 
         return look
+
+
+class Window:
+    """The steps that a trial watches, and the trace that is open during them."""
+
+    def __init__(self, session, in_step):
+        self.session, self.in_step = session, in_step
+        self.first = self.last = 0
+        self.trace = None
+
+    def restart(self, trial):
+        self.first, self.last = int(trial.get("watch_from") or 0), int(trial.get("watch_to") or 0)
+
+    def holds(self, step):
+        """Whether the coming step is watched. Opens the trace with the first one, and closes it behind the last."""
+        inside = self.first <= step <= self.last
+        if inside and self.trace is None:
+            self.trace = Trace(self.session, self.in_step)
+            self.session.on("batch", self.trace.see_batch)
+            self.trace.begin()
+        elif not inside and self.trace is not None:
+            self.session.listeners("batch").remove(self.trace.see_batch)
+            self.trace.close()
+            self.trace = None
+        return inside
+
+    def next_after(self, step):
+        """The next step that is watched; infinity where there is none."""
+        return max(self.first, step + 1) if step < self.last else math.inf
+
+    def see_loss(self, tensors):
+        if self.trace is not None:
+            self.trace.see_loss(tensors)
+
+    def end_step(self, step, optimizer):
+        if self.trace is not None:
+            self.trace.end_step(step, [one for group in optimizer.param_groups for one in group["params"]])
 
 
 def line_of(code):

@@ -75,7 +75,7 @@ class Watch:
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
         self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
         self.is_compiled = False
-        self.trace = None
+        self.window = torch_nonfinite.Window(session, lambda: self.pulse.in_step)
         session.on("sleep", self.sleep)
         session.on("wake", self.restart)
         self.on_root_input, self.on_root_output = session.listeners("root_input"), session.listeners("root_output")
@@ -89,7 +89,7 @@ class Watch:
         trial = self.session.trial
         self.every = int(trial.get("vitals_every") or 0)
         self.share = float(trial.get("vitals_share") or 0)
-        self.watch_from, self.watch_to = int(trial.get("watch_from") or 0), int(trial.get("watch_to") or 0)
+        self.window.restart(trial)
         self.want_norms = bool(trial.get("want_norms"))
         # Trials run side by side; a program that is only trained may leave processors idle.
         self.processors = len(os.sched_getaffinity(0)) if self.session.mode == "train" and hasattr(os, "sched_getaffinity") else 0
@@ -149,9 +149,7 @@ class Watch:
         if self.every:
             self.next_observed = step + -(step - 1) % self.every
         wanted = step == self.next_observed if self.every else bool(self.share) and step >= self.next_observed
-        in_window = self.watch_from <= step <= self.watch_to
-        wanted = wanted or in_window
-        self.follow_trace(in_window)
+        wanted = self.window.holds(step) or wanted
         if wanted and not self.session.link.alive:
             self.session.sleep()
             return
@@ -167,21 +165,9 @@ class Watch:
         due = min(self.next_observed if self.every or self.share else math.inf, max(self.session.resting_until, step + 1))
         if self.observed:
             due = min(due, self.observed + AFTERMATH + 1)
-        if step < self.watch_to:
-            due = min(due, max(self.watch_from, step + 1))
+        due = min(due, self.window.next_after(step))
         self.pulse.attention = due - 1 if due < math.inf else 0
         self.see_whether_plain()
-
-    def follow_trace(self, in_window):
-        """Opens and closes the search for where a NaN begins, which sees every function of the steps that are watched."""
-        if in_window and self.trace is None:
-            self.trace = torch_nonfinite.Trace(self.session, lambda: self.pulse.in_step)
-            self.session.on("batch", self.trace.see_batch)
-            self.trace.begin()
-        elif not in_window and self.trace is not None:
-            self.session.listeners("batch").remove(self.trace.see_batch)
-            self.trace.close()
-            self.trace = None
 
     def unhook(self):
         torch_module._global_forward_pre_hooks.pop(KEY, None)
@@ -217,8 +203,7 @@ class Watch:
             self.session.emit("backward", value, True)
         pulse.in_backward = True
         self.watcher.backward(True)
-        if self.trace is not None:
-            self.trace.see_loss(tensors)
+        self.window.see_loss(tensors)
         try:
             return original(tensors, grad_tensors, *args, **kwargs)
         finally:
@@ -317,8 +302,7 @@ class Watch:
             began = time.perf_counter()
             self.parameters_of(optimizer).after(step)
             self.own_seconds += time.perf_counter() - began
-        if self.trace is not None:
-            self.trace.end_step(step, [one for group in optimizer.param_groups for one in group["params"]])
+        self.window.end_step(step, optimizer)
         if self.on_after:
             session.emit("after_step", optimizer, is_primary)
         if not is_primary:
