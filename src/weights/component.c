@@ -169,7 +169,7 @@ static tn_kind tell_vector(const char *name)
     return ends_with(name, "weight") || ends_with(name, "weights") ? TN_KIND_NORM_GAIN : TN_KIND_UNKNOWN;
 }
 
-static const char *const ATTENTION[] = {"attn", "attention", "mha", "q_proj", "k_proj", "v_proj", NULL};
+static const char *const ATTENTION[] = {"attn", "attention", "mha", "q_proj", "k_proj", "v_proj", "o_proj", NULL};
 
 static tn_kind tell_attention(const char *name)
 {
