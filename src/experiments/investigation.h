@@ -63,6 +63,7 @@ typedef struct tn_investigation {
     const tn_debug_options *options;
     tn_pool *pool;                  /* of options->threads, for trials side by side */
     uint64_t start_ns, deadline_ns; /* deadline 0: none */
+    uint64_t own_steps;             /* after which the subject ended by itself, where only a look could tell; 0: not seen */
     uint64_t trials;                /* run so far */
     atomic_uint_fast64_t steps;     /* run so far, by all trials */
     uint64_t planned_steps;         /* expected in all, for the progress */

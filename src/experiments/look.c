@@ -22,8 +22,20 @@ uint64_t tn_look_steps(const tn_investigation *investigation)
     /* A tiny net runs as long as its user would let it; a large one as long as it must to learn something. */
     double steps = fmin(fmax(plateau, WORK_CHEAP / step_work), STEPS_MAX);
     steps = fmin(steps, fmax(WORK_AFFORDABLE / step_work, STEPS_MIN));
-    uint64_t total = facts->steps_total;
+    uint64_t total = facts->steps_total > 0 ? facts->steps_total : investigation->own_steps;
     return total > 0 && (double)total < steps ? total : (uint64_t)steps;
+}
+
+/* A program that was not seen to end before, and ends by itself within the look, has told how long it is: the look is all of it. */
+static void take_own_end(tn_investigation *investigation, tn_look *look)
+{
+    tn_trial_result *result = &look->result;
+    bool ended = result->end == TN_TRIAL_COMPLETED && result->steps > 0 && result->steps < look->steps;
+    if (!ended || result->acknowledged & (uint32_t)TN_KNOB_STEPS)
+        return;
+    investigation->own_steps = look->steps = look->request.knobs.steps = result->steps;
+    look->truncated = false;
+    result->acknowledged |= (uint32_t)TN_KNOB_STEPS;
 }
 
 tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *error)
@@ -47,6 +59,8 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
     status = tn_trials_run(investigation, &look->request, &look->result, 1, error);
     look->request.observers = NULL;
     look->request.observer_count = 0;
+    if (status == TN_OK)
+        take_own_end(investigation, look);
     if (status != TN_OK || !tn_look_is_valid(look))
         return status;
     look->standing = tn_trial_standing(investigation, &look->result);

@@ -69,9 +69,12 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     (void)error;
     const made_up *subject = (const made_up *)base;
     tn_knobs knobs = effective_knobs(subject, &request->knobs);
+    bool is_short = subject->ends_at > 0 && knobs.steps > subject->ends_at;
+    if (is_short)
+        knobs.steps = subject->ends_at;
     *result = (tn_trial_result){
         .end = TN_TRIAL_COMPLETED,
-        .acknowledged = request->knobs.set & ~subject->refused,
+        .acknowledged = request->knobs.set & ~subject->refused & ~(is_short ? (uint32_t)TN_KNOB_STEPS : 0),
         .batch_size = knobs.batch_size,
         .learning_rate = knobs.learning_rate,
         .train_samples = request->knobs.set & TN_KNOB_SAMPLES ? knobs.samples : subject->facts.train_samples,

@@ -22,6 +22,7 @@ struct made_up {
     bool random_labels;     /* shown labels have nothing to do with the inputs */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
+    uint64_t ends_at;      /* it ends by itself there, whatever steps are asked for, as a program does; 0: it does not */
     uint32_t refused;      /* knobs that it does not acknowledge */
     const tn_hypes *hypes; /* NULL: it has none, and gets no patches */
 };

@@ -304,6 +304,19 @@ static void an_unknown_experiment_is_refused(void **state)
     assert_null(report);
 }
 
+/* Its length is not known before it has run once: the look is then all of it, and the trials after it are as long. */
+static void a_program_that_ends_by_itself_is_raced_at_its_own_length(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.steps_total = 0;
+    subject.ends_at = 700;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "healthy");
+    json_decref(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -322,6 +335,7 @@ int main(void)
         cmocka_unit_test(a_spent_budget_ends_inconclusive),
         cmocka_unit_test(a_cancel_ends_at_once),
         cmocka_unit_test(an_unknown_experiment_is_refused),
+        cmocka_unit_test(a_program_that_ends_by_itself_is_raced_at_its_own_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
