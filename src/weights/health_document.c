@@ -171,6 +171,7 @@ static json_t *tally_json(json_writer *writer, const tn_tally *tally)
     set(writer, object, "outside", count_json(tally->outside));
     set(writer, object, "far", count_json(tally->far));
     set(writer, object, "exploded", count_json(tally->exploded));
+    set(writer, object, "huge_values", number(tally->judged_values > 0 ? tally->huge_values / tally->judged_values : 0));
     set(writer, object, "unjudged", count_json(tally->unjudged));
     set(writer, object, "broken", count_json(tally->broken));
     set(writer, object, "moved_far", count_json(tally->moved_far));

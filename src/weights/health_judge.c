@@ -21,7 +21,7 @@ static const double OUTSIDE = 0.5, FAR = 1.5, EXPLODED = 4;
 enum { JUDGED_VALUES_MIN = 64 };
 /* Shares of units. Trained networks have a few dead units; exact twins none but by construction. */
 static const double DEAD_SHARE = 0.5, TWIN_SHARE = 0.1;
-/* Share of the judged weight tensors clearly outside above which the network is unhealthy, and the mean strain. Set between the mature networks, each judged by the others, and networks trained at ten times the good
+/* Share of the judged weight tensors clearly outside, or of their values in tensors whose gain lies far above, above which the network is unhealthy, and the mean strain. Set between the mature networks, each judged by the others, and networks trained at ten times the good
  * rate (docs/bench.md); moved by the networks in the reference. */
 static const double OUTSIDE_SHARE = 0.5, STRAIN = 4;
 /* A feature counts in the strain with at least this, so that one that is low does not hide the others. */
@@ -81,6 +81,7 @@ static void compare_feature(tn_judged *judged, const tn_reference *reference, tn
     if (counts_as_strain(feature))
         judged->strain += fmax((value - band->q50) / (value > band->q50 ? high : low), STRAIN_LEAST);
     judged->exploded |= feature == TN_FEATURE_GAIN && above > EXPLODED;
+    judged->huge |= feature == TN_FEATURE_GAIN && above > FAR;
     double excess = fmax(above, below);
     if (excess <= 0)
         return;
@@ -114,7 +115,7 @@ void tn_judge_component(tn_judged *judged, bool has_norms)
     judged->level = TN_LEVEL_UNJUDGED;
     judged->problem_count = 0;
     judged->strain = 0;
-    judged->exploded = false;
+    judged->exploded = judged->huge = false;
     if (measure->nonfinite > 0) {
         add_problem(judged, (tn_problem){.kind = TN_PROBLEM_NONFINITE, .level = TN_LEVEL_FAR, .value = (double)measure->nonfinite});
         return;
@@ -172,7 +173,7 @@ static tn_verdict verdict_of(const tn_tally *tally)
                        tally->fresh_values >= FRESH_VALUES_SHARE * tally->values;
     if (looks_fresh && 2 * tally->moved_vectors <= tally->vectors)
         return TN_VERDICT_UNTRAINED;
-    if (tally->exploded > 0 ||
+    if (tally->exploded > 0 || tally->huge_values > OUTSIDE_SHARE * tally->judged_values ||
         (tally->judged > 0 && ((double)tally->outside > OUTSIDE_SHARE * (double)tally->judged || tally->strain > STRAIN)))
         return TN_VERDICT_UNHEALTHY;
     if (tally->judged == 0 || (double)tally->judged < JUDGED_SHARE * (double)(tally->judged + tally->unjudged))
@@ -198,6 +199,8 @@ tn_tally tn_judge_network(const tn_judged *judged, size_t count)
         tally.judged += is_judged;
         tally.unjudged += !is_judged && judged[i].component.count >= JUDGED_VALUES_MIN;
         tally.exploded += judged[i].exploded;
+        tally.judged_values += is_judged ? (double)judged[i].component.count : 0;
+        tally.huge_values += judged[i].huge ? (double)judged[i].component.count : 0;
         tally.strain += judged[i].strain;
         tally.outside += judged[i].level >= TN_LEVEL_OUTSIDE;
         tally.far += judged[i].level == TN_LEVEL_FAR;

@@ -48,6 +48,7 @@ typedef struct tn_judged {
     double
         strain; /* how far gain, fourth moment, tail and concentration lie above the usual: the sum of their distances from the median, in spreads */
     bool exploded;                        /* its gain alone lies beyond anything */
+    bool huge;                            /* its gain lies far above */
     tn_problem problems[TN_PROBLEMS_MAX]; /* the worst first */
     size_t problem_count;
 } tn_judged;
@@ -65,7 +66,8 @@ typedef struct tn_tally {
     size_t unjudged;               /* weight tensors that are large enough, but of a kind without a reference */
     size_t broken;                 /* tensors with a value that is no number, weights that are constant, and units that are copies */
     size_t exploded;
-    double strain; /* the mean over the judged */
+    double judged_values, huge_values; /* of the judged, and of those whose gain lies far above */
+    double strain;                     /* the mean over the judged */
     tn_verdict verdict;
 } tn_tally;
 
