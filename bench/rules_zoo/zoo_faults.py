@@ -194,7 +194,7 @@ def planted(data, folder, twins):
     plant("exploding", "linear-regression", "a rate at which every step is larger than the last", place("the run", ""), native, learning_rate=0.25, steps=300)
     plant("exploding", "torch-digits-selu", "30 tanh layers with weights five times too large", place("the first weights' gradient", r"(body\.)?0?\.?weight.*|body\.0.*"), program,
           replace=[("    optimizer = make_optimizer(args, model)", "    for layer in model.body:\n        if isinstance(layer, nn.Linear):\n            nn.init.normal_(layer.weight, std=0.9)\n    optimizer = make_optimizer(args, model)")],
-          arguments="--act tanh --dropout 0 --epochs 5 --hidden " + ",".join(["32"] * 30))
+          arguments="--act tanh --dropout 0 --lr 1e-8 --epochs 5 --hidden " + ",".join(["32"] * 30))
     # vanishing
     plant("vanishing", "fashion-deep-cosine", "sigmoid in eight hidden layers, plain descent", place("the first weights' gradient", r"dense_1\.weight.*"), native, steps=600,
           opt="sgd", learning_rate=0.1, edit=set_hidden("sigmoid"))
@@ -203,14 +203,14 @@ def planted(data, folder, twins):
           arguments="--epochs 6 --hidden " + ",".join(["32"] * 10))
     # update_ratio
     plant("update_ratio", "linear-regression", "a learning rate 70 times too high", place("the only weight", r"dense_0\.weight.*"), native, learning_rate=0.2, steps=300)
-    plant("update_ratio", "torch-friedman1-radam", "the head's own rate is 5", place("head.weight", r"head\.weight.*"), program,
-          replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)",
-                    "    return torch.optim.Adam([{\"params\": model.body.parameters()}, {\"params\": model.head.parameters(), \"lr\": 5.0}], lr=1e-3)")], arguments="--epochs 8")
+    plant("update_ratio", "torch-prices-clipped", "a rate of 20 behind a clip: each step throws the weights across", place("a weight", r".*weight.*"), program,
+          arguments="--lr 20 --momentum 0 --epochs 10")
     plant("update_ratio", "fashion-small-rate", "a learning rate of 1e-9", place("the run: no weight moves", "", None, "no weight moves"), native, learning_rate=1e-9, steps=400,
           edit=lambda hypes: hypes["data"].update(samples=4000))
     # unchanged
-    plant("unchanged", "torch-spirals-mish", "the optimizer holds the head alone", place("a weight of body", r"body\..*weight.*"), program,
-          replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)", "    return kinds[args.opt](model.head.parameters(), lr=args.lr, **extra)")], arguments="--epochs 10")
+    plant("unchanged", "torch-spirals-mish", "the body's group has a rate of 0", place("a weight of body", r"body\..*weight.*"), program,
+          replace=[("    return kinds[args.opt](model.parameters(), lr=args.lr, **extra)",
+                    "    return kinds[args.opt]([{\"params\": model.head.parameters()}, {\"params\": model.body.parameters(), \"lr\": 0.0}], lr=args.lr, **extra)")], arguments="--epochs 10")
     plant("unchanged", "torch-two-tasks", "the trunk is cut off by a detach", place("a weight of trunk", r"trunk\..*weight.*"), program,
           replace=[("        x = self.trunk(x)\n", "        x = self.trunk(x).detach()\n")], arguments="--epochs 10")
     plant("unchanged", "digits-mlp", "one of two branches is dead from the start", place("the dead branch's weight", r"dead\.weight.*"), native, steps=400,
@@ -237,7 +237,7 @@ def planted(data, folder, twins):
           replace=[("        return self.head(x)", "        x = x.mean(0, keepdim=True).expand(len(x), -1)\n        return self.head(x)")], arguments="--epochs 8")
     # init_statistics: seen at the first step
     plant("init_statistics", "blobs-batchnorm-adadelta", "all weights 0.5", place("a weight, step 1", r"dense_\d+\.weight", (1, 1)), native, edit=set_keys(init={"scheme": "constant", "value": 0.5}), steps=300)
-    plant("init_statistics", "torch-majority-batchnorm", "all weights 0", place("a weight, step 1", r".*weight.*", (1, 1)), program,
+    plant("init_statistics", "torch-majority-batchnorm", "all weights 0", place("all weights, step 1", "", (1, 1), "all 3 weights"), program,
           replace=[("    optimizer = make_optimizer(args, model)", "    for p in model.parameters():\n        if p.dim() == 2:\n            nn.init.zeros_(p)\n    optimizer = make_optimizer(args, model)")],
           arguments="--epochs 8")
     plant("init_statistics", "torch-digits-sigmoid", "relu, and weights of 0.005 in five layers", place("the signal dies, step 1", None, (1, 1), "signal|deviation|fades|dies"), program,
@@ -246,7 +246,7 @@ def planted(data, folder, twins):
     # oscillating
     plant("oscillating", "digits-batchnorm-tanh", "Adam at a rate of 10", place("the run", ""), native, learning_rate=10, steps=300)
     plant("oscillating", "moons-softplus", "a learning rate 100 times too high", place("the run", ""), native, learning_rate=5, steps=600)
-    plant("oscillating", "torch-prices-clipped", "full batches at the edge of stability", place("the run", ""), program, arguments="--hidden 8 --opt sgd --momentum 0 --clip 0 --lr 1.2 --batch 1600 --epochs 400")
+    plant("oscillating", "torch-digits-sigmoid", "tanh behind a batch norm, and Adam at a rate of 10", place("the run", ""), program, arguments="--act tanh --norm batch --lr 10 --epochs 12")
     # overfitting
     plant("overfitting", "digits-mlp", "two of three labels are wrong, and a wide network", place("the run", ""), native, opt="adam", learning_rate=0.003, epochs=80,
           edit=lambda hypes: (spoil("digits", wrong_labels)(hypes), hypes.update(net=[{"op": "dense", "units": 256}, {"op": "relu"}, {"op": "dense", "units": 10}])))
@@ -261,7 +261,7 @@ def planted(data, folder, twins):
           replace=[("        logits = model(rows[:, :-1])\n", "        logits = model(rows[:, :-1]) * (30 if step == 301 else 1)\n")], arguments="--steps 450")
     plant("loss_spike", "torch-friedman1-radam", "the rate leaps for one step at 300", place("step 302", "", (301, 306)), program,
           replace=[("    for epoch in range(args.epochs):\n", "    step = 0\n    for epoch in range(args.epochs):\n"),
-                   ("            optimizer.step()\n", "            step += 1\n            optimizer.param_groups[0][\"lr\"] = 2.0 if step == 300 else args.lr\n            optimizer.step()\n")],
+                   ("            optimizer.step()\n", "            step += 1\n            optimizer.param_groups[0][\"lr\"] = 30.0 if step == 300 else args.lr\n            optimizer.step()\n")],
           arguments="--epochs 12")
     # input_statistics
     plant("input_statistics", "friedman1-standardized", "a value is missing (NaN)", place("feature 3", None, None, r"(?i)nan|finite"), native,

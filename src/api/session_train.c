@@ -213,6 +213,7 @@ static tn_status train_program(tn_session *session, tn_trial_request *request, t
 {
     const tn_process_settings settings = tn_session_process_settings(session);
     request->score_every = PROGRAM_SCORE_EVERY;
+    request->want_norms = true;
     *facts = (tn_subject_facts){.kind = "program", .name = session->program.name};
     done->facts = facts;
     return tn_process_train(&settings, request, facts, result, &done->exit_code, error);
