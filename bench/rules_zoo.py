@@ -75,9 +75,9 @@ def run(program, case, folder):
     if "hypes" in case:
         path = folder / (case["name"].replace("/", "-") + ".json")
         path.write_text(json.dumps(case["hypes"], indent=1))
-        command = [program, "train", str(path), "--json", "--quiet", "--threads", "1", *case.get("options", [])]
+        command = [program, "train", str(path), "--json", "--quiet", "--threads", "1"]
     else:
-        command = [program, "train", "--json", "--quiet", *case.get("options", []), "--", *case["command"]]
+        command = [program, "train", "--json", "--quiet", "--", *case["command"]]
     row = {key: case[key] for key in ("name", "half", "bound", "rule", "twin") if key in case}
     row["kind"] = "native" if "hypes" in case else "program"
     with tempfile.TemporaryDirectory(dir=folder) as empty:

@@ -168,7 +168,7 @@ def planted(data, folder, twins):
     plant("nonfinite", "torch-majority-batchnorm", "0 / 0 in a normalisation by hand", place("head's input or output, step 1", r"(div.*|head.*)", (1, 1)), program,
           replace=[("        x = self.body(x)\n        return self.head(x)", "        x = self.body(x)\n        x = x / (x - x[:1]).abs().sum(1, keepdim=True)\n        return self.head(x)")],
           arguments="--epochs 6")
-    plant("nonfinite", "torch-digits-contrastive", "sqrt of 0 in the distance of a sample to itself: infinite slope", place("backward, in the first 40 steps", r".*gradient", (1, 40)), program,
+    plant("nonfinite", "torch-digits-contrastive", "sqrt of 0 in the distance of a sample to itself: infinite slope", place("backward, in the first 40 steps", None, (1, 40), "backward|gradient"), program,
           replace=[("F.pairwise_distance(model(x[left]), model(x[right]))", "((model(x[left]) - model(x[right])) ** 2).sum(1).sqrt()")], arguments="--steps 300")
     # diverging
     plant("diverging", "linear-regression", "a learning rate 100 times too high", place("the run", "", (1, 400)), native, learning_rate=0.3, steps=400)
@@ -231,10 +231,10 @@ def planted(data, folder, twins):
           replace=[("    optimizer = make_optimizer(args, model)", "    model.body[0].weight.data *= 50\n    optimizer = make_optimizer(args, model)")], arguments="--act tanh")
     # constant_output
     plant("constant_output", "digits-mlp", "every hidden unit is dead", place("the output", r"dense_2"), native, steps=400, edit=set_node(0, bias_init={"scheme": "constant", "value": -100}))
-    plant("constant_output", "torch-friedman1-radam", "softmax over a single output", place("the output", None), program,
-          replace=[("        return self.head(x)", "        return torch.softmax(self.head(x), 1)")], arguments="--epochs 8")
-    plant("constant_output", "torch-majority-batchnorm", "a mean over the batch in place of the features", place("head's output", r"head.*"), program,
-          replace=[("        return self.head(x)", "        x = x.mean(0, keepdim=True).expand(len(x), -1)\n        return self.head(x)")], arguments="--epochs 8")
+    plant("constant_output", "torch-friedman1-radam", "softmax over a single output", place("the softmax", r"head\.1"), program,
+          replace=[("        self.head = nn.Linear(inputs, outputs)", "        self.head = nn.Sequential(nn.Linear(inputs, outputs), nn.Softmax(1))")], arguments="--epochs 8")
+    plant("constant_output", "torch-cancer-bce", "a mean over the batch in place of the features", place("head's output", r"head"), program,
+          replace=[("        return self.head(x)", "        x = x.mean(0, keepdim=True).expand(len(x), -1)\n        return self.head(x)")], arguments="--epochs 15")
     # init_statistics: seen at the first step
     plant("init_statistics", "blobs-batchnorm-adadelta", "all weights 0.5", place("a weight, step 1", r"dense_\d+\.weight", (1, 1)), native, edit=set_keys(init={"scheme": "constant", "value": 0.5}), steps=300)
     plant("init_statistics", "torch-majority-batchnorm", "all weights 0", place("all weights, step 1", "", (1, 1), "all 3 weights"), program,

@@ -10,7 +10,8 @@
  *                offset.
  *   observations 3 observed steps in a row: a last layer that starts at 0 is constant before the first update.
  *   SAMPLES_MIN  8 samples.
- * Blind spots: an output that varies, but not with the input; batches of fewer samples; outputs of more than TN_UNITS_MAX units; of several
+ * Where a tensor shows no units (programs), an output of one unit is judged, and one of several where all their values agree.
+ * Blind spots: an output that varies, but not with the input; batches of fewer samples; several units that are not shown, or more than TN_UNITS_MAX; of several
  * outputs only the last. */
 #include <math.h>
 
@@ -49,6 +50,14 @@ static double spread_of(const tn_unit_vitals *units)
     return most;
 }
 
+/* The spread of a tensor that shows no units: of its only unit, or of all units alike. NAN where units that each are constant may differ. */
+static double spread_of_whole(const tn_tensor_name *name, const tn_vitals *vitals, double least)
+{
+    double size = fmax(fabs(vitals->min), fabs(vitals->max)), range = vitals->max - vitals->min;
+    double spread = size > 0 ? range / size : 0;
+    return name->units == 1 || spread <= least ? spread : NAN;
+}
+
 static void close_step(state *s, const double *settings, tn_signal *signal)
 {
     if (s->step == 0 || !s->seen || isnan(s->spread) || s->constant_input)
@@ -74,20 +83,22 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
         s->step = seen->step;
         s->seen = s->constant_input = false;
     }
-    if (!seen->units || seen->units->units == 0)
+    bool has_units = seen->units && seen->units->units > 0;
+    if (!has_units &&
+        (name->units == 0 || seen->vitals->count == seen->vitals->nan + seen->vitals->positive_infinity + seen->vitals->negative_infinity))
         return;
+    double spread = has_units ? spread_of(seen->units) : spread_of_whole(name, seen->vitals, settings[SPREAD]);
     if (name->role == TN_ROLE_INPUT) {
-        double spread = spread_of(seen->units);
-        s->constant_input = !(spread > 0);
+        s->constant_input = has_units ? !(spread > 0) : spread == 0;
         return;
     }
-    uint64_t samples = seen->batch.count ? seen->batch.count : seen->units->values;
-    if (name->role != TN_ROLE_ACTIVATION || samples < SAMPLES_MIN || seen->units->values < samples ||
-        (s->seen && name->node_index < s->node_index))
+    uint64_t values = has_units ? seen->units->values : name->count / name->units;
+    uint64_t samples = seen->batch.count ? seen->batch.count : values;
+    if (name->role != TN_ROLE_ACTIVATION || samples < SAMPLES_MIN || values < samples || (s->seen && name->node_index < s->node_index))
         return;
     s->seen = true;
     s->node_index = name->node_index;
-    s->spread = spread_of(seen->units);
+    s->spread = spread;
     tn_tensor_label(s->label, name);
 }
 

@@ -91,12 +91,54 @@ static void test_settings_and_taking_back(void **state)
     watch_stop(&w);
 }
 
+/* Five observed steps of an output [SAMPLES / units, units] that shows no units, as a program's: `values` of it again and again. */
+static void run_without_units(watch *w, size_t units, const float *values)
+{
+    const tn_tensor_name output = {"head", NULL, "dense", 2, TN_ROLE_ACTIVATION, SAMPLES, units};
+    watch_start(w, "constant_output", 1);
+    for (int i = 0; i < 5; i++) {
+        watch_values(w, &output, 0, values, SAMPLES);
+        watch_loss(w, 1);
+    }
+    watch_end(w);
+}
+
+static void test_without_units(void **state)
+{
+    (void)state;
+    watch w;
+    float same[SAMPLES], other[SAMPLES], broken[SAMPLES];
+    for (size_t i = 0; i < SAMPLES; i++) {
+        same[i] = 1;
+        other[i] = (float)(i % 2);
+        broken[i] = NAN;
+    }
+    run_without_units(&w, 1, same); /* a softmax over a single output */
+    assert_fired(&w);
+    assert_int_equal(w.signal.step, 3);
+    assert_string_equal(w.signal.tensor, "head");
+    watch_stop(&w);
+    run_without_units(&w, 1, other);
+    assert_quiet(&w);
+    watch_stop(&w);
+    run_without_units(&w, 2, same);
+    assert_fired(&w);
+    watch_stop(&w);
+    run_without_units(&w, 2, other); /* each unit is constant, or not: nobody can tell */
+    assert_too_few(&w);
+    watch_stop(&w);
+    run_without_units(&w, 1, broken);
+    assert_too_few(&w);
+    watch_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_healthy),
         cmocka_unit_test(test_settings_and_taking_back),
+        cmocka_unit_test(test_without_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
