@@ -92,7 +92,7 @@ def networks_table(rows):
 
 
 def page(rows):
-    long = sum(row["steps"] > 2000 for row in healthy_rows(rows))
+    long = sum(row["steps"] >= 2000 for row in healthy_rows(rows))
     alarms = alarms_table(rows)
     parts = [
         "## On networks", "",
@@ -100,7 +100,7 @@ def page(rows):
         "A network counts as healthy only where its own measure, on data that it did not train on, passed its bound in this run. Thresholds are tuned on one half; the other half, drawn by a hash of the",
         "names, is held out. Upper bounds are exact, at 95 % (Clopper and Pearson): so often, at most, does a network of this kind raise one.", "",
         *counts_table(rows), "",
-        f"{long} of the healthy networks train for more than 2,000 steps, so that `plateau` judges them. A rule that saw too few steps was not passed and is not counted as judged:", "",
+        f"{long} of the healthy networks train for 2,000 steps or more, so that `plateau` judges them. A rule that saw too few steps was not passed and is not counted as judged:", "",
         *rules_table(rows), "",
     ]
     if alarms:
