@@ -56,6 +56,34 @@ static bool read_blob(void *context, const char *tensor, uint64_t step, const vo
     return ++all->rows < ROWS_MAX;
 }
 
+static bool read_name(void *context, const tn_store_name *name)
+{
+    reader *all = context;
+    const char *texts[] = {name->tensor, name->node, name->op, name->role, name->parameter ? name->parameter : ""};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        read_bytes(all, texts[i], strlen(texts[i]) + 1);
+    return ++all->rows < ROWS_MAX;
+}
+
+static bool read_signal(void *context, int64_t trial, const tn_store_signal *signal)
+{
+    reader *all = context;
+    const char *texts[] = {signal->rule, signal->severity, signal->tensor, signal->text};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        read_bytes(all, texts[i], strlen(texts[i]) + 1);
+    all->sum += (uint64_t)trial + signal->step;
+    return ++all->rows < ROWS_MAX;
+}
+
+static bool read_last(void *context, int64_t trial, const char *series, uint64_t step, double value)
+{
+    reader *all = context;
+    read_bytes(all, series, strlen(series));
+    read_bytes(all, &value, sizeof value);
+    all->sum += (uint64_t)trial + step;
+    return ++all->rows < ROWS_MAX;
+}
+
 static void check(tn_status status, const tn_error *error)
 {
     if (status != TN_OK && (error->code != status || error->message[0] == '\0'))
@@ -72,7 +100,10 @@ static void use(tn_store *store)
     for (size_t i = 0; i < all.count; i++) {
         check(tn_store_read_series(store, all.ids[i], read_series, &all, &error), &error);
         check(tn_store_read_blobs(store, all.ids[i], read_blob, &all, &error), &error);
+        check(tn_store_read_names(store, all.ids[i], read_name, &all, &error), &error);
     }
+    check(tn_store_read_signals(store, 0, read_signal, &all, &error), &error);
+    check(tn_store_read_last(store, read_last, &all, &error), &error);
     check(tn_store_read_report(store, &report, &error), &error);
     free(report);
     tn_status status = tn_store_trial_begin(store, &(tn_store_trial){.key = "k"}, &id, &error);

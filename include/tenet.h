@@ -57,7 +57,10 @@ typedef struct tn_settings {
     void *signal_context;
     const char *
         weights_path; /* tn_session_train on the engine: the trained weights are written to this safetensors file; NULL: nowhere. Borrowed until the session closes */
-    bool only_records; /* tn_session_train: what the rules see ends nothing */
+    const char *
+        watch; /* tn_session_train: which steps are observed, tensor by tensor: "all", "auto", "off"; NULL: as the hypes say, "auto" where there are none */
+    const char *watch_share; /* of the step time, what "auto" may take: "5%" or "0.05"; NULL: as the hypes say, 5 % where there are none */
+    bool only_records;       /* tn_session_train: what the rules see ends nothing */
     const char *
         html_path; /* tn_session_train: a page of the run's pictures, written anew every few seconds and at the end (docs/run_page.md); NULL: none. The first page is written before
                             * anything is trained, and fails the training where it cannot be; a later one that cannot is told by tn_session_close */

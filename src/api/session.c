@@ -115,6 +115,8 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
         opened->seed = attaches ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
     if (status == TN_OK)
         status = tn_session_rules(opened, settings, &opened->rules, error);
+    if (status == TN_OK)
+        status = tn_session_watch_open(opened, settings, error);
     if (status == TN_OK && settings->store_path)
         status = tn_store_open(settings->store_path, &opened->store, error);
     if (status == TN_OK && !attaches)

@@ -46,6 +46,8 @@ struct tn_session {
     tn_error page_error; /* of a page that could not be written; code TN_OK where all went well */
     tn_rule_settings rules;
     const char *weights_path; /* the caller's; NULL: the trained weights are not kept */
+    bool watches_all;         /* every step of a training is observed */
+    double watch_share;       /* of the step time, what observing may take; 0: nothing is observed, unless all is */
     tn_error store_error;     /* of a report that could not be kept; code TN_OK where all went well */
 };
 
@@ -71,6 +73,9 @@ const char *tn_session_name(const tn_session *session);
 
 /* A report that owns `document` (stolen), kept in the session's store where there is one. */
 tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error);
+
+/* Which steps of a training are observed, from the settings and the session's hypes (NULL for a program). */
+tn_status tn_session_watch_open(tn_session *session, const tn_settings *settings, tn_error *error);
 
 /* "60s" or "5000steps" into one of the two, the other 0. NULL or "": both 0. */
 tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn_error *error);

@@ -50,6 +50,12 @@ static void on_end(void *context, uint64_t steps)
     tell(signals);
 }
 
+static size_t count_fired(void *context)
+{
+    tn_session_signals *signals = context;
+    return signals->rules.fired(signals->rules.context);
+}
+
 static bool signal_at(void *context, size_t i, tn_store_signal *signal, bool *fired)
 {
     tn_session_signals *signals = context;
@@ -65,5 +71,6 @@ tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_se
                          .on_score = on_score,
                          .on_data = on_data,
                          .on_end = on_end,
+                         .fired = count_fired,
                          .signal_at = signal_at};
 }

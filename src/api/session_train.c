@@ -13,8 +13,8 @@
 #include "rules/rules.h"
 #include "subject/process.h"
 
-/* Scores and observed steps of a training: enough for a curve, and rare enough to cost little. */
-enum { SCORES = 20, OBSERVATIONS = 100, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 200 };
+/* Scores of a training: enough for a curve, and rare enough to cost little. */
+enum { SCORES = 20, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 200 };
 
 /* An observer that tells the progress and ends the training when the budget is spent. */
 typedef struct training_watch {
@@ -191,13 +191,11 @@ static uint64_t every(uint64_t steps, uint64_t times)
     return steps / times > 0 ? steps / times : 1;
 }
 
-/* On the engine: scores and vitals at a fixed share of the steps, which are known. */
+/* On the engine: scores at a fixed share of the steps, which are known. */
 static tn_status train_native(tn_session *session, tn_trial_request *request, training *done, tn_trial_result *result, tn_error *error)
 {
     done->facts = tn_subject_facts_of(session->subject);
     request->score_every = every(done->facts->steps_total, SCORES);
-    request->want_norms = true;
-    request->vitals_every = every(done->facts->steps_total, OBSERVATIONS);
     tn_status status = tn_subject_run(session->subject, request, session->threads, result, error);
     if (status == TN_OK && result->end == TN_TRIAL_REFUSED) {
         if (error)
@@ -207,7 +205,7 @@ static tn_status train_native(tn_session *session, tn_trial_request *request, tr
     return status;
 }
 
-/* A program, as it is. How often its tensors are observed is up to their cost. */
+/* A program, as it is. */
 static tn_status train_program(tn_session *session, tn_trial_request *request, training *done, tn_subject_facts *facts,
                                tn_trial_result *result, tn_error *error)
 {
@@ -263,6 +261,9 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
         .experiment = "train",
         .stop_at_train_score = INFINITY,
         .weights_path = session->weights_path,
+        .vitals_every = session->watches_all ? 1 : 0,
+        .vitals_share = session->watch_share,
+        .is_training = true,
         .observers = observers,
         .observer_count = sizeof observers / sizeof *observers,
     };

@@ -37,6 +37,8 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .rule_count = options->rule_count,
         .debug_on_plateau = (options->given & TN_OPTION_DEBUG_ON_PLATEAU) != 0,
         .weights_path = options->weights,
+        .watch = options->watch,
+        .watch_share = options->watch_share,
         .progress = tn_progress_tell,
         .progress_context = progress,
     };

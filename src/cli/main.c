@@ -18,7 +18,8 @@ static const tn_command BEFORE[] = {
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
      "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"
      "On a terminal a panel shows how it goes; --html FILE draws more, as a page that follows the run.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_DEBUG_ON_PLATEAU | TN_OPTION_WEIGHTS, tn_command_train},
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_DEBUG_ON_PLATEAU | TN_OPTION_WEIGHTS | TN_OPTION_WATCH | TN_OPTION_WATCH_SHARE,
+     tn_command_train},
 };
 
 static const tn_command AFTER[] = {

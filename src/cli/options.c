@@ -27,6 +27,8 @@ static const option_row ROWS[] = {
     {TN_OPTION_TRIALS, "--trials", 0, "N", "how many trials; 50 where not given"},
     {TN_OPTION_STORE, "--store", 0, "PATH", "keep runs and reports in this SQLite file"},
     {TN_OPTION_WEIGHTS, "--weights", 0, "FILE", "write the trained weights to this safetensors file"},
+    {TN_OPTION_WATCH, "--watch", 0, "STEPS", "which steps are observed, tensor by tensor: all, auto or off; auto where not given"},
+    {TN_OPTION_WATCH_SHARE, "--watch-share", 0, "P", "of the step time, what auto may take; 5% where not given"},
     {TN_OPTION_HYPES, "--hypes", 0, "FILE", "the JSON file of hyper-parameters that the program behind '--' reads"},
     {TN_OPTION_NO_FORK, "--no-fork", 0, NULL, "start the program behind '--' anew for each trial, in place of forking it"},
     {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
@@ -153,6 +155,12 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
         return true;
     case TN_OPTION_WEIGHTS:
         options->weights = value;
+        return true;
+    case TN_OPTION_WATCH:
+        options->watch = value;
+        return true;
+    case TN_OPTION_WATCH_SHARE:
+        options->watch_share = value;
         return true;
     case TN_OPTION_GIT:
         options->git = value;

@@ -27,6 +27,8 @@ typedef enum tn_option {
     TN_OPTION_GIT = 1 << 15,
     TN_OPTION_WEIGHTS = 1 << 16,
     TN_OPTION_HTML = 1 << 17,
+    TN_OPTION_WATCH = 1 << 18,
+    TN_OPTION_WATCH_SHARE = 1 << 19,
     TN_OPTION_RULE = 1 << 20,
     TN_OPTION_EXPERIMENT = 1 << 21,
     TN_OPTION_LAST = 1 << 22,
@@ -55,15 +57,16 @@ typedef struct tn_options {
     uint64_t seed;
     size_t threads;
     const char *budget, *store;
-    size_t trials;              /* of --trials; 0: not given */
-    const char *html;           /* of --html: the page of a run */
-    const char *experiment;     /* of --experiment: its name */
-    size_t last;                /* of --last; 0: not given */
-    const char *tensor;         /* of --tensor: its name */
-    const char *weights;        /* of --weights: where the trained weights go */
-    const char *git;            /* of --git: the range of commits to bisect */
-    const char *hypes;          /* of --hypes: the JSON that an attached program reads */
-    const char *const *program; /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */
+    const char *watch, *watch_share; /* which steps of a training are observed; NULL where not given */
+    size_t trials;                   /* of --trials; 0: not given */
+    const char *html;                /* of --html: the page of a run */
+    const char *experiment;          /* of --experiment: its name */
+    size_t last;                     /* of --last; 0: not given */
+    const char *tensor;              /* of --tensor: its name */
+    const char *weights;             /* of --weights: where the trained weights go */
+    const char *git;                 /* of --git: the range of commits to bisect */
+    const char *hypes;               /* of --hypes: the JSON that an attached program reads */
+    const char *const *program;      /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */
 } tn_options;
 
 /* false: `message` [size] says what is wrong, for a person. tn_options_deinit in any case. */

@@ -163,7 +163,7 @@ static uint16_t share_of(uint64_t part, uint64_t whole)
     if (part == 0)
         return 0;
     double share = (double)part / (double)whole * UINT16_MAX;
-    return share < 1 ? 1 : share > UINT16_MAX ? UINT16_MAX : (uint16_t)(share + 0.5);
+    return share < 1 ? 1 : share > UINT16_MAX ? UINT16_MAX : (uint16_t)floor(share + 0.5);
 }
 
 enum { EXPONENT_BIAS = 127 };

@@ -178,7 +178,7 @@ void tn_heat_map_put(tn_page *page, const tn_history_tensor *tensor)
         return;
     if (find_range(tensor, &low, &high)) {
         map.octaves = (high - low) / OCTAVE_ROWS + 1;
-        map.row_count = (size_t)((high - low) / map.octaves + 1);
+        map.row_count = (size_t)((high - low) / map.octaves) + 1;
         map.top = high;
     } else
         map.octaves = 1; /* nothing but zeros, or nothing finite: the middle alone */

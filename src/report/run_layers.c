@@ -81,10 +81,10 @@ static void describe(const tn_history_tensor *tensor, char name[LABEL_MAX * 4 + 
         columns--;
     }
     snprintf(name, LABEL_MAX * 4 + 8, "%s%.112s", text == tensor->key ? "" : "..", text);
+    size_t rows = tensor->units > 0 ? tensor->count / tensor->units : 0;
     bool is_matrix = tensor->parameter && tensor->units > 1 && tensor->count > tensor->units;
     if (is_matrix)
-        snprintf(shape, 48, "%s x %s", tn_count_format(count, (double)(tensor->count / tensor->units)),
-                 tn_count_format(units, (double)tensor->units));
+        snprintf(shape, 48, "%s x %s", tn_count_format(count, (double)rows), tn_count_format(units, (double)tensor->units));
     else
         snprintf(shape, 48, "%s", tn_count_format(count, (double)tensor->count));
 }
@@ -94,6 +94,8 @@ static void put_figure(tn_page *page, tn_layer_figure figure, const tn_history_t
     double values[TN_HISTORY_ROWS + 1];
     char number[32];
     size_t count = tn_history_row_count(tensor);
+    if (count == 0)
+        return;
     for (size_t i = 0; i < count; i++)
         values[i] = tn_layer_value(figure, tn_history_row_at(tensor, i));
     /* What is not known yet, as the ratio of an update that was seen before its weight, is not drawn. */

@@ -106,6 +106,15 @@ static void on_end(void *context, uint64_t steps)
     }
 }
 
+static size_t count_fired(void *context)
+{
+    const tn_rule_set *set = context;
+    size_t count = 0;
+    for (size_t i = 0; i < tn_rule_count(); i++)
+        count += set->signals[i].state == TN_RULE_FIRED;
+    return count;
+}
+
 static bool signal_at(void *context, size_t i, tn_store_signal *kept, bool *fired)
 {
     const tn_rule_set *set = context;
@@ -133,6 +142,7 @@ tn_observer tn_rule_set_observer(tn_rule_set *set)
                          .on_score = on_score,
                          .on_data = on_data,
                          .on_end = on_end,
+                         .fired = count_fired,
                          .signal_at = signal_at};
 }
 

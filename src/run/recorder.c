@@ -6,18 +6,19 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "run/cadence.h"
 #include "run/recorder_notes.h"
 #include "vitals/saturation.h"
 
-enum { CHUNK = 2048 /* values; the columns of a recorder take 230 KiB */ };
+enum { CHUNK = 2048 /* values; the columns of a recorder take 260 KiB */ };
 
 /* Nanoseconds. With the store's own gathering it stays under the second that a killed process may lose. */
 #define HAND_OVER_NS UINT64_C(250000000)
 
-enum { LOSS, LEARNING_RATE, GRADIENT_NORM, TRAIN_SCORE, VALID_SCORE, TRAIN_LOSS, VALID_LOSS, COLUMNS };
+enum { LOSS, LEARNING_RATE, GRADIENT_NORM, WALL_NS, TRAIN_SCORE, VALID_SCORE, TRAIN_LOSS, VALID_LOSS, COLUMNS };
 
-static const char *const COLUMN_NAMES[COLUMNS] = {"loss",        "learning_rate", "gradient_norm", "score.train",
-                                                  "score.valid", "loss.train",    "loss.valid"};
+static const char *const COLUMN_NAMES[COLUMNS] = {"loss",        "learning_rate", "gradient_norm", "wall_ns",
+                                                  "score.train", "score.valid",   "loss.train",    "loss.valid"};
 
 /* What is gathered of one series. */
 typedef struct tn_column {
@@ -37,11 +38,21 @@ struct tn_recorder {
     tn_chunks *chunks; /* NULL without a store, or once writing has failed */
     int64_t trial;
     uint64_t last_step, handed_ns;
+    tn_cadence cadence;
     uint64_t tapped_step, tapped_steps; /* the last step whose tensors were tapped, and how many there were */
+    uint64_t replayed_step;             /* 0: none */
+    uint64_t seen_step, seen_before;    /* the last step whose tensors were seen; bit n: those of n steps before it were */
+    uint64_t observe_until;             /* every step, after an incident */
+    uint64_t spent_ns, step_spent_ns;   /* in taps: in all, and when the last step ended */
+    uint64_t bytes;                     /* of vitals for the store since the last step ended */
+    size_t fired;                       /* rules, when last asked */
     tn_vitals vitals;
     tn_unit *units; /* [config.units_max, at most TN_UNITS_MAX] */
     tn_error failure;
 };
+
+/* Of a row of the store beside the vitals. */
+enum { ROW_BYTES = 32 };
 
 /* Observed steps whose units are looked at: the first ones, then every n-th. */
 enum { UNITS_AT_FIRST = 3, UNITS_EVERY = 4 };
@@ -60,6 +71,7 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     if (!created)
         return tn_fail_memory(error, sizeof *created);
     created->config = *config;
+    tn_cadence_init(&created->cadence, config->vitals_every, config->vitals_share);
     size_t units = config->units_max < TN_UNITS_MAX ? config->units_max : TN_UNITS_MAX;
     created->config.units_max = units;
     created->units = tn_memory_create(units, sizeof *created->units);
@@ -84,9 +96,13 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
 
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step)
 {
-    uint64_t every = recorder->config.vitals_every;
     bool is_watched = step > 0 && step >= recorder->config.watch_from && step <= recorder->config.watch_to;
-    return is_watched || (every > 0 && step > 0 && (step - 1) % every == 0);
+    return is_watched || tn_cadence_wants(&recorder->cadence, step) || (step > 0 && step <= recorder->observe_until);
+}
+
+static bool is_measured(const tn_recorder *recorder)
+{
+    return recorder->cadence.share > 0;
 }
 
 static void note_signals(tn_recorder *recorder, bool last)
@@ -111,8 +127,58 @@ void tn_recorder_flush(tn_recorder *recorder)
     recorder->handed_ns = tn_clock_ns();
 }
 
+static void note_seen(tn_recorder *recorder, uint64_t step)
+{
+    if (step > recorder->seen_step) {
+        uint64_t steps = step - recorder->seen_step;
+        recorder->seen_before = steps < 64 ? recorder->seen_before << steps : 0;
+        recorder->seen_step = step;
+    }
+    if (recorder->seen_step - step < 64)
+        recorder->seen_before |= UINT64_C(1) << (recorder->seen_step - step);
+}
+
+bool tn_recorder_has_seen(const tn_recorder *recorder, uint64_t step)
+{
+    return step <= recorder->seen_step && recorder->seen_step - step < 64 && (recorder->seen_before >> (recorder->seen_step - step) & 1);
+}
+
+uint64_t tn_recorder_spent_ns(const tn_recorder *recorder)
+{
+    return recorder->spent_ns;
+}
+
+void tn_recorder_replay(tn_recorder *recorder, uint64_t step)
+{
+    recorder->replayed_step = step;
+}
+
+bool tn_recorder_incident(tn_recorder *recorder)
+{
+    size_t fired = 0;
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->fired)
+            fired += observer->fired(observer->context);
+    }
+    bool is_incident = fired > recorder->fired;
+    recorder->fired = fired;
+    if (is_incident)
+        recorder->observe_until = recorder->last_step + TN_INCIDENT_STEPS;
+    return is_incident;
+}
+
+double tn_update_ratio(const tn_vitals *update, const tn_vitals *weight)
+{
+    uint64_t updates = tn_vitals_finite(update), weights = tn_vitals_finite(weight);
+    if (updates == 0 || weights == 0 || !(weight->sum_of_squares > 0))
+        return NAN;
+    return sqrt(update->sum_of_squares / (double)updates) / sqrt(weight->sum_of_squares / (double)weights);
+}
+
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 {
+    note_seen(recorder, seen->step);
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
         const tn_observer *observer = &recorder->config.observers[i];
         if (observer->on_tensor)
@@ -122,6 +188,7 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
         return;
     char key[TN_TENSOR_KEY_BYTES];
     size_t size = tn_vitals_pack(seen->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
+    recorder->bytes += size + ROW_BYTES;
     if (tn_notes_tensor(&recorder->chunks->notes, recorder->config.store, recorder->trial, seen, &recorder->failure) != TN_OK ||
         tn_store_blob(recorder->config.store, recorder->trial, tn_tensor_key(key, seen->name), seen->step, recorder->chunks->packed, size,
                       &recorder->failure) != TN_OK)
@@ -139,10 +206,12 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
 {
     tn_recorder *recorder = context;
     const tn_tensor_name *name = shown->name;
-    tn_tensor_seen seen = {.step = recorder->last_step + 1,
+    uint64_t start_ns = is_measured(recorder) ? tn_clock_ns() : 0;
+    tn_tensor_seen seen = {.step = recorder->replayed_step ? recorder->replayed_step : recorder->last_step + 1,
                            .name = name,
                            .index = shown->index,
                            .vitals = &recorder->vitals,
+                           .replayed = recorder->replayed_step != 0,
                            .batch = shown->batch,
                            .maker = shown->maker};
     recorder->tapped_steps += recorder->tapped_step != seen.step;
@@ -158,6 +227,8 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
         seen.units = &units;
     }
     tn_recorder_tensor(recorder, &seen);
+    if (is_measured(recorder))
+        recorder->spent_ns += tn_clock_ns() - start_ns;
 }
 
 static void gather(tn_recorder *recorder, size_t series, uint64_t step, double value)
@@ -178,20 +249,41 @@ static void gather_known(tn_recorder *recorder, size_t series, uint64_t step, do
         gather(recorder, series, step, value);
 }
 
-bool tn_recorder_step(tn_recorder *recorder, const tn_step *step)
+static bool tell_step(tn_recorder *recorder, const tn_step *step)
 {
     bool going_on = true;
-    recorder->last_step = step->step;
-    gather(recorder, LOSS, step->step, step->loss);
-    gather(recorder, LEARNING_RATE, step->step, step->learning_rate);
-    gather_known(recorder, GRADIENT_NORM, step->step, step->gradient_norm);
-    if (recorder->chunks && tn_clock_ns() - recorder->handed_ns >= HAND_OVER_NS)
-        tn_recorder_flush(recorder);
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
         const tn_observer *observer = &recorder->config.observers[i];
         if (observer->on_step && !observer->on_step(observer->context, step))
             going_on = false; /* the others hear of this step all the same */
     }
+    return going_on;
+}
+
+/* A replay stands between steps, and belongs to none. */
+static void tell_cadence(tn_recorder *recorder, const tn_step *step, uint64_t start_ns)
+{
+    uint64_t own_ns = recorder->spent_ns - recorder->step_spent_ns + tn_clock_ns() - start_ns;
+    tn_cadence_tell(&recorder->cadence, step->step, recorder->seen_step == step->step, step->wall_ns ? step->wall_ns + own_ns : 0,
+                    recorder->bytes);
+    recorder->step_spent_ns = recorder->spent_ns;
+}
+
+bool tn_recorder_step(tn_recorder *recorder, const tn_step *step)
+{
+    uint64_t start_ns = is_measured(recorder) ? tn_clock_ns() : 0;
+    recorder->last_step = step->step;
+    gather(recorder, LOSS, step->step, step->loss);
+    gather(recorder, LEARNING_RATE, step->step, step->learning_rate);
+    gather_known(recorder, GRADIENT_NORM, step->step, step->gradient_norm);
+    if (step->wall_ns)
+        gather(recorder, WALL_NS, step->step, (double)step->wall_ns);
+    if (recorder->chunks && tn_clock_ns() - recorder->handed_ns >= HAND_OVER_NS)
+        tn_recorder_flush(recorder);
+    bool going_on = tell_step(recorder, step);
+    if (is_measured(recorder))
+        tell_cadence(recorder, step, start_ns);
+    recorder->bytes = 0;
     return going_on;
 }
 

@@ -3,7 +3,15 @@
  * A subject opens a recorder for each trial and hands it every step's scalars and, on observed steps, its tensors. The recorder computes vitals, tells its observers (rules), and
  * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread.
  *
- * In the store: the series "loss", "learning_rate" and "gradient_norm" (the last where somebody computed it), "score.train", "score.valid", "loss.train" and
+ * Update ratio. How far a step moves a parameter is rms(update) / rms(weight), with the weight before the step (tn_update_ratio). Both vitals come on each observed step.
+ *
+ * Incidents. A rule that fires, and a step whose loss or gradient norm is not finite, are incidents. A subject that can do steps again (the engine) then does so, and shows the tensors of the
+ * last TN_INCIDENT_STEPS steps up to the incident that were not seen yet, in order, each tensor of a step once; the next TN_INCIDENT_STEPS steps are observed as well. So a tensor that is
+ * `replayed` may come after later steps' scalars, and after the tensors of an observed step between: a rule that counts observed steps in a row leaves it aside, one that looks for the first
+ * place of something takes the earliest step. Where a scalar is not finite the replay comes before the on_step of that very step; else after it. The training goes on from the same state, bit
+ * for bit.
+ *
+ * In the store: the series "loss", "learning_rate", "gradient_norm" and "wall_ns" (the last two where somebody computed them), "score.train", "score.valid", "loss.train" and
  * "loss.valid" (where taken); packed vitals under "dense_2.weight", "dense_2.weight.gradient", "dense_2.weight.update", "dense_2" (an activation), "dense_2.gradient"
  * (the gradient by it) and "input"; the name of each of these tensors, once; and the signals of observers that have rules. A write that fails ends the writing, never the trial; tn_recorder_end and the store's own close tell it. */
 #ifndef TN_RUN_RECORDER_H
@@ -26,6 +34,7 @@ typedef struct tn_step {
     double loss;      /* of the batch, before the update; may be non-finite */
     double learning_rate;
     double gradient_norm; /* global L2 before clipping; NAN where nobody computed it */
+    uint64_t wall_ns;     /* what the step took, without the recorder's own time; 0 where nobody measured */
 } tn_step;
 
 /* A score taken while training. */
@@ -46,6 +55,8 @@ typedef struct tn_observer {
     void (*on_score)(void *context, const tn_score_point *point);
     void (*on_data)(void *context, const tn_data_summary *data); /* borrowed during the call */
     void (*on_end)(void *context, uint64_t steps);
+    /* How many of its rules have fired, as of now; more than after the step before is an incident. */
+    size_t (*fired)(void *context);
     /* What its rules say so far, for the store: rule number `i`, and whether it has fired (else only signal->rule is set). false past the last. Strings are the observer's. */
     bool (*signal_at)(void *context, size_t i, tn_store_signal *signal, bool *fired);
 } tn_observer;
@@ -53,10 +64,11 @@ typedef struct tn_observer {
 typedef struct tn_recorder tn_recorder;
 
 typedef struct tn_recorder_config {
-    tn_store *store;               /* NULL: nothing is written */
-    tn_store_trial trial;          /* used with a store */
-    uint64_t vitals_every;         /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: never */
-    uint64_t watch_from, watch_to; /* and of these steps, both included; 0: none */
+    tn_store *store;       /* NULL: nothing is written */
+    tn_store_trial trial;  /* used with a store */
+    uint64_t vitals_every; /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: as vitals_share says */
+    double vitals_share;   /* as often as costs at most this share of the step time (cadence.h), the recorder measuring itself; 0: never */
+    uint64_t watch_from, watch_to; /* and these steps, both included; 0: none */
     size_t units_max;             /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;
@@ -73,6 +85,23 @@ void tn_recorder_tap(void *recorder, const tn_tensor_shown *shown);
 
 /* The same for a tensor whose vitals somebody else took. */
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen);
+
+/* Nanoseconds that went into taps so far; 0 where steps are counted and nothing is measured. */
+uint64_t tn_recorder_spent_ns(const tn_recorder *recorder);
+
+enum { TN_INCIDENT_STEPS = 8 };
+
+/* Whether observers raised an incident at the last step; if so the next TN_INCIDENT_STEPS steps are observed. */
+bool tn_recorder_incident(tn_recorder *recorder);
+
+/* Whether tensors of `step`, one of the last 64, were seen. */
+bool tn_recorder_has_seen(const tn_recorder *recorder, uint64_t step);
+
+/* The tensors that are tapped from here on are those of `step`, made again; 0: those of the coming step. */
+void tn_recorder_replay(tn_recorder *recorder, uint64_t step);
+
+/* rms(update) / rms(weight before), from the vitals of the update and of the weight before it. NAN where the weight was all zero or either holds no finite value. */
+double tn_update_ratio(const tn_vitals *update, const tn_vitals *weight);
 
 /* The end of a step: its scalars. false where an observer ends the trial. */
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);

@@ -61,8 +61,8 @@ static const char *const STATEMENTS[TN_ITEM_KINDS] = {
         "INSERT INTO trial(key, subject, experiment, patch, isa, version, started, id, seed) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
     [TN_ITEM_SERIES] = "INSERT INTO series(name, trial, count, first_step, last_step, steps, \"values\") VALUES(?1,?2,?3,?4,?5,?6,?7)",
     [TN_ITEM_BLOB] = "INSERT INTO tensor(name, trial, step, bytes) VALUES(?1,?2,?3,?4)",
-    [TN_ITEM_NAME] = "INSERT OR REPLACE INTO tensor_name(name, node, parameter, op, role, trial, node_index, \"order\", count, units)"
-                     " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)",
+    [TN_ITEM_NAME] = ("INSERT OR REPLACE INTO tensor_name(name, node, parameter, op, role, trial, node_index, \"order\", count, units)"
+                      " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)"),
     [TN_ITEM_SIGNAL] =
         "INSERT OR REPLACE INTO signal(rule, severity, tensor, text, trial, step, value, threshold) VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
     [TN_ITEM_NO_SIGNAL] = "DELETE FROM signal WHERE rule = ?1 AND trial = ?2",

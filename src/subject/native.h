@@ -3,6 +3,7 @@
  *   native.c        a subject's life: data read once, the net compiled once, facts
  *   native_knobs.c  knobs -> one patch of the hypes, and which of them arrived
  *   native_trial.c  one trial: hypes, data, trainer, recorder, the loop
+ *   native_replay.c going back to the steps before an incident
  *   native_probe.c  samples that are scored
  *   native_facts.c  what needs no training
  *   native_weights.c  the weights as a file

@@ -2,7 +2,7 @@
  *
  *   1. knobs -> hypes, data (shared where the knobs leave it alone), trainer, probes, recorder
  *   2. score and shown samples before the first step
- *   3. steps: each to the recorder; scores at score points
+ *   3. steps: each to the recorder, and once more those before an incident; scores at score points
  *   4. score and shown samples after the last
  *
  * A trial is non-finite where the loss of a batch is, or a weight: looked for at score points, at the end, and wherever the gradient norm is not finite. After that no score is
@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "base/simd.h"
 #include "subject/native.h"
+#include "subject/native_replay.h"
 
 typedef struct trial {
     const tn_native *native;
@@ -28,6 +29,8 @@ typedef struct trial {
     tn_pool *pool; /* NULL: one thread */
     tn_trainer *trainer;
     tn_recorder *recorder;
+    tn_replay replay;
+    uint64_t step_ns; /* of the last step; 0 where nobody measures */
     tn_probe train, valid, shown;
     float *outputs, *losses; /* scratch of the largest probe */
     double threshold;
@@ -118,7 +121,8 @@ static tn_status open_recorder(trial *t, tn_error *error)
         .vitals_every = t->request->vitals_every,
         .watch_from = t->request->watch_from,
         .watch_to = t->request->watch_to,
-        .units_max = t->request->vitals_every ? most_units(t->trainer) : 0,
+        .vitals_share = t->request->vitals_share,
+        .units_max = t->request->vitals_every || t->request->vitals_share > 0 || t->request->watch_to ? most_units(t->trainer) : 0,
         .observers = t->request->observers,
         .observer_count = t->request->observer_count,
     };
@@ -142,7 +146,11 @@ static tn_status prepare(trial *t, size_t threads, tn_error *error)
         status = open_probes(t, error);
     if (status == TN_OK)
         status = open_recorder(t, error);
-    t->knows_norm = t->request->want_norms || (status == TN_OK && !tn_hypes_is_null(t->turned.hypes, "solver.clip_norm"));
+    /* Where nothing is observed nothing is seen around an incident either. */
+    if (status == TN_OK && t->request->is_training && (t->request->vitals_every || t->request->vitals_share > 0))
+        status = tn_replay_init(&t->replay, t->trainer, error);
+    t->knows_norm =
+        t->request->want_norms || t->request->is_training || (status == TN_OK && !tn_hypes_is_null(t->turned.hypes, "solver.clip_norm"));
     return status;
 }
 
@@ -172,6 +180,7 @@ static void release(trial *t)
     tn_probe_deinit(&t->shown);
     tn_memory_destroy(t->outputs);
     tn_memory_destroy(t->losses);
+    tn_replay_deinit(&t->replay);
     tn_trainer_destroy(t->trainer);
     tn_pool_destroy(t->pool);
     tn_data_close(&t->own);
@@ -315,30 +324,47 @@ static void end_nonfinite(trial *t)
     t->result->nonfinite_step = t->result->steps;
 }
 
+/* What the trainer makes of the next batch, in t->step_ns without the recorder's own time. */
+static void make_step(trial *t, tn_step_result *made)
+{
+    bool is_timed = t->request->is_training;
+    tn_tap_fn *tap = tn_recorder_wants_tensors(t->recorder, t->result->steps + 1) ? tn_recorder_tap : NULL;
+    uint64_t spent_ns = tn_recorder_spent_ns(t->recorder), start_ns = is_timed ? tn_clock_ns() : 0;
+    tn_trainer_step(t->trainer, t->request->want_norms || t->request->is_training, tap, t->recorder, made);
+    if (is_timed)
+        t->step_ns = tn_clock_ns() - start_ns - (tn_recorder_spent_ns(t->recorder) - spent_ns);
+}
+
 /* One step; *more is false where the trial ends with it. */
 static tn_status step_once(trial *t, bool *more, tn_error *error)
 {
     tn_trial_result *result = t->result;
-    tn_tap_fn *tap = tn_recorder_wants_tensors(t->recorder, result->steps + 1) ? tn_recorder_tap : NULL;
     tn_step_result made;
-    tn_trainer_step(t->trainer, t->request->want_norms, tap, t->recorder, &made);
+    tn_replay_before_step(&t->replay, t->trainer, result->steps, t->step_ns);
+    make_step(t, &made);
     tn_status status = keep_step(t, &made, error);
+    bool is_odd = !isfinite(made.loss) || (t->knows_norm && !isfinite(made.gradient_norm));
+    if (status == TN_OK && is_odd)
+        status = tn_replay_run(&t->replay, t->trainer, t->recorder, made.step, error);
     if (status != TN_OK)
         return status;
     const tn_step step = {.step = made.step,
                           .samples = made.samples,
                           .loss = made.loss,
                           .learning_rate = made.learning_rate,
-                          .gradient_norm = made.gradient_norm};
+                          .gradient_norm = made.gradient_norm,
+                          .wall_ns = t->step_ns};
     bool stopped = !tn_recorder_step(t->recorder, &step);
+    if (t->request->is_training && tn_recorder_incident(t->recorder))
+        status = tn_replay_run(&t->replay, t->trainer, t->recorder, made.step, error);
     if (!isfinite(made.loss) || (t->knows_norm && !isfinite(made.gradient_norm) && !weights_are_finite(t)))
         end_nonfinite(t);
     else if (stopped)
         result->end = t->request->spent && atomic_load(t->request->spent) ? TN_TRIAL_CANCELLED : TN_TRIAL_STOPPED;
     else
-        return TN_OK;
+        return status;
     *more = false;
-    return TN_OK;
+    return status;
 }
 
 /* The score after the present step, or the end where a weight is no number. */

@@ -32,7 +32,7 @@ typedef struct tn_process_settings {
 tn_status tn_subject_process(const tn_process_settings *settings, tn_subject **subject, tn_error *error);
 
 /* Runs the program as it is: with its own files, standard streams, signals and terminal, to its own end; nothing is turned, and a cancel is left to the program, which gets the terminal's
- * signals as it would without us. `request` names observers and cadence (vitals_every 0: as often as costs at most a twentieth of the time). Fills what became known of *facts, whose strings
+ * signals as it would without us. `request` names observers and cadence (vitals_every, or vitals_share). Fills what became known of *facts, whose strings
  * and places live as long as the process. *exit_code: the program's, or 128 and the number of the signal that ended it. */
 tn_status tn_process_train(const tn_process_settings *settings, const tn_trial_request *request, tn_subject_facts *facts,
                            tn_trial_result *result, int *exit_code, tn_error *error);

@@ -12,9 +12,6 @@
 #include "base/error.h"
 #include "subject/process_parts.h"
 
-/* Of the time of a step that vitals may take, where nobody says how often. */
-static const double AUTO_SHARE = 0.05;
-
 json_t *tn_knob_value(const tn_knobs *knobs, tn_knob knob)
 {
     switch (knob) {
@@ -100,14 +97,14 @@ static json_t *trial_object(const tn_process *process, tn_run_mode mode, const t
     if (!knobs)
         return NULL;
     json_t *seed = take_out(knobs, "seed"), *steps = take_out(knobs, "steps");
-    bool is_auto = mode == TN_RUN_TRAIN && asked->vitals_every == 0;
+    bool is_auto = mode == TN_RUN_TRAIN && asked->vitals_every == 0 && asked->vitals_share > 0;
     json_t *object = json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:o, s:I, s:b, s:I, s:I, s:o, s:s, s:o, s:s}", "schema",
         "tenet.trial/1", "id", order->id, "mode", mode_name(mode), "experiment", asked->experiment ? asked->experiment : "", "threads",
         (json_int_t)(threads ? threads : 1), "base_seed", (json_int_t)(process->settings.base_seed & INT64_MAX), "seed", seed, "steps",
         steps, "knobs", knobs, "patch", copy_or_null(order->turned.rest), "score_every", (json_int_t)asked->score_every, "unscored",
         (int)asked->unscored, "vitals_every", (json_int_t)asked->vitals_every, "vitals_share",
-        is_auto ? json_real(AUTO_SHARE) : json_null(), "shown_samples", (json_int_t)asked->shown_samples, "want_norms",
+        is_auto ? json_real(asked->vitals_share) : json_null(), "shown_samples", (json_int_t)asked->shown_samples, "want_norms",
         (int)asked->want_norms, "watch_from", (json_int_t)asked->watch_from, "watch_to", (json_int_t)asked->watch_to, "known",
         copy_or_null(json_object_get(process->told, "private")), "log", order->log, "hypes",
         order->hypes ? json_string(order->hypes) : json_null(), "folder", process->folder);

@@ -67,7 +67,11 @@ typedef struct tn_trial_request {
     tn_knobs knobs;
     uint64_t score_every;       /* steps between scores; 0: before the first and after the last step only */
     double stop_at_train_score; /* end early once the training score reaches this; INFINITY: never */
-    uint64_t vitals_every;      /* observe tensors every n steps; 0: never */
+    uint64_t vitals_every;      /* observe tensors every n steps; 0: as vitals_share says */
+    double
+        vitals_share; /* observe them as often as costs at most this share of the step time, by the clock: for a training, never for a trial; 0: never */
+    bool
+        is_training; /* of the user's, not a trial: each step's gradient norm and time are recorded, and the steps around an incident are seen (run/recorder.h) */
     uint64_t watch_from, /* observe tensors of these steps too, both included, whatever it costs: the steps around an incident. 0: none */
         watch_to;
     bool train_scores_only;   /* score training samples, not the probe set: cheaper where that is the question */

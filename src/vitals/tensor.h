@@ -2,6 +2,7 @@
 #ifndef TN_VITALS_TENSOR_H
 #define TN_VITALS_TENSOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,7 +52,8 @@ typedef struct tn_tensor_seen {
     size_t index; /* numbers the subject's tensors densely */
     const tn_vitals *vitals;
     const tn_unit_vitals *units; /* NULL where they were not taken */
-    tn_batch_rows batch;         /* of inputs, activations and the gradients by them, whose first axis it is; count 0 for parameters */
+    bool replayed;       /* of a step before the last, made again around an incident: later steps were seen before it (run/recorder.h) */
+    tn_batch_rows batch; /* of inputs, activations and the gradients by them, whose first axis it is; count 0 for parameters */
     tn_maker maker;
 } tn_tensor_seen;
 

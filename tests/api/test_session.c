@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -375,6 +376,95 @@ static void reports_are_kept_in_the_store(void **state)
     assert_int_equal(tn_store_close(store, &error), TN_OK);
 }
 
+/* Steps with vitals of dense_0.weight, and steps with a norm and a time. */
+typedef struct recorded {
+    size_t observed, norms, times;
+} recorded;
+
+static bool count_blobs(void *context, const char *tensor, uint64_t step, const void *bytes, size_t size)
+{
+    (void)step, (void)bytes, (void)size;
+    ((recorded *)context)->observed += strcmp(tensor, "dense_0.weight") == 0;
+    return true;
+}
+
+static bool count_series(void *context, const char *series, size_t count, const uint64_t *steps, const double *values)
+{
+    (void)steps, (void)values;
+    recorded *found = context;
+    found->norms += strcmp(series, "gradient_norm") == 0 ? count : 0;
+    found->times += strcmp(series, "wall_ns") == 0 ? count : 0;
+    return true;
+}
+
+/* What a training of 480 steps leaves in the store. */
+static recorded record(const char *folder, const char *watch, const char *const *assignments, size_t assignment_count)
+{
+    char path[256], store_path[256];
+    tiny_path(path, folder, "net.json");
+    tiny_path(store_path, folder, "store.db");
+    unlink(store_path);
+    tn_settings settings = settings_of(path);
+    settings.store_path = store_path;
+    settings.watch = watch;
+    settings.assignments = assignments;
+    settings.assignment_count = assignment_count;
+    tn_session *session = open_session(&settings);
+    tn_report *report = NULL;
+    tn_error error;
+    assert_int_equal(tn_session_train(session, &report, &error), TN_OK);
+    tn_report_destroy(report);
+    assert_int_equal(tn_session_close(session, &error), TN_OK);
+    recorded found = {0};
+    tn_store *store = NULL;
+    assert_int_equal(tn_store_open(store_path, &store, &error), TN_OK);
+    assert_int_equal(tn_store_read_blobs(store, 1, count_blobs, &found, &error), TN_OK);
+    assert_int_equal(tn_store_read_series(store, 1, count_series, &found, &error), TN_OK);
+    assert_int_equal(tn_store_close(store, &error), TN_OK);
+    return found;
+}
+
+static void watching_as_told(void **state)
+{
+    static const char *const OFF[] = {"debug.watch=off"}, *const ALL[] = {"debug.watch=all"};
+    recorded all = record(*state, "all", NULL, 0), off = record(*state, "off", NULL, 0), some = record(*state, NULL, NULL, 0);
+    assert_int_equal(all.observed, 480);
+    assert_int_equal(off.observed, 0);
+    assert_true(some.observed >= 3); /* the first steps at least; how many more is up to the clock */
+    assert_true(all.norms == 480 && off.norms == 480 && some.norms == 480);
+    assert_true(all.times == 480 && off.times == 480 && some.times == 480);
+    assert_int_equal(record(*state, NULL, OFF, 1).observed, 0);
+    assert_int_equal(record(*state, "off", ALL, 1).observed, 0); /* the command line has the last word */
+}
+
+static void mistakes_in_watching_are_told(void **state)
+{
+    static const struct {
+        const char *watch, *share, *said;
+    } WRONG[] = {
+        {"al", NULL, "--watch is 'al'; expected all, auto or off. Did you mean all?"},
+        {NULL, "0", "--watch-share is '0'; expected a share"},
+        {NULL, "60%", "--watch-share is '60%'; expected a share"},
+        {"auto", "5%%", "--watch-share is '5%%'"},
+        {"auto", "", "--watch-share is ''"},
+        {"auto", "nan", "--watch-share is 'nan'"},
+        {"off", "5%", "what is watched is 'off'"},
+    };
+    char path[256];
+    tiny_path(path, *state, "net.json");
+    for (size_t i = 0; i < sizeof WRONG / sizeof *WRONG; i++) {
+        tn_settings settings = settings_of(path);
+        settings.watch = WRONG[i].watch;
+        settings.watch_share = WRONG[i].share;
+        tn_session *session = NULL;
+        tn_error error = {0};
+        assert_int_equal(tn_session_open(&settings, &session, &error), TN_ERROR_USAGE);
+        assert_null(session);
+        if (!strstr(error.message, WRONG[i].said))
+            fail_msg("%s", error.message);
+    }
+}
+
 static void hypes_are_completed(void **state)
 {
     char path[256];
@@ -424,6 +514,8 @@ int main(void)
         cmocka_unit_test(debugging),
         cmocka_unit_test(every_experiment_runs_by_its_command),
         cmocka_unit_test(reports_are_kept_in_the_store),
+        cmocka_unit_test(watching_as_told),
+        cmocka_unit_test(mistakes_in_watching_are_told),
         cmocka_unit_test(hypes_are_completed),
     };
     return cmocka_run_group_tests(tests, make, drop);

@@ -49,7 +49,7 @@ static int teardown(void **state)
     for (size_t i = 0; i < 3; i++)
         tn_history_destroy(all->histories[i]);
     tn_run_list_deinit(&all->list);
-    return tn_store_close(all->store, NULL);
+    return tn_store_close(all->store, NULL) == TN_OK ? 0 : -1;
 }
 
 static void expect(char *text, const char *name)

@@ -416,13 +416,62 @@ static void units_are_seen_on_a_share_of_the_steps(void **state)
     assert_int_equal(hear_steps(&name, 2).taken, 0);
 }
 
+static void update_ratios(void **state)
+{
+    (void)state;
+    static const float WEIGHTS[] = {3, -4, NAN}, UPDATES[] = {0.03F, 0.04F, 0.03F, 0.04F}, ZEROS[] = {0, 0};
+    tn_vitals weight, update, zero;
+    tn_vitals_init(&weight);
+    tn_vitals_init(&update);
+    tn_vitals_init(&zero);
+    assert_true(isnan(tn_update_ratio(&update, &weight)));
+    tn_vitals_add(&weight, WEIGHTS, 3);
+    tn_vitals_add(&update, UPDATES, 4);
+    tn_vitals_add(&zero, ZEROS, 2);
+    assert_true(fabs(tn_update_ratio(&update, &weight) - 0.01) < 1e-8);
+    assert_true(tn_update_ratio(&zero, &weight) == 0);
+    assert_true(isnan(tn_update_ratio(&update, &zero)));
+}
+
+static size_t fired_as_told(void *context)
+{
+    return *(const size_t *)context;
+}
+
+/* A rule more than before is an incident, and the steps after it are observed beside the plan; one that is taken back is none. */
+static void incidents_are_rules_that_fire(void **state)
+{
+    (void)state;
+    size_t fired = 0;
+    const tn_observer observers[] = {{.context = &fired, .fired = fired_as_told}, {.context = NULL}};
+    const tn_recorder_config config = {.vitals_every = 100, .observers = observers, .observer_count = 2};
+    tn_recorder *recorder = create(&config);
+    for (uint64_t step = 1; step <= 60; step++) {
+        assert_int_equal(tn_recorder_wants_tensors(recorder, step), step == 1 || (step > 10 && step <= 18) || (step > 40 && step <= 48));
+        if (tn_recorder_wants_tensors(recorder, step))
+            tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &GRADIENT, .index = 4, .values = VALUES});
+        assert_true(tn_recorder_step(recorder, &(tn_step){.step = step}));
+        fired = step < 10 ? 0 : step < 30 ? 2 : step < 40 ? 1 : 2;
+        assert_int_equal(tn_recorder_incident(recorder), step == 10 || step == 40);
+    }
+    for (uint64_t step = 1; step <= 70; step++)
+        assert_int_equal(tn_recorder_has_seen(recorder, step), step == 1 || (step > 10 && step <= 18) || (step > 40 && step <= 48));
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(observers_hear_in_order),       cmocka_unit_test(no_vitals_unless_wanted),
-        cmocka_unit_test(series_reach_the_store),        cmocka_unit_test(vitals_reach_the_store),
-        cmocka_unit_test(names_reach_the_store),         cmocka_unit_test(signals_reach_the_store),
-        cmocka_unit_test(a_failing_store_stops_nothing), cmocka_unit_test(units_are_seen_on_a_share_of_the_steps),
+        cmocka_unit_test(observers_hear_in_order),
+        cmocka_unit_test(no_vitals_unless_wanted),
+        cmocka_unit_test(series_reach_the_store),
+        cmocka_unit_test(vitals_reach_the_store),
+        cmocka_unit_test(names_reach_the_store),
+        cmocka_unit_test(signals_reach_the_store),
+        cmocka_unit_test(a_failing_store_stops_nothing),
+        cmocka_unit_test(units_are_seen_on_a_share_of_the_steps),
+        cmocka_unit_test(update_ratios),
+        cmocka_unit_test(incidents_are_rules_that_fire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,7 @@ static tn_status run_all(const tn_hypes *hypes, const json_t *patch, tn_store *s
             .score_every = 1,
             .stop_at_train_score = INFINITY,
             .vitals_every = 4,
+            .is_training = true,
             .shown_samples = 2,
             .want_norms = true,
         };
