@@ -313,6 +313,7 @@ static tn_status decode_vitals(const tn_wire_reader *reader, const unsigned char
 static void decode_step(const unsigned char *payload, tn_step *step)
 {
     cursor from = {payload};
+    *step = (tn_step){.wall_ns = 0}; /* programs do not tell it */
     step->step = get(&from, 8);
     step->samples = get(&from, 8);
     step->loss = get_double(&from);
