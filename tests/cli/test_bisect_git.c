@@ -355,7 +355,8 @@ static void what_is_wrong_with_a_range_is_said(void **state)
     commit(one, "Alone");
     shell(one->top, "git checkout -q -f trunk");
     remember(one);
-    expect_failure(one, BISECT(one, "net.json"), 2, "between what? Give two files of hypes, or the ends of a history as in: --git v1.2..HEAD");
+    expect_failure(one, BISECT(one, "net.json"), 2,
+                   "between what? Give two files of hypes, or the ends of a history as in: --git v1.2..HEAD");
     expect_failure(one, BISECT(one, "--git", "first..trunk"), 2, "which hypes?");
     expect_failure(one, BISECT(one, "--git", "trunk", "net.json"), 2,
                    "--git takes GOOD..BAD, two commits of which the first still trained");

@@ -15,7 +15,7 @@
 
 /* With a limit that no norm reaches, so that gradients stay where they can be read and go to no sink. */
 #define SOLVER                                                                                                                             \
-    "\"solver\": {\"learning_rate\": 0, \"batch_size\": 1000, \"shuffle\": false, \"clip_norm\": 1e30}, \"init\": \"normal\", "                                 \
+    "\"solver\": {\"learning_rate\": 0, \"batch_size\": 1000, \"shuffle\": false, \"clip_norm\": 1e30}, \"init\": \"normal\", "            \
     "\"bias_init\": {\"scheme\": \"normal\", \"std\": 0.3}"
 
 static const support_problem rows = {.samples = 6, .rank = 1, .dims = {5}, .classes = 3};
