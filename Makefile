@@ -45,11 +45,11 @@ test: ## Run all tests: release, sanitizers, failing allocations, fuzz corpora, 
 	@python3 tools/run_tests.py --filter "$(T)" --jobs $(JOBS)
 
 # Debian's PyTorch belongs to Debian's Python, which need not be the first one on the PATH.
-bench: ## Measure vitals and training steps beside NumPy and PyTorch
+bench: ## Measure vitals and training steps beside NumPy and PyTorch, and what watching costs
 	@tools/setup.sh bench
 	@cmake --preset release -DTENET_TESTS=ON > /dev/null
-	@cmake --build $(RELEASE) -j $(JOBS) --target bench_vitals bench_step
-	@/usr/bin/python3 bench/vitals.py $(RELEASE)/bench_vitals; vitals=$$?; /usr/bin/python3 bench/steps.py --program $(RELEASE)/bench_step && exit $$vitals
+	@cmake --build $(RELEASE) -j $(JOBS) --target bench_vitals bench_step bench_watch
+	@/usr/bin/python3 bench/vitals.py $(RELEASE)/bench_vitals; vitals=$$?; /usr/bin/python3 bench/steps.py --program $(RELEASE)/bench_step; steps=$$?; /usr/bin/python3 bench/watch_cost.py --program $(RELEASE)/bench_watch && exit $$((vitals | steps))
 
 zoo: ## Debug healthy and broken networks of many kinds, and tell how often the report is right
 	@tools/setup.sh bench
