@@ -47,9 +47,13 @@ struct tn_recorder {
     uint64_t bytes;                     /* of vitals for the store since the last step ended */
     size_t fired;                       /* rules, when last asked */
     tn_vitals vitals;
-    tn_unit *units; /* [config.units_max, at most TN_UNITS_MAX] */
+    tn_vitals *tiles; /* [TILES], of one tensor */
+    tn_unit *units;   /* [config.units_max, at most TN_UNITS_MAX] */
     tn_error failure;
 };
+
+/* A large tensor's vitals are taken in tiles of equal size, at most TILES of at least TILE_VALUES, and merged in their order, so that they are the same at any number of threads. */
+enum { TILES = 16, TILE_VALUES = 32768, TILE_UNIT = 4096 };
 
 /* Of a row of the store beside the vitals. */
 enum { ROW_BYTES = 32 };
@@ -64,6 +68,14 @@ static void stop_writing(tn_recorder *recorder)
     recorder->chunks = NULL;
 }
 
+static void destroy(tn_recorder *recorder)
+{
+    stop_writing(recorder);
+    tn_memory_destroy(recorder->tiles);
+    tn_memory_destroy(recorder->units);
+    tn_memory_destroy(recorder);
+}
+
 tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **recorder, tn_error *error)
 {
     *recorder = NULL;
@@ -75,17 +87,14 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     size_t units = config->units_max < TN_UNITS_MAX ? config->units_max : TN_UNITS_MAX;
     created->config.units_max = units;
     created->units = tn_memory_create(units, sizeof *created->units);
-    if (!created->units) {
-        tn_memory_destroy(created);
-        return tn_fail_memory(error, units * sizeof *created->units);
+    created->tiles = tn_memory_create(TILES, sizeof *created->tiles);
+    created->chunks = config->store ? tn_memory_create(1, sizeof *created->chunks) : NULL;
+    if (!created->units || !created->tiles || (config->store && !created->chunks)) {
+        destroy(created);
+        return tn_fail_memory(error, sizeof *created + units * sizeof *created->units + TILES * sizeof *created->tiles +
+                                         (config->store ? sizeof *created->chunks : 0));
     }
     if (config->store) {
-        created->chunks = tn_memory_create(1, sizeof *created->chunks);
-        if (!created->chunks) {
-            tn_memory_destroy(created->units);
-            tn_memory_destroy(created);
-            return tn_fail_memory(error, sizeof *created->chunks);
-        }
         created->handed_ns = tn_clock_ns();
         if (tn_store_trial_begin(config->store, &config->trial, &created->trial, &created->failure) != TN_OK)
             stop_writing(created);
@@ -202,6 +211,38 @@ static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
     return has_units && name->units <= recorder->config.units_max && (before < UNITS_AT_FIRST || before % UNITS_EVERY == 0);
 }
 
+/* How a tensor is cut: tile i holds the values from i * size on. */
+typedef struct tiling {
+    const float *values;
+    size_t count, size;
+    tn_vitals *tiles;
+} tiling;
+
+static void take_tile(void *context, size_t tile, size_t worker)
+{
+    (void)worker;
+    const tiling *cut = context;
+    size_t first = tile * cut->size, left = cut->count - first;
+    tn_vitals_init(&cut->tiles[tile]);
+    tn_vitals_add(&cut->tiles[tile], cut->values + first, left < cut->size ? left : cut->size);
+}
+
+static void take_vitals(tn_recorder *recorder, const float *values, size_t count)
+{
+    tn_vitals_init(&recorder->vitals);
+    size_t tiles = count / TILE_VALUES < TILES ? count / TILE_VALUES : TILES;
+    if (tiles < 2) {
+        tn_vitals_add(&recorder->vitals, values, count);
+        return;
+    }
+    size_t size = ((count + tiles - 1) / tiles + TILE_UNIT - 1) / TILE_UNIT * TILE_UNIT;
+    tiling cut = {values, count, size, recorder->tiles};
+    tiles = (count + size - 1) / size;
+    tn_pool_run(recorder->config.pool, tiles, take_tile, &cut);
+    for (size_t i = 0; i < tiles; i++)
+        tn_vitals_merge(&recorder->vitals, &recorder->tiles[i]);
+}
+
 void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
 {
     tn_recorder *recorder = context;
@@ -216,8 +257,7 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
                            .maker = shown->maker};
     recorder->tapped_steps += recorder->tapped_step != seen.step;
     recorder->tapped_step = seen.step;
-    tn_vitals_init(&recorder->vitals);
-    tn_vitals_add(&recorder->vitals, shown->values, name->count);
+    take_vitals(recorder, shown->values, name->count);
     tn_unit_vitals units;
     if (wants_units(recorder, name)) {
         float low, high;
@@ -325,8 +365,6 @@ tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *re
     tn_status status = recorder->failure.code;
     if (status != TN_OK && error)
         *error = recorder->failure;
-    stop_writing(recorder);
-    tn_memory_destroy(recorder->units);
-    tn_memory_destroy(recorder);
+    destroy(recorder);
     return status;
 }

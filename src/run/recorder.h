@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "run/data_summary.h"
 #include "store/store.h"
 #include "vitals/tensor.h"
@@ -70,6 +71,7 @@ typedef struct tn_recorder_config {
     double vitals_share;   /* as often as costs at most this share of the step time (cadence.h), the recorder measuring itself; 0: never */
     uint64_t watch_from, watch_to; /* and these steps, both included; 0: none */
     size_t units_max;             /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
+    tn_pool *pool;                /* takes the vitals of large tensors that are tapped, and is idle then; borrowed. NULL: one thread */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;
 } tn_recorder_config;

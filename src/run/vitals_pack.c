@@ -15,78 +15,95 @@
 
 enum { VERSION = 1, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
 
-/* Writes only where there is room, and counts on. */
-typedef struct packer {
-    unsigned char *bytes;
-    size_t capacity, size;
-} packer;
-
-static void put(packer *to, uint64_t value, size_t width)
+/* Written out, so that a compiler makes one store of it. */
+static unsigned char *put_uint64(unsigned char *at, uint64_t value)
 {
-    for (size_t i = 0; i < width; i++, to->size++)
-        if (to->size < to->capacity)
-            to->bytes[to->size] = (unsigned char)(value >> (8 * i));
+    at[0] = (unsigned char)value;
+    at[1] = (unsigned char)(value >> 8);
+    at[2] = (unsigned char)(value >> 16);
+    at[3] = (unsigned char)(value >> 24);
+    at[4] = (unsigned char)(value >> 32);
+    at[5] = (unsigned char)(value >> 40);
+    at[6] = (unsigned char)(value >> 48);
+    at[7] = (unsigned char)(value >> 56);
+    return at + 8;
 }
 
-static void put_count(packer *to, uint64_t value)
+static unsigned char *put_uint16(unsigned char *at, uint64_t value)
+{
+    at[0] = (unsigned char)value;
+    at[1] = (unsigned char)(value >> 8);
+    return at + 2;
+}
+
+static unsigned char *put_count(unsigned char *at, uint64_t value)
 {
     for (; value >= 0x80; value >>= 7)
-        put(to, (value & 0x7F) | 0x80, 1);
-    put(to, value, 1);
+        *at++ = (unsigned char)((value & 0x7F) | 0x80);
+    *at++ = (unsigned char)value;
+    return at;
 }
 
-static void put_float(packer *to, float value)
+static unsigned char *put_float(unsigned char *at, float value)
 {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put(to, bits, sizeof bits);
+    return put_uint16(put_uint16(at, bits), bits >> 16);
 }
 
-static void put_double(packer *to, double value)
+static unsigned char *put_double(unsigned char *at, double value)
 {
     uint64_t bits;
     memcpy(&bits, &value, sizeof bits);
-    put(to, bits, sizeof bits);
+    return put_uint64(at, bits);
 }
 
-static size_t pack(const tn_vitals *vitals, packer *to)
+/* The buckets that are not 0, and how many there are. Most are, so eight are looked at at once. */
+static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used)
 {
-    const uint64_t *histogram = &vitals->histogram[0][0];
-    size_t used = 0;
-    for (size_t i = 0; i < BUCKETS; i++)
-        used += histogram[i] != 0;
+    enum { TOGETHER = 8 };
+    for (size_t i = 0; i < BUCKETS; i += TOGETHER) {
+        uint64_t any = 0;
+        for (size_t k = i; k < i + TOGETHER; k++)
+            any |= histogram[k];
+        for (size_t k = i; any && k < i + TOGETHER; k++)
+            if (histogram[k]) {
+                at = put_count(put_uint16(at, k), histogram[k]);
+                ++*used;
+            }
+    }
+    return at;
+}
+
+/* bytes [TN_VITALS_PACKED_MAX] */
+static size_t pack(const tn_vitals *vitals, unsigned char *bytes)
+{
     const uint64_t counts[7] = {vitals->count, vitals->nan,        vitals->positive_infinity, vitals->negative_infinity,
                                 vitals->zeros, vitals->subnormals, vitals->first_nonfinite};
     const double sums[4] = {vitals->sum, vitals->sum_of_squares, vitals->mean, vitals->m2};
-    put(to, VERSION, 1);
-    put(to, 0, 1);
-    put(to, used, 2);
+    unsigned char *at = bytes + 4;
     for (size_t i = 0; i < 7; i++)
-        put(to, counts[i], 8);
-    put_float(to, vitals->min);
-    put_float(to, vitals->max);
+        at = put_uint64(at, counts[i]);
+    at = put_float(put_float(at, vitals->min), vitals->max);
     for (size_t i = 0; i < 4; i++)
-        put_double(to, sums[i]);
-    for (size_t i = 0; i < BUCKETS; i++)
-        if (histogram[i]) {
-            put(to, i, 2);
-            put_count(to, histogram[i]);
-        }
-    return to->size;
+        at = put_double(at, sums[i]);
+    uint64_t used = 0;
+    at = put_buckets(at, &vitals->histogram[0][0], &used);
+    bytes[0] = VERSION;
+    bytes[1] = 0;
+    put_uint16(bytes + 2, used);
+    return (size_t)(at - bytes);
 }
 
 size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity)
 {
-    if (capacity >= TN_VITALS_PACKED_MAX) {
-        packer once = {.bytes = bytes, .capacity = capacity};
-        return pack(vitals, &once);
-    }
-    packer measure = {0};
-    size_t needed = pack(vitals, &measure);
-    if (needed <= capacity) {
-        packer to = {.bytes = bytes, .capacity = capacity};
-        pack(vitals, &to);
-    }
+    _Static_assert(HEADER + BUCKETS * (2 + 10) <= TN_VITALS_PACKED_MAX, "a count takes at most ten bytes");
+    if (capacity >= TN_VITALS_PACKED_MAX)
+        return pack(vitals, bytes);
+    unsigned char whole[TN_VITALS_PACKED_MAX];
+    size_t needed = pack(vitals, whole);
+    if (needed <= capacity)
+        memcpy(bytes, whole, needed);
     return needed;
 }
 

@@ -1,7 +1,6 @@
 /* tensor.c: names of roles and tensors, as the store and the reports write them. */
 #include "vitals/tensor.h"
 
-#include <stdio.h>
 
 const char *tn_role_name(tn_role role)
 {
@@ -24,12 +23,24 @@ const char *tn_role_name(tn_role role)
     return "unknown";
 }
 
+/* Appends what of `text` fits, and ends it. */
+static size_t append(char key[TN_TENSOR_KEY_BYTES], size_t length, const char *text)
+{
+    for (; *text && length + 1 < TN_TENSOR_KEY_BYTES; text++)
+        key[length++] = *text;
+    key[length] = '\0';
+    return length;
+}
+
 const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name)
 {
     const char *part = name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_ACTIVATION_GRADIENT ? ".gradient"
                        : name->role == TN_ROLE_UPDATE                                              ? ".update"
                        : name->role == TN_ROLE_LOSS                                                ? ".samples"
                                                                                                    : "";
-    snprintf(key, TN_TENSOR_KEY_BYTES, "%s%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "", part);
+    size_t length = append(key, 0, name->node);
+    if (name->parameter)
+        length = append(key, append(key, length, "."), name->parameter);
+    append(key, length, part);
     return key;
 }
