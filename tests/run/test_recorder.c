@@ -459,6 +459,59 @@ static void incidents_are_rules_that_fire(void **state)
     assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
 }
 
+static void keep_vitals(void *context, const tn_tensor_seen *seen)
+{
+    *(tn_vitals *)context = *seen->vitals;
+}
+
+static tn_vitals tap_large(const float *data, size_t count, size_t threads)
+{
+    tn_vitals seen;
+    tn_pool *pool = NULL;
+    if (threads > 0)
+        assert_int_equal(tn_pool_create(threads, &pool, NULL), TN_OK);
+    const tn_observer observer = {.context = &seen, .on_tensor = keep_vitals};
+    const tn_recorder_config config = {.vitals_every = 1, .pool = pool, .observers = &observer, .observer_count = 1};
+    const tn_tensor_name name = {.node = "dense_0", .op = "dense", .role = TN_ROLE_ACTIVATION, .count = count, .units = count};
+    tn_recorder *recorder = create(&config);
+    tn_recorder_tap(recorder, &(tn_tensor_shown){.name = &name, .values = data});
+    assert_int_equal(tn_recorder_end(recorder, "completed", NULL, NULL), TN_OK);
+    tn_pool_destroy(pool);
+    return seen;
+}
+
+/* Cut in tiles: the same bits at any number of threads, and what one pass over the whole gives. */
+static void large_tensors_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    static const size_t COUNTS[] = {65535, 65536, 200001, 1500000};
+    for (size_t c = 0; c < sizeof COUNTS / sizeof *COUNTS; c++) {
+        size_t count = COUNTS[c];
+        float *data = malloc(count * sizeof *data);
+        assert_non_null(data);
+        for (size_t i = 0; i < count; i++)
+            data[i] = (float)((double)(i * 2654435761U % 1000003) / 500000.0 - 0.9);
+        data[count - 2] = NAN;
+        tn_vitals whole, alone = tap_large(data, count, 0);
+        tn_vitals_init(&whole);
+        tn_vitals_add(&whole, data, count);
+        for (size_t threads = 1; threads <= 3; threads++) {
+            tn_vitals shared = tap_large(data, count, threads);
+            assert_memory_equal(&shared, &alone, sizeof shared);
+        }
+        assert_int_equal(alone.count, count);
+        assert_int_equal(alone.first_nonfinite, count - 2);
+        assert_int_equal(alone.nan, 1);
+        assert_int_equal(alone.zeros, whole.zeros);
+        assert_true(alone.min == whole.min && alone.max == whole.max);
+        assert_memory_equal(alone.histogram, whole.histogram, sizeof whole.histogram);
+        assert_true(fabs(alone.mean - whole.mean) <= 1e-12);
+        assert_true(fabs(alone.m2 - whole.m2) <= 1e-9 * whole.m2);
+        assert_true(fabs(alone.sum - whole.sum) <= 1e-9 * (double)count);
+        free(data);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -472,6 +525,7 @@ int main(void)
         cmocka_unit_test(units_are_seen_on_a_share_of_the_steps),
         cmocka_unit_test(update_ratios),
         cmocka_unit_test(incidents_are_rules_that_fire),
+        cmocka_unit_test(large_tensors_do_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
