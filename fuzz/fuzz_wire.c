@@ -17,6 +17,9 @@ static void send_again(tn_wire_buffer *buffer, const tn_wire_record *record)
     case TN_WIRE_VITALS:
         status = tn_wire_put_vitals(buffer, record->step, record->index, &record->vitals, NULL);
         break;
+    case TN_WIRE_UNITS:
+        status = tn_wire_put_units(buffer, record->step, record->index, &record->units, record->batch, NULL);
+        break;
     case TN_WIRE_STEP:
         status = tn_wire_put_step(buffer, &record->scalars, NULL);
         break;

@@ -58,7 +58,7 @@ typedef enum tn_dtype { TN_DTYPE_FLOAT32 = 0, TN_DTYPE_FLOAT64 = 1, TN_DTYPE_FLO
 bool tn_run_wants_tensors(const tn_run *run);
 
 /* Shows a tensor of the coming step; only its statistics are kept. "dense_1.weight": the part after the last dot is the parameter; the last axis counts as units. An activation
- * whose name ends in an op ("relu", "block2.tanh_3") is judged as that op's output. `shape` [rank]; `strides` [rank] in elements, of any sign, NULL: row by row without gaps.
+ * whose name ends in an op ("relu", "block2.tanh_3") is judged as that op's output. The first axis of inputs and activations is the batch's; units are looked at in float32 tensors without gaps. `shape` [rank]; `strides` [rank] in elements, of any sign, NULL: row by row without gaps.
  * false where shape, strides, role or dtype make no sense; nothing is kept then. Show tensors in the order of the forward pass. */
 bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype dtype, size_t rank, const int64_t *shape,
                    const int64_t *strides, const void *data);

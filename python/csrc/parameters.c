@@ -14,6 +14,7 @@ typedef struct parameter {
     PyObject *tensor;
     tn_shown *weight, *gradient, *update; /* gradient and update NULL where it is frozen */
     size_t units;
+    int axis;   /* that counts them */
     void *copy; /* of its bytes; NULL: none */
     size_t copy_size;
     const void *copied_from;
@@ -171,7 +172,7 @@ static bool has_update(const parameter *one)
 /* The last weights are looked at first: the optimizer has just written those. What is found is sent in order. */
 static void look_at_weights(const parameters_object *object, uint64_t step)
 {
-    const tn_watcher *watcher = (const tn_watcher *)object->watcher;
+    tn_watcher *watcher = (tn_watcher *)object->watcher;
     size_t jobs = 0;
     for (size_t i = 0; i < object->count; i++) {
         parameter *one = &object->all[i];
@@ -187,14 +188,17 @@ static void look_at_weights(const parameters_object *object, uint64_t step)
     run_jobs(object, jobs);
     jobs = 0;
     for (size_t i = 0; i < object->count; i++) {
-        const parameter *one = &object->all[i];
+        parameter *one = &object->all[i];
         if (!one->open)
             continue;
         bool changed = object->jobs[jobs++].copy != NULL;
         if (watcher->link && changed && one->update->vitals.count)
             tn_shown_send(one->update, watcher->link, step, one->units, &one->update->vitals);
-        if (watcher->link && one->weight->vitals.count)
-            tn_shown_send(one->weight, watcher->link, step, one->units, &one->weight->vitals);
+        if (!watcher->link || !one->weight->vitals.count)
+            continue;
+        tn_shown_forget_units(one->weight);
+        tn_watcher_show_units(watcher, one->weight, &one->view, one->tensor, one->axis, &one->weight->vitals);
+        tn_shown_send(one->weight, watcher->link, step, one->units, &one->weight->vitals);
     }
 }
 
@@ -253,11 +257,11 @@ static bool fill(parameters_object *object, tn_watcher *watcher, PyObject *row, 
     PyObject *tensor;
     const char *node, *name, *op;
     Py_ssize_t node_index, units;
-    int frozen;
-    if (!PyArg_ParseTuple(row, "Osssnnp", &tensor, &node, &name, &op, &node_index, &units, &frozen))
+    int axis, frozen;
+    if (!PyArg_ParseTuple(row, "Osssnnip", &tensor, &node, &name, &op, &node_index, &units, &axis, &frozen))
         return false;
     Py_INCREF(tensor);
-    *one = (parameter){.tensor = tensor, .units = units > 0 ? (size_t)units : 1};
+    *one = (parameter){.tensor = tensor, .units = units > 0 ? (size_t)units : 1, .axis = axis};
     object->count++;
     size_t index = (size_t)node_index;
     one->weight = tn_shown_create(&watcher->shown, TN_ROLE_WEIGHT, node, name, op, index);
@@ -329,7 +333,7 @@ static PyMethodDef methods[] = {
     {0},
 };
 
-static PyType_Slot slots[] = {{Py_tp_doc, "Parameters(watcher, [(tensor, node, name, op, node_index, units, frozen)])."},
+static PyType_Slot slots[] = {{Py_tp_doc, "Parameters(watcher, [(tensor, node, name, op, node_index, units, axis, frozen)])."},
                               {Py_tp_init, parameters_init},
                               {Py_tp_dealloc, parameters_dealloc},
                               {Py_tp_methods, methods},

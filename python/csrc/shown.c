@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "vitals/saturation.h"
 
 static void destroy(tn_shown *shown)
 {
@@ -12,6 +13,7 @@ static void destroy(tn_shown *shown)
     free((char *)(uintptr_t)shown->name.node);
     free((char *)(uintptr_t)shown->name.parameter);
     free((char *)(uintptr_t)shown->name.op);
+    free(shown->unit);
     tn_memory_destroy(shown);
 }
 
@@ -69,8 +71,49 @@ tn_vitals *tn_shown_begin(tn_shown_table *table, tn_shown *shown)
         shown->gathering = true;
         table->gathering[table->gathering_count++] = shown->index;
         tn_vitals_init(&shown->vitals);
+        tn_shown_forget_units(shown);
     }
     return &shown->vitals;
+}
+
+static bool reserve_units(tn_shown *shown, size_t units)
+{
+    if (units <= shown->unit_capacity)
+        return true;
+    free(shown->unit);
+    shown->unit = malloc(units * sizeof *shown->unit);
+    shown->unit_capacity = shown->unit ? units : 0;
+    return shown->unit != NULL;
+}
+
+tn_unit_vitals *tn_shown_begin_units(tn_shown *shown, const tn_unit_layout *layout, uint64_t batch)
+{
+    bool is_first = shown->units.units == 0;
+    bool fits = is_first ? layout->units <= TN_UNITS_MAX && reserve_units(shown, layout->units) : layout->units == shown->units.units;
+    if (shown->no_units || !fits) {
+        tn_shown_lose_units(shown);
+        return NULL;
+    }
+    if (is_first) {
+        float low, high;
+        tn_saturation_limits(&shown->name, &low, &high);
+        tn_unit_vitals_init(&shown->units, shown->unit, layout->units, low, high);
+    }
+    shown->batch += batch;
+    return &shown->units;
+}
+
+void tn_shown_lose_units(tn_shown *shown)
+{
+    shown->units.units = 0;
+    shown->no_units = true;
+}
+
+void tn_shown_forget_units(tn_shown *shown)
+{
+    shown->units.units = 0;
+    shown->batch = 0;
+    shown->no_units = false;
 }
 
 void tn_shown_send(tn_shown *shown, tn_link *link, uint64_t step, size_t units, const tn_vitals *vitals)
@@ -82,6 +125,11 @@ void tn_shown_send(tn_shown *shown, tn_link *link, uint64_t step, size_t units, 
         shown->told_count = shown->name.count;
         shown->told_units = shown->name.units;
     }
+    bool has_units =
+        shown->units.units > 0 && shown->units.units == shown->name.units && shown->units.values == shown->name.count / shown->name.units;
+    if (has_units)
+        tn_link_units(link, step, shown->index, &shown->units, shown->batch);
+    tn_shown_forget_units(shown);
     tn_link_vitals(link, step, shown->index, vitals);
 }
 

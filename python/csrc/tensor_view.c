@@ -253,6 +253,41 @@ bool tn_tensor_view_open(const tn_tensor_asker *asker, PyObject *tensor, tn_tens
     return open;
 }
 
+/* The axes of a tensor's shape; -1, with no exception, where they are not to be had or more than TN_STRIDED_RANK_MAX. */
+static int read_shape(const tn_tensor_asker *asker, PyObject *tensor, int64_t shape[TN_STRIDED_RANK_MAX])
+{
+    PyObject *asked = PyObject_GetAttr(tensor, asker->shape_name);
+    Py_ssize_t axes = asked ? PyTuple_Size(asked) : -1;
+    if (axes > TN_STRIDED_RANK_MAX)
+        axes = -1;
+    for (Py_ssize_t i = 0; i < axes; i++)
+        shape[i] = PyLong_AsLongLong(PyTuple_GetItem(asked, i));
+    Py_XDECREF(asked);
+    if (PyErr_Occurred())
+        axes = -1;
+    PyErr_Clear();
+    return (int)axes;
+}
+
+bool tn_tensor_view_units(const tn_tensor_asker *asker, const tn_tensor_view *view, PyObject *tensor, int axis, tn_unit_layout *layout,
+                          size_t *first)
+{
+    int64_t shape[TN_STRIDED_RANK_MAX];
+    if (!view->dense || view->strided.type != TN_VALUE_FLOAT32)
+        return false;
+    int rank = read_shape(asker, tensor, shape), at = axis < 0 ? rank + axis : axis;
+    if (rank < 2 || at < 0 || at >= rank)
+        return false;
+    /* A plain view has but one axis; it is row by row. */
+    tn_strided whole = {.data = view->strided.data, .type = TN_VALUE_FLOAT32, .rank = (size_t)rank, .shape = shape};
+    if (!view->row_major)
+        whole.strides = view->strided.strides;
+    if ((!view->row_major && view->strided.rank != whole.rank) || !tn_unit_layout_find(layout, &whole, (size_t)at))
+        return false;
+    *first = (size_t)shape[0];
+    return layout->rows * layout->units * layout->inner == view->count;
+}
+
 size_t tn_tensor_axis(const tn_tensor_asker *asker, PyObject *tensor, Py_ssize_t axis, size_t *rank)
 {
     PyObject *shape = PyObject_GetAttr(tensor, asker->shape_name);

@@ -6,6 +6,7 @@
 #define TN_PYTHON_TENSOR_VIEW_H
 
 #include "extension.h"
+#include "vitals/unit_layout.h"
 #include "vitals/vitals_cast.h"
 
 typedef struct tn_tensor_view {
@@ -40,6 +41,11 @@ void tn_tensor_view_close(tn_tensor_view *view);
 
 /* Adds the values; needs no GIL. */
 void tn_tensor_view_add(const tn_tensor_view *view, tn_vitals *vitals);
+
+/* Where the units of an open view of `tensor` stand, which `axis` (negative: from the end) counts. *first: the length of the first axis. false, with no exception, where they cannot be read in
+ * place, and of tensors of one axis, which tell no units apart. */
+bool tn_tensor_view_units(const tn_tensor_asker *asker, const tn_tensor_view *view, PyObject *tensor, int axis, tn_unit_layout *layout,
+                          size_t *first);
 
 /* The length of axis `axis` (negative: from the end); 1 where there is none. */
 size_t tn_tensor_axis(const tn_tensor_asker *asker, PyObject *tensor, Py_ssize_t axis, size_t *rank);

@@ -60,9 +60,12 @@ static bool take_units(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, s
         return true;
     size_t rank;
     size_t units = tn_tensor_axis(&watcher->asker, tensor, axis, &rank);
+    shown->axis = axis;
     /* Images keep their channels second, whatever op they come from. */
-    if (axis < 0 && rank == 4)
+    if (axis < 0 && rank == 4) {
+        shown->axis = 1;
         units = tn_tensor_axis(&watcher->asker, tensor, 1, &rank);
+    }
     if (rank == 0)
         return false;
     shown->seen_count = count;
@@ -75,6 +78,28 @@ static bool is_floating(tn_value_type type)
     return type == TN_VALUE_FLOAT32 || type == TN_VALUE_FLOAT64 || type == TN_VALUE_FLOAT16 || type == TN_VALUE_BFLOAT16;
 }
 
+void tn_watcher_show_units(tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+                           const tn_vitals *whole)
+{
+    tn_unit_layout layout;
+    size_t first;
+    bool has_units = shown->name.role == TN_ROLE_INPUT || shown->name.role == TN_ROLE_WEIGHT || shown->name.role == TN_ROLE_ACTIVATION;
+    if (!watcher->takes_units || !has_units)
+        return;
+    if (!tn_tensor_view_units(&watcher->asker, view, tensor, axis, &layout, &first)) {
+        tn_shown_lose_units(shown);
+        return;
+    }
+    tn_unit_vitals *units = tn_shown_begin_units(shown, &layout, shown->name.role == TN_ROLE_WEIGHT ? 0 : first);
+    if (units && view->count < GIL_AT) {
+        tn_unit_vitals_add_known(units, view->strided.data, layout.rows, layout.inner, whole);
+    } else if (units) {
+        Py_BEGIN_ALLOW_THREADS;
+        tn_unit_vitals_add_known(units, view->strided.data, layout.rows, layout.inner, whole);
+        Py_END_ALLOW_THREADS;
+    }
+}
+
 bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int axis)
 {
     tn_tensor_view view;
@@ -83,13 +108,18 @@ bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int
         /* Inputs may be word numbers; what else counts in whole numbers is no activation. */
         wanted = view.count > 0 && (is_floating(view.strided.type) || shown->name.role == TN_ROLE_INPUT) &&
                  take_units(watcher, shown, tensor, view.count, axis);
-        if (wanted)
-            add_view(&view, tn_shown_begin(&watcher->shown, shown));
+        if (wanted) {
+            tn_vitals *vitals = tn_shown_begin(&watcher->shown, shown);
+            add_view(&view, vitals);
+            tn_watcher_show_units(watcher, shown, &view, tensor, shown->axis, vitals);
+        }
     } else {
         tn_vitals found;
         wanted = reduce(watcher, tensor, &found) && found.count && take_units(watcher, shown, tensor, (size_t)found.count, axis);
         if (wanted)
             tn_vitals_merge(tn_shown_begin(&watcher->shown, shown), &found);
+        if (wanted)
+            tn_shown_lose_units(shown);
     }
     tn_tensor_view_close(&view);
     PyErr_Clear();
@@ -351,6 +381,9 @@ static PyObject *begin(PyObject *self, PyObject *args)
     watcher->input_rows = 0;
     watcher->paused = false;
     watcher->step = step;
+    watcher->observed += watcher->began && step != watcher->began; /* a step that was skipped begins anew */
+    watcher->began = step;
+    watcher->takes_units = tn_unit_vitals_are_due(watcher->observed);
     Py_RETURN_NONE;
 }
 
@@ -436,6 +469,7 @@ static PyObject *attach(PyObject *self, PyObject *link_object)
     Py_XDECREF(watcher->link_object);
     watcher->link_object = link_object;
     watcher->link = link;
+    watcher->began = watcher->observed = 0; /* of another trial, where there is one */
     for (size_t i = 0; i < watcher->shown.count; i++)
         watcher->shown.all[i]->told_count = 0; /* another parent, or another conversation with it */
     Py_RETURN_NONE;

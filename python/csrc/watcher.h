@@ -49,10 +49,17 @@ typedef struct tn_watcher {
     uint64_t cost_ns;  /* time spent in the hooks since it was last asked */
     size_t calls;      /* of modules, likewise */
     size_t input_rows; /* the first axis of the step's last input */
+    uint64_t began;    /* the last step that was observed */
+    uint64_t observed; /* steps before it, of this trial */
+    bool takes_units;  /* of the step that is being observed */
 } tn_watcher;
 
 /* Adds the vitals of a tensor to where those of `shown` gather, whatever its device. false where it is out of reach. No exception is left. */
 bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int axis);
+
+/* Adds the vitals of the units of an open view of `tensor` to where those of `shown` gather, of which `whole` are the vitals of the whole. Only where the step's are due. */
+void tn_watcher_show_units(tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+                           const tn_vitals *whole);
 
 /* The vitals of a tensor of any device into *vitals, which is initialised first. */
 bool tn_watcher_vitals(tn_watcher *watcher, PyObject *tensor, tn_vitals *vitals);

@@ -14,7 +14,7 @@ import traceback
 from . import _tenet
 
 HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
-PROTOCOL = 1
+PROTOCOL = 2
 NOTES_MAX = 20
 PACE_SECONDS = 0.005  # steps closer to each other share a sending: waking the parent costs more than a small network's step
 TRAIN_PACE_SECONDS = 0.025  # nobody waits for the steps of a plain training as the experiments wait for those of a trial

@@ -84,12 +84,15 @@ def unit_axis(op):
 
 
 def units_of(parameter, op):
-    """The length of the axis that counts units: outputs of a weight, else the last one."""
+    """The units of a parameter and the axis that counts them: outputs of a weight, else the last one."""
     if parameter.dim() == 0:
-        return 1
+        return 1, -1
+    axis = -1
     if op.startswith("conv") and op.endswith("_transpose") and parameter.dim() > 2:
-        return parameter.shape[1]
-    return parameter.shape[0] if (op == "dense" or op.startswith("conv")) and parameter.dim() > 1 else parameter.shape[-1]
+        axis = 1
+    elif (op == "dense" or op.startswith("conv")) and parameter.dim() > 1:
+        axis = 0
+    return parameter.shape[axis], axis
 
 
 class Names:
@@ -197,7 +200,7 @@ class Names:
                             yield tensor
 
     def rows_of(self, optimizer, with_frozen):
-        """What _tenet.Parameters takes: (tensor, node, name, op, node_index, units, frozen)."""
+        """What _tenet.Parameters takes: (tensor, node, name, op, node_index, units, axis, frozen)."""
         trained = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         if any(self.tensor(tensor) is None for tensor in trained):
             self.name_all()
@@ -205,13 +208,13 @@ class Names:
         for number, tensor in enumerate(trained):
             seen.add(id(tensor))
             node, name, op, index = self.tensor(tensor) or ("parameter_%d" % number, "value", "parameter", 0)
-            rows.append((tensor, node, name, op, index, units_of(tensor, op), not tensor.requires_grad))
+            rows.append((tensor, node, name, op, index, *units_of(tensor, op), not tensor.requires_grad))
         for tensor in self.frozen(seen) if with_frozen else ():
             if id(tensor) not in seen:
                 seen.add(id(tensor))
                 node, name, op, index = self.tensor(tensor) or (None, None, None, 0)
                 if node is not None:
-                    rows.append((tensor, node, name, op, index, units_of(tensor, op), True))
+                    rows.append((tensor, node, name, op, index, *units_of(tensor, op), True))
         return rows
 
 

@@ -37,13 +37,16 @@ struct tn_run {
     double losses[TN_RUN_WINDOW];
     tn_shown_tensor *buckets[TN_RUN_BUCKETS];
     size_t tensor_count, node_count;
+    uint64_t shown_step, shown_steps; /* the last step whose tensors were shown, and how many there were */
+    tn_unit *units;                   /* [unit_capacity], of one tensor at a time */
+    size_t unit_capacity;
     uint64_t parameters, gradients; /* values in weights, in gradients */
     tn_vitals inputs;               /* of the first input that was shown in the first run; count 0: none */
     size_t features;
     double std_min, std_max; /* of a feature that is not constant; std_min INFINITY where there is none */
 };
 
-/* Forgets the tensors that were shown. */
+/* Forgets the tensors that were shown, and what their units took. */
 void tn_run_forget_tensors(tn_run *run);
 
 #endif

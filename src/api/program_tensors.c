@@ -1,4 +1,4 @@
-/* program_tensors.c: the tensors that a loop shows by include/tenet_run.h: their names, when they are wanted, their vitals, and, in the first run, what the inputs are like. */
+/* program_tensors.c: the tensors that a loop shows by include/tenet_run.h: their names, when they are wanted, their vitals and those of their units, and, in the first run, what the inputs are like. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +8,8 @@
 #include "base/hash.h"
 #include "base/memory.h"
 #include "hypes/hypes.h"
+#include "vitals/saturation.h"
+#include "vitals/unit_layout.h"
 #include "vitals/vitals_cast.h"
 
 enum { TENSORS_MAX = 1 << 16, FEATURES_MAX = 256 };
@@ -139,6 +141,52 @@ static void look_at_inputs(tn_run *run, const tn_strided *strided, const tn_vita
     }
 }
 
+static bool reserve_units(tn_run *run, size_t units)
+{
+    if (units <= run->unit_capacity)
+        return true;
+    free(run->units);
+    run->units = malloc(units * sizeof *run->units);
+    run->unit_capacity = run->units ? units : 0;
+    return run->units != NULL;
+}
+
+/* The vitals of the tensor's units, where the step's are due and they can be read in place. A tensor of one axis tells no units apart. */
+static bool take_units(tn_run *run, const tn_tensor_name *name, const tn_strided *strided, const tn_vitals *whole, tn_unit_vitals *units)
+{
+    bool has_units = name->role == TN_ROLE_INPUT || name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_ACTIVATION;
+    tn_unit_layout layout;
+    if (!has_units || strided->rank < 2 || !tn_unit_vitals_are_due(run->shown_steps - 1) ||
+        !tn_unit_layout_find(&layout, strided, strided->rank - 1) || layout.units > TN_UNITS_MAX || !reserve_units(run, layout.units))
+        return false;
+    float low, high;
+    tn_saturation_limits(name, &low, &high);
+    tn_unit_vitals_init(units, run->units, layout.units, low, high);
+    tn_unit_vitals_add_known(units, strided->data, layout.rows, layout.inner, whole);
+    return true;
+}
+
+/* Tells whoever listens what the coming step's tensor is like. */
+static void tell_tensor(tn_run *run, const tn_shown_tensor *tensor, const tn_strided *strided, const tn_vitals *vitals)
+{
+    tn_unit_vitals units;
+    tn_tensor_seen seen = {.step = run->step + 1, .name = &tensor->name, .index = tensor->index, .vitals = vitals};
+    run->shown_steps += run->shown_step != seen.step;
+    run->shown_step = seen.step;
+    if (take_units(run, &tensor->name, strided, vitals, &units))
+        seen.units = &units;
+    bool is_of_samples =
+        tensor->name.role != TN_ROLE_WEIGHT && tensor->name.role != TN_ROLE_GRADIENT && tensor->name.role != TN_ROLE_UPDATE;
+    if (is_of_samples && strided->rank > 1)
+        seen.batch.count = (size_t)strided->shape[0];
+    if (run->link && seen.units)
+        tn_link_units(run->link, seen.step, (uint32_t)seen.index, seen.units, seen.batch.count);
+    if (run->link)
+        tn_link_vitals(run->link, seen.step, (uint32_t)seen.index, vitals);
+    if (run->recorder)
+        tn_recorder_tensor(run->recorder, &seen);
+}
+
 bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype dtype, size_t rank, const int64_t *shape,
                    const int64_t *strides, const void *data)
 {
@@ -159,12 +207,13 @@ bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype 
     tn_shown_tensor *tensor = find_tensor(run, name, role);
     if (!tensor)
         return true;
-    bool is_changed = tensor->name.count != count;
+    size_t units = rank > 0 ? (size_t)shape[rank - 1] : 1;
+    bool is_changed = tensor->name.count != count || tensor->name.units != units;
     uint64_t *values = role == TN_TENSOR_WEIGHT ? &run->parameters : role == TN_TENSOR_GRADIENT ? &run->gradients : NULL;
     if (values)
         *values += count - tensor->name.count;
     tensor->name.count = count;
-    tensor->name.units = rank > 0 ? (size_t)shape[rank - 1] : 1;
+    tensor->name.units = units;
     if (!is_wanted)
         return true;
     tn_vitals_init(&vitals);
@@ -174,11 +223,7 @@ bool tn_run_tensor(tn_run *run, const char *name, tn_tensor_role role, tn_dtype 
     if (run->link && (is_changed || !tensor->announced))
         tn_link_tensor(run->link, (uint32_t)tensor->index, &tensor->name);
     tensor->announced = true;
-    if (run->link)
-        tn_link_vitals(run->link, run->step + 1, (uint32_t)tensor->index, &vitals);
-    const tn_tensor_seen seen = {.step = run->step + 1, .name = &tensor->name, .index = tensor->index, .vitals = &vitals};
-    if (run->recorder)
-        tn_recorder_tensor(run->recorder, &seen);
+    tell_tensor(run, tensor, &strided, &vitals);
     run->spent_ns += tn_clock_ns() - start_ns;
     return true;
 }
@@ -194,4 +239,7 @@ void tn_run_forget_tensors(tn_run *run)
         }
         run->buckets[i] = NULL;
     }
+    free(run->units);
+    run->units = NULL;
+    run->unit_capacity = 0;
 }

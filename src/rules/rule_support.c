@@ -54,8 +54,11 @@ double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_un
         if (vitals->units > TN_RULE_UNITS - runs->used)
             return NAN;
         runs->places[seen->index] = runs->used + 1;
+        runs->counts[seen->index] = (uint32_t)vitals->units;
         runs->used += (uint32_t)vitals->units;
     }
+    if (vitals->units != runs->counts[seen->index])
+        return NAN;
     uint32_t *run = runs->runs + runs->places[seen->index] - 1;
     size_t bad = 0;
     for (size_t u = 0; u < vitals->units; u++) {

@@ -51,12 +51,14 @@ enum { TN_RULE_UNITS = 1 << 16 };
 typedef struct tn_unit_runs {
     uint32_t runs[TN_RULE_UNITS];
     uint32_t places[TN_RULE_TENSORS]; /* 1 + the place of a tensor's first unit; 0: not seen yet */
+    uint32_t counts[TN_RULE_TENSORS]; /* of its units */
     uint32_t used;
 } tn_unit_runs;
 
 typedef bool tn_unit_is_bad(const tn_unit_vitals *vitals, const tn_unit *unit);
 
-/* Notes how the tensor's units look now. The share of them that were bad for at least `values` values in a row; NAN where the tensor shows no units, or there is no room for them. */
+/* Notes how the tensor's units look now. The share of them that were bad for at least `values` values in a row; NAN where the tensor shows no units, other ones than it did at first, or there is no
+ * room for them. */
 double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values);
 
 /* Numbers parameters, so that a weight, its gradient and its update are known to belong together. Zeroed memory is a valid start. */

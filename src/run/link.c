@@ -216,6 +216,15 @@ void tn_link_tensor(tn_link *link, uint32_t index, const tn_tensor_name *name)
     pthread_mutex_unlock(&link->mutex);
 }
 
+void tn_link_units(tn_link *link, uint64_t step, uint32_t index, const tn_unit_vitals *units, uint64_t batch)
+{
+    if (!enter(link))
+        return;
+    if (link->alive)
+        added(link, tn_wire_put_units(&link->out, step, index, units, batch, NULL));
+    pthread_mutex_unlock(&link->mutex);
+}
+
 void tn_link_vitals(tn_link *link, uint64_t step, uint32_t index, const tn_vitals *vitals)
 {
     if (!enter(link))

@@ -23,6 +23,7 @@ void tn_link_abandon(tn_link *link);
 /* One record. A failure to send is remembered, and tn_link_is_alive tells it. */
 void tn_link_text(tn_link *link, tn_wire_type type, const char *json);
 void tn_link_tensor(tn_link *link, uint32_t index, const tn_tensor_name *name);
+void tn_link_units(tn_link *link, uint64_t step, uint32_t index, const tn_unit_vitals *units, uint64_t batch);
 void tn_link_vitals(tn_link *link, uint64_t step, uint32_t index, const tn_vitals *vitals);
 void tn_link_score(tn_link *link, const tn_score_point *point);
 

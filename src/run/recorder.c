@@ -58,9 +58,6 @@ enum { TILES = 16, TILE_VALUES = 32768, TILE_UNIT = 4096 };
 /* Of a row of the store beside the vitals. */
 enum { ROW_BYTES = 32 };
 
-/* Observed steps whose units are looked at: the first ones, then every n-th. */
-enum { UNITS_AT_FIRST = 3, UNITS_EVERY = 4 };
-
 /* The store has told its failure; from here on the trial runs without it. */
 static void stop_writing(tn_recorder *recorder)
 {
@@ -207,8 +204,7 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
 {
     bool has_units = name->role == TN_ROLE_INPUT || name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_ACTIVATION;
-    uint64_t before = recorder->tapped_steps - 1;
-    return has_units && name->units <= recorder->config.units_max && (before < UNITS_AT_FIRST || before % UNITS_EVERY == 0);
+    return has_units && name->units <= recorder->config.units_max && tn_unit_vitals_are_due(recorder->tapped_steps - 1);
 }
 
 /* How a tensor is cut: tile i holds the values from i * size on. */

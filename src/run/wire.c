@@ -7,6 +7,7 @@
  *     TENSOR           uint32 index, uint8 role, uint8 strings there are (1: parameter, 2: op), uint64 node_index, count, units; then node, parameter and op,
  *                      each ended by a NUL, an empty one in place of NULL
  *     VITALS           uint64 step, uint32 index, then packed vitals (vitals_pack.c)
+ *     UNITS            uint64 step, uint32 index, units, uint64 batch, values, float32 low, high; then of each unit uint64 zeros, saturated, nonfinite, float32 min, max
  *     STEP             uint64 step, samples; float64 loss, learning_rate, gradient_norm
  *     SCORE            uint64 step, samples; float64 train_score, valid_score, train_loss, valid_loss
  *     STOP             nothing
@@ -14,6 +15,7 @@
  * record, which is put back at the next call. */
 #include "run/wire.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,8 @@ enum {
     HEADER = 5,
     TENSOR_FIXED = 4 + 1 + 1 + 3 * 8,
     VITALS_FIXED = 8 + 4,
+    UNITS_FIXED = 8 + 4 + 4 + 8 + 8 + 4 + 4,
+    UNIT_SIZE = 3 * 8 + 2 * 4,
     STEP_SIZE = 5 * 8,
     SCORE_SIZE = 6 * 8,
     NAME_MAX_BYTES = 1000, /* of a string in a tensor's name; a longer one is cut, since it only names */
@@ -79,6 +83,13 @@ static void put(tn_wire_buffer *buffer, uint64_t value, size_t width)
 static void put_double(tn_wire_buffer *buffer, double value)
 {
     uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    put(buffer, bits, sizeof bits);
+}
+
+static void put_float(tn_wire_buffer *buffer, float value)
+{
+    uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     put(buffer, bits, sizeof bits);
 }
@@ -146,6 +157,32 @@ tn_status tn_wire_put_vitals(tn_wire_buffer *buffer, uint64_t step, uint32_t ind
     return TN_OK;
 }
 
+tn_status tn_wire_put_units(tn_wire_buffer *buffer, uint64_t step, uint32_t index, const tn_unit_vitals *units, uint64_t batch,
+                            tn_error *error)
+{
+    if (units->units == 0 || units->units > TN_UNITS_MAX)
+        return tn_fail(error, TN_ERROR_DATA, "%zu units of a tensor cannot be sent; expected 1 to %d", units->units, TN_UNITS_MAX);
+    tn_status status = begin(buffer, TN_WIRE_UNITS, UNITS_FIXED + units->units * UNIT_SIZE, error);
+    if (status != TN_OK)
+        return status;
+    put(buffer, step, 8);
+    put(buffer, index, 4);
+    put(buffer, units->units, 4);
+    put(buffer, batch, 8);
+    put(buffer, units->values, 8);
+    put_float(buffer, units->low);
+    put_float(buffer, units->high);
+    for (size_t u = 0; u < units->units; u++) {
+        const tn_unit *unit = &units->unit[u];
+        put(buffer, unit->zeros, 8);
+        put(buffer, unit->saturated, 8);
+        put(buffer, unit->nonfinite, 8);
+        put_float(buffer, unit->min);
+        put_float(buffer, unit->max);
+    }
+    return TN_OK;
+}
+
 tn_status tn_wire_put_step(tn_wire_buffer *buffer, const tn_step *step, tn_error *error)
 {
     tn_status status = begin(buffer, TN_WIRE_STEP, STEP_SIZE, error);
@@ -178,6 +215,7 @@ tn_status tn_wire_put_score(tn_wire_buffer *buffer, const tn_score_point *point,
 void tn_wire_reader_deinit(tn_wire_reader *reader)
 {
     tn_wire_buffer_deinit(&reader->buffer);
+    free(reader->units);
     *reader = (tn_wire_reader){0};
 }
 
@@ -230,6 +268,14 @@ static double get_double(cursor *from)
     return value;
 }
 
+static float get_float(cursor *from)
+{
+    uint32_t bits = (uint32_t)get(from, 4);
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 typedef struct type_rule {
     const char *name; /* NULL: there is no such type */
     size_t least, most;
@@ -244,6 +290,7 @@ static type_rule rule_of(unsigned type)
         [TN_WIRE_FACTS] = {"FACTS", 2, TN_WIRE_RECORD_MAX - 1},
         [TN_WIRE_TENSOR] = {"TENSOR", TENSOR_FIXED + 3, TENSOR_MAX},
         [TN_WIRE_VITALS] = {"VITALS", VITALS_FIXED, VITALS_FIXED + TN_VITALS_PACKED_MAX},
+        [TN_WIRE_UNITS] = {"UNITS", UNITS_FIXED + UNIT_SIZE, UNITS_FIXED + TN_UNITS_MAX * UNIT_SIZE},
         [TN_WIRE_STEP] = {"STEP", STEP_SIZE, STEP_SIZE},
         [TN_WIRE_SCORE] = {"SCORE", SCORE_SIZE, SCORE_SIZE},
         [TN_WIRE_SHOWN] = {"SHOWN", 2, TN_WIRE_RECORD_MAX - 1},
@@ -310,6 +357,59 @@ static tn_status decode_vitals(const tn_wire_reader *reader, const unsigned char
     return TN_OK;
 }
 
+/* Whether a unit of `values` can be like that. */
+static bool fits(const tn_unit *unit, uint64_t values)
+{
+    uint64_t finite = values - unit->nonfinite;
+    if (unit->nonfinite > values || unit->zeros > finite || unit->saturated > finite)
+        return false;
+    if (finite == 0)
+        return unit->min == INFINITY && unit->max == -INFINITY;
+    return isfinite(unit->min) && isfinite(unit->max) && unit->min <= unit->max;
+}
+
+static tn_status reserve_units(tn_wire_reader *reader, size_t units, tn_error *error)
+{
+    if (units <= reader->unit_capacity)
+        return TN_OK;
+    free(reader->units);
+    reader->units = malloc(units * sizeof *reader->units);
+    reader->unit_capacity = reader->units ? units : 0;
+    return reader->units ? TN_OK : tn_fail_memory(error, units * sizeof *reader->units);
+}
+
+static tn_status decode_units(tn_wire_reader *reader, const unsigned char *payload, size_t size, tn_wire_record *record, tn_error *error)
+{
+    cursor from = {payload};
+    tn_unit_vitals *units = &record->units;
+    record->step = get(&from, 8);
+    record->index = (uint32_t)get(&from, 4);
+    units->units = (size_t)get(&from, 4);
+    record->batch = get(&from, 8);
+    units->values = get(&from, 8);
+    units->low = get_float(&from);
+    units->high = get_float(&from);
+    if (units->units != (size - UNITS_FIXED) / UNIT_SIZE || (size - UNITS_FIXED) % UNIT_SIZE != 0)
+        return nonsense(reader, "UNITS of another number than it says", error);
+    if (units->values == 0 || !(units->low <= units->high))
+        return nonsense(reader, "UNITS without values, or whose limits make no sense", error);
+    tn_status status = reserve_units(reader, units->units, error);
+    if (status != TN_OK)
+        return status;
+    units->unit = reader->units;
+    for (size_t u = 0; u < units->units; u++) {
+        tn_unit *unit = &units->unit[u];
+        unit->zeros = get(&from, 8);
+        unit->saturated = get(&from, 8);
+        unit->nonfinite = get(&from, 8);
+        unit->min = get_float(&from);
+        unit->max = get_float(&from);
+        if (!fits(unit, units->values))
+            return nonsense(reader, "UNITS whose counts do not fit each other", error);
+    }
+    return TN_OK;
+}
+
 static void decode_step(const unsigned char *payload, tn_step *step)
 {
     cursor from = {payload};
@@ -351,6 +451,8 @@ static tn_status decode(tn_wire_reader *reader, unsigned char *payload, size_t s
         return decode_tensor(reader, payload, size, record, error);
     case TN_WIRE_VITALS:
         return decode_vitals(reader, payload, size, record, error);
+    case TN_WIRE_UNITS:
+        return decode_units(reader, payload, size, record, error);
     case TN_WIRE_STEP:
         decode_step(payload, &record->scalars);
         return TN_OK;

@@ -213,24 +213,38 @@ static bool same_tensor(const tn_tensor_name *a, const tn_tensor_name *b)
 }
 
 /* Those of another rank, of the same tensor; NULL where it told none. Ranks tell in the same order, so the same place comes first. */
-static const tn_vitals *vitals_of(const tn_voice *rank, const tn_tensor_name *name, size_t place)
+static const tn_voice_vitals *vitals_of(const tn_voice *rank, const tn_tensor_name *name, size_t place)
 {
     for (size_t i = 0; i < rank->pending_count; i++) {
         const tn_voice_vitals *kept = &rank->pending[(place + i) % rank->pending_count];
         if (same_tensor(name, tn_voice_tensor_name(rank, kept->index)))
-            return &kept->vitals;
+            return kept;
     }
     return NULL;
 }
 
-static void tell_vitals(tn_hearing *hearing, uint64_t step, uint32_t index, const tn_vitals *vitals)
+/* units NULL, batch 0: unknown. */
+static void tell_vitals(tn_hearing *hearing, uint64_t step, uint32_t index, const tn_vitals *vitals, const tn_unit_vitals *units,
+                        uint64_t batch)
 {
     tn_tensor_name name = *tn_voice_tensor_name(hearing->primary, index);
     /* Merged ones are of more values than one rank has. */
     if (vitals->count > name.count && vitals->count % name.units == 0)
         name.count = (size_t)vitals->count;
-    const tn_tensor_seen seen = {.step = step, .name = &name, .index = index, .vitals = vitals};
+    const tn_tensor_seen seen = {
+        .step = step, .name = &name, .index = index, .vitals = vitals, .units = units, .batch = {.count = (size_t)batch}};
     tn_recorder_tensor(hearing->recorder, &seen);
+}
+
+/* Units of a rank that has none of its own, or other ones, are those of the primary's samples alone. */
+static void merge_vitals(tn_voice_vitals *own, const tn_voice_vitals *other)
+{
+    tn_vitals_merge(&own->vitals, &other->vitals);
+    if (own->units.units == 0 || own->units.units != other->units.units || own->units.low != other->units.low ||
+        own->units.high != other->units.high)
+        return;
+    tn_unit_vitals_merge(&own->units, &other->units);
+    own->batch = own->batch && other->batch ? own->batch + other->batch : 0;
 }
 
 /* The primary's vitals of its step, with those of the ranks that wait at the same step. */
@@ -243,11 +257,11 @@ static void tell_merged(tn_hearing *hearing)
         for (const tn_voice *rank = hearing->voices; rank && is_of_samples(name->role); rank = rank->next) {
             if (rank == primary || !rank->held || rank->held_step.step != primary->held_step.step)
                 continue;
-            const tn_vitals *other = vitals_of(rank, name, i);
+            const tn_voice_vitals *other = vitals_of(rank, name, i);
             if (other)
-                tn_vitals_merge(&own->vitals, other);
+                merge_vitals(own, other);
         }
-        tell_vitals(hearing, primary->held_step.step, own->index, &own->vitals);
+        tell_vitals(hearing, primary->held_step.step, own->index, &own->vitals, own->units.units ? &own->units : NULL, own->batch);
     }
 }
 
@@ -261,7 +275,7 @@ static bool is_rank(const tn_hearing *hearing, const tn_voice *voice)
 static void release(tn_voice *voice)
 {
     voice->held = false;
-    voice->pending_count = 0;
+    tn_voice_forget(voice);
 }
 
 /* Whether some rank is still to come to the primary's step. */
@@ -313,7 +327,7 @@ static tn_status advance(tn_hearing *hearing, bool *went, tn_error *error)
 
 static bool is_training(tn_wire_type type)
 {
-    return type == TN_WIRE_STEP || type == TN_WIRE_SCORE || type == TN_WIRE_VITALS || type == TN_WIRE_SHOWN;
+    return type == TN_WIRE_STEP || type == TN_WIRE_SCORE || type == TN_WIRE_VITALS || type == TN_WIRE_UNITS || type == TN_WIRE_SHOWN;
 }
 
 static void hold(tn_voice *voice, const tn_step *step)
@@ -327,6 +341,7 @@ static void hold(tn_voice *voice, const tn_step *step)
 static tn_status take_training(tn_hearing *hearing, tn_voice *voice, const tn_wire_record *record, tn_error *error)
 {
     bool has_ranks = voice->caller->world > 1;
+    const tn_voice_units *units;
     switch (record->type) {
     case TN_WIRE_STEP:
         voice->last_step = record->scalars.step;
@@ -343,8 +358,11 @@ static tn_status take_training(tn_hearing *hearing, tn_voice *voice, const tn_wi
             return TN_OK;
         if (has_ranks)
             return tn_voice_keep(voice, record, error);
-        tell_vitals(hearing, record->step, record->index, &record->vitals);
+        units = tn_voice_units_of(voice, record);
+        tell_vitals(hearing, record->step, record->index, &record->vitals, units ? &units->vitals : NULL, units ? units->batch : 0);
         return TN_OK;
+    case TN_WIRE_UNITS:
+        return tn_voice_take_units(voice, record, error);
     default:
         if (!hearing->request || hearing->request->shown_samples == 0 || hearing->decided)
             return TN_OK;
@@ -357,6 +375,8 @@ static tn_status take_rank(tn_voice *voice, const tn_wire_record *record, tn_err
 {
     if (record->type == TN_WIRE_VITALS)
         return tn_voice_keep(voice, record, error);
+    if (record->type == TN_WIRE_UNITS)
+        return tn_voice_take_units(voice, record, error);
     if (record->type == TN_WIRE_STEP) {
         voice->last_step = record->scalars.step;
         hold(voice, &record->scalars);

@@ -23,7 +23,7 @@
 enum {
     WAITING_MAX = 64, /* callers without a HELLO */
     BACKLOG = 64,
-    PROTOCOL = 1,
+    PROTOCOL_LEAST = 1, /* it has no UNITS */
     READ_BYTES = 64 << 10
 };
 
@@ -78,12 +78,12 @@ tn_status tn_caller_introduce(tn_caller *caller, const char *hello, tn_error *er
         return tn_fail(error, TN_ERROR_DATA, "its HELLO is no JSON object");
     }
     json_int_t protocol = json_integer_value(json_object_get(said, "protocol"));
-    if (protocol != PROTOCOL) {
+    if (protocol < PROTOCOL_LEAST || protocol > TN_WIRE_VERSION) {
         json_decref(said);
         return tn_fail(
             error, TN_ERROR_DATA,
             "it speaks protocol %lld; this tenet speaks %d. Its Python package tenet and this program are of different versions.",
-            (long long)protocol, PROTOCOL);
+            (long long)protocol, TN_WIRE_VERSION);
     }
     copy_text(caller->trial, sizeof caller->trial, json_object_get(said, "trial"));
     copy_text(caller->framework, sizeof caller->framework, json_object_get(said, "framework"));

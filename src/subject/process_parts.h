@@ -265,7 +265,16 @@ typedef struct tn_voice_tensor {
 typedef struct tn_voice_vitals {
     uint32_t index;
     tn_vitals vitals;
+    tn_unit_vitals units; /* its memory is its own; units 0: none */
+    uint64_t batch;       /* samples behind the tensor; 0: unknown */
 } tn_voice_vitals;
+
+/* The last UNITS. They belong to the VITALS of the same step and tensor, which come next. */
+typedef struct tn_voice_units {
+    uint64_t step, batch;
+    uint32_t index;
+    tn_unit_vitals vitals; /* in the caller's reader; units 0: none */
+} tn_voice_units;
 
 typedef struct tn_voice {
     struct tn_voice *next;
@@ -282,7 +291,8 @@ typedef struct tn_voice {
     uint64_t held_ns;
     tn_step held_step;
     tn_voice_vitals *pending;
-    size_t pending_count, pending_capacity;
+    size_t pending_count, pending_capacity, pending_units; /* pending_units: of all of them together */
+    tn_voice_units units;
 
     uint32_t applied; /* knobs */
     json_t *refused;  /* {"knob": "why"}, or NULL */
@@ -298,8 +308,16 @@ void tn_voice_destroy(tn_voice *voice);
 /* Takes what is about the program and not about its training: HELLO, APPLIED, FACTS, NOTE, END, TENSOR. *taken is false for other records. TN_ERROR_DATA for nonsense. */
 tn_status tn_voice_take(tn_voice *voice, const tn_wire_record *record, bool *taken, tn_error *error);
 
-/* Puts vitals aside. */
+/* Takes UNITS until the next record. TN_ERROR_DATA where they are not those of the tensor that was named. */
+tn_status tn_voice_take_units(tn_voice *voice, const tn_wire_record *record, tn_error *error);
+
+/* The UNITS that came right before these VITALS; NULL where none did. */
+const tn_voice_units *tn_voice_units_of(const tn_voice *voice, const tn_wire_record *record);
+
+/* Puts vitals aside, with their units. */
 tn_status tn_voice_keep(tn_voice *voice, const tn_wire_record *record, tn_error *error);
+
+void tn_voice_forget(tn_voice *voice); /* what was put aside */
 
 /* The tensor of that index; NULL where it was not named. */
 const tn_tensor_name *tn_voice_tensor_name(const tn_voice *voice, uint32_t index);

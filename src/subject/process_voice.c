@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "subject/process_parts.h"
 
-enum { TENSORS_MAX = 1 << 20, PENDING_MAX = 1 << 16 };
+enum { TENSORS_MAX = 1 << 20, PENDING_MAX = 1 << 16, PENDING_UNITS_MAX = 1 << 20 /* of a step; 32 MiB. More are not kept */ };
 
 tn_status tn_voice_create(tn_caller *caller, tn_voice **voice, tn_error *error)
 {
@@ -25,6 +25,7 @@ void tn_voice_destroy(tn_voice *voice)
     for (size_t i = 0; i < voice->tensor_count; i++)
         free(voice->tensors[i].strings);
     free(voice->tensors);
+    tn_voice_forget(voice);
     free(voice->pending);
     json_decref(voice->refused);
     json_decref(voice->facts);
@@ -118,8 +119,48 @@ tn_status tn_voice_keep(tn_voice *voice, const tn_wire_record *record, tn_error 
         voice->pending = grown;
         voice->pending_capacity = capacity;
     }
-    voice->pending[voice->pending_count++] = (tn_voice_vitals){.index = record->index, .vitals = record->vitals};
+    tn_voice_vitals kept = {.index = record->index, .vitals = record->vitals};
+    const tn_voice_units *units = tn_voice_units_of(voice, record);
+    if (units && units->vitals.units <= PENDING_UNITS_MAX - voice->pending_units) {
+        size_t size = units->vitals.units * sizeof *units->vitals.unit;
+        kept.units = units->vitals;
+        kept.batch = units->batch;
+        kept.units.unit = malloc(size);
+        if (!kept.units.unit)
+            return tn_fail_memory(error, size);
+        memcpy(kept.units.unit, units->vitals.unit, size);
+        voice->pending_units += kept.units.units;
+    }
+    voice->pending[voice->pending_count++] = kept;
     return TN_OK;
+}
+
+void tn_voice_forget(tn_voice *voice)
+{
+    for (size_t i = 0; i < voice->pending_count; i++)
+        free(voice->pending[i].units.unit);
+    voice->pending_count = voice->pending_units = 0;
+}
+
+tn_status tn_voice_take_units(tn_voice *voice, const tn_wire_record *record, tn_error *error)
+{
+    const tn_tensor_name *name = tn_voice_tensor_name(voice, record->index);
+    const tn_unit_vitals *units = &record->units;
+    if (!name)
+        return tn_fail(error, TN_ERROR_DATA, "UNITS of tensor %u, which was never named", (unsigned)record->index);
+    if (units->units != name->units || units->values != name->count / name->units)
+        return tn_fail(error, TN_ERROR_DATA, "%zu UNITS of %llu values of \"%.100s\", which has %zu of %zu", units->units,
+                       (unsigned long long)units->values, name->node, name->units, name->count / name->units);
+    voice->units = (tn_voice_units){.step = record->step, .batch = record->batch, .index = record->index, .vitals = *units};
+    return TN_OK;
+}
+
+const tn_voice_units *tn_voice_units_of(const tn_voice *voice, const tn_wire_record *record)
+{
+    const tn_voice_units *units = &voice->units;
+    const tn_tensor_name *name = tn_voice_tensor_name(voice, record->index);
+    bool same = name && units->step == record->step && units->index == record->index && units->vitals.units == name->units;
+    return same ? units : NULL;
 }
 
 /* ---- JSON ---- */

@@ -10,9 +10,11 @@
 #include "base/simd.h"
 
 enum {
-    LANES = 512,           /* at most: the tables take 10 KiB of L1 */
-    LANES_ENOUGH = 128,    /* shorter rows are taken several at once, as many as fit */
-    ROWS_AT_ONCE = 1 << 30 /* what a lane's 32 bits can count */
+    LANES = 512,            /* at most: the tables take 10 KiB of L1 */
+    LANES_ENOUGH = 128,     /* shorter rows are taken several at once, as many as fit */
+    ROWS_AT_ONCE = 1 << 30, /* what a lane's 32 bits can count */
+    DUE_AT_FIRST = 3,
+    DUE_EVERY = 4
 };
 
 typedef struct lanes {
@@ -131,6 +133,11 @@ void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_
 {
     bool within = whole->min > vitals->low && whole->max < vitals->high;
     add(vitals, values, rows, inner, within && whole->zeros == 0 && tn_vitals_finite(whole) == whole->count);
+}
+
+bool tn_unit_vitals_are_due(uint64_t before)
+{
+    return before < DUE_AT_FIRST || before % DUE_EVERY == 0;
 }
 
 void tn_unit_vitals_merge(tn_unit_vitals *into, const tn_unit_vitals *from)

@@ -34,8 +34,12 @@ void tn_unit_vitals_init(tn_unit_vitals *vitals, tn_unit *unit, size_t units, fl
 /* Adds values [rows, vitals->units, inner]: inner is 1 where the unit axis is the last one (activations [batch, units], weights [in, units]), and rows is 1 where it is the first. */
 void tn_unit_vitals_add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner);
 
-/* The same where `whole`, the vitals of these very values, is known: what it rules out (zeros, non-finite values, values at the limits) is not looked for. */
+/* The same where `whole`, the vitals of these values (and maybe of more), is known: what it rules out (zeros, non-finite values, values at the limits) is not looked for. */
 void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, const tn_vitals *whole);
+
+/* Whether the units of an observed step are looked at, `before` of which came before it: of the first three, and of every fourth after them. They cost about as much as the vitals of the
+ * whole, and units change slowly. */
+bool tn_unit_vitals_are_due(uint64_t before);
 
 /* into becomes the unit vitals of both; the two must have as many units and the same limits. */
 void tn_unit_vitals_merge(tn_unit_vitals *into, const tn_unit_vitals *from);

@@ -30,7 +30,13 @@ typedef struct heard {
     double maxima[HEARD_MAX];
     char tensors[16][64];
     char ops[16][16];
-    size_t step_count, score_count, vitals_count, tensor_count;
+    size_t step_count, score_count, vitals_count, tensor_count, units_count;
+    struct {
+        uint64_t step, batch, values;
+        uint32_t index;
+        size_t units;
+        tn_unit first;
+    } units[64];
     int status;
 } heard;
 
@@ -63,6 +69,25 @@ static int plain_loop(uint64_t limit)
             break;
     }
     return tn_run_end(run, &error) == TN_OK ? 0 : 7;
+}
+
+/* A weight that is stored by its outputs, four samples of three units of which the first is dead, and what tells no units. */
+static int unit_loop(uint64_t limit)
+{
+    static const float WEIGHT[3][2] = {{-1, 2}, {3, 4}, {5, 6}}, OUTPUTS[4][3] = {{0, 1, 2}, {0, 0, 3}, {0, 2, 0}, {0, 4, 5}};
+    static const double DOUBLES[2][2] = {{1, 2}, {3, 4}};
+    tn_run *run = tn_run_begin("loop", NULL, NULL);
+    for (uint64_t step = 0; step < limit; step++) {
+        tn_run_tensor(run, "relu_1", TN_TENSOR_ACTIVATION, TN_DTYPE_FLOAT32, 2, (const int64_t[]){4, 3}, NULL, OUTPUTS);
+        tn_run_tensor(run, "half", TN_TENSOR_ACTIVATION, TN_DTYPE_FLOAT32, 2, (const int64_t[]){4, 2}, (const int64_t[]){3, 1}, OUTPUTS);
+        tn_run_tensor(run, "wide", TN_TENSOR_ACTIVATION, TN_DTYPE_FLOAT64, 2, (const int64_t[]){2, 2}, NULL, DOUBLES);
+        tn_run_tensor(run, "dense.weight", TN_TENSOR_GRADIENT, TN_DTYPE_FLOAT32, 2, (const int64_t[]){2, 3}, NULL, WEIGHT);
+        tn_run_tensor(run, "dense.bias", TN_TENSOR_WEIGHT, TN_DTYPE_FLOAT32, 1, (const int64_t[]){3}, NULL, WEIGHT);
+        tn_run_tensor(run, "dense.weight", TN_TENSOR_WEIGHT, TN_DTYPE_FLOAT32, 2, (const int64_t[]){2, 3}, (const int64_t[]){1, 2}, WEIGHT);
+        if (!tn_run_step(run, 1, 0.1, 4))
+            break;
+    }
+    return tn_run_end(run, NULL) == TN_OK ? 0 : 7;
 }
 
 static int scoring_loop(uint64_t limit)
@@ -110,6 +135,14 @@ static void hear(heard *h, const tn_wire_record *record)
     case TN_WIRE_VITALS:
         h->vitals_steps[h->vitals_count] = record->step;
         h->maxima[h->vitals_count++] = (double)record->vitals.max;
+        break;
+    case TN_WIRE_UNITS:
+        h->units[h->units_count].step = record->step;
+        h->units[h->units_count].batch = record->batch;
+        h->units[h->units_count].values = record->units.values;
+        h->units[h->units_count].index = record->index;
+        h->units[h->units_count].units = record->units.units;
+        h->units[h->units_count++].first = record->units.unit[0];
         break;
     case TN_WIRE_STEP:
         h->steps[h->step_count++] = record->scalars;
@@ -246,6 +279,33 @@ static void test_look(void **state)
     assert_float_equal(json_number_value(json_object_get(h->facts, "input_std_max")), 5, 1e-6);
     assert_true(json_is_true(json_object_get(h->facts, "scored")));
     assert_string_equal(json_string_value(json_object_get(h->end, "reason")), "exit");
+    forget(h);
+}
+
+/* On the first three steps, then on every fourth. */
+static void test_units(void **state)
+{
+    (void)state;
+    static const uint64_t STEPS[] = {1, 2, 3, 5, 9};
+    heard *h = run_under("{\"id\": \"7\", \"mode\": \"train\", \"vitals_every\": 1, \"knobs\": {}}", unit_loop, 10, 0);
+    assert_int_equal(h->status, 0);
+    assert_int_equal(h->vitals_count, 60);
+    assert_int_equal(h->units_count, 10);
+    for (size_t i = 0; i < 10; i += 2) {
+        assert_int_equal(h->units[i].step, STEPS[i / 2]);
+        assert_string_equal(h->tensors[h->units[i].index], "0 relu_1. activation");
+        assert_int_equal(h->units[i].batch, 4);
+        assert_int_equal(h->units[i].units, 3);
+        assert_int_equal(h->units[i].values, 4);
+        assert_int_equal(h->units[i].first.zeros, 4);
+        assert_int_equal(h->units[i].first.saturated, 4); /* at the lower bound of a relu */
+        assert_int_equal(h->units[i + 1].step, STEPS[i / 2]);
+        assert_string_equal(h->tensors[h->units[i + 1].index], "5 dense.weight weight");
+        assert_int_equal(h->units[i + 1].batch, 0);
+        assert_int_equal(h->units[i + 1].units, 3);
+        assert_int_equal(h->units[i + 1].values, 2);
+        assert_true(h->units[i + 1].first.min == -1 && h->units[i + 1].first.max == 2);
+    }
     forget(h);
 }
 
@@ -416,8 +476,13 @@ static void test_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_look),       cmocka_unit_test(test_knobs), cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_own_scores), cmocka_unit_test(test_alone), cmocka_unit_test(test_parent_that_is_gone),
+        cmocka_unit_test(test_look),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_knobs),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_own_scores),
+        cmocka_unit_test(test_alone),
+        cmocka_unit_test(test_parent_that_is_gone),
         cmocka_unit_test(test_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,11 +29,23 @@ static const tn_step STEP = {.step = 7, .samples = 448, .loss = 2.25, .learning_
 static const tn_score_point SCORE = {
     .step = 7, .samples = 448, .train_score = 0.5, .valid_score = NAN, .train_loss = 1.5, .valid_loss = INFINITY};
 
-/* One record of each kind: nine in all. */
+/* Four values of each of two units: one that is dead, one with a NaN. */
+static const tn_unit TWO_UNITS[2] = {{.zeros = 4, .saturated = 4, .min = 0, .max = 0},
+                                     {.zeros = 1, .saturated = 1, .nonfinite = 1, .min = 0, .max = 7.5F}};
+
+static tn_unit_vitals some_units(void)
+{
+    return (tn_unit_vitals){.units = 2, .values = 4, .low = 0, .high = INFINITY, .unit = (tn_unit *)(uintptr_t)TWO_UNITS};
+}
+
+/* One record of each kind. */
+enum { RECORDS = 10 };
+
 static tn_wire_buffer write_all(void)
 {
     tn_wire_buffer buffer = {0};
     tn_vitals vitals = some_vitals();
+    tn_unit_vitals units = some_units();
     assert_int_equal(tn_wire_put_text(&buffer, TN_WIRE_HELLO, "{\"pid\":1}", NULL), TN_OK);
     assert_int_equal(tn_wire_put_tensor(&buffer, 5, &WEIGHT, NULL), TN_OK);
     assert_int_equal(tn_wire_put_tensor(&buffer, 6, &ACTIVATION, NULL), TN_OK);
@@ -43,6 +55,7 @@ static tn_wire_buffer write_all(void)
     assert_int_equal(tn_wire_put_text(&buffer, TN_WIRE_NOTE, "{}", NULL), TN_OK);
     assert_int_equal(tn_wire_put_text(&buffer, TN_WIRE_STOP, "", NULL), TN_OK);
     assert_int_equal(tn_wire_put_text(&buffer, TN_WIRE_END, "{\"reason\":\"steps\"}", NULL), TN_OK);
+    assert_int_equal(tn_wire_put_units(&buffer, 7, 6, &units, 4, NULL), TN_OK);
     return buffer;
 }
 
@@ -64,7 +77,7 @@ static void same_name(const tn_tensor_name *a, const tn_tensor_name *b)
 static void check_record(size_t index, const tn_wire_record *record)
 {
     static const tn_wire_type TYPES[] = {TN_WIRE_HELLO, TN_WIRE_TENSOR, TN_WIRE_TENSOR, TN_WIRE_VITALS, TN_WIRE_STEP,
-                                         TN_WIRE_SCORE, TN_WIRE_NOTE,   TN_WIRE_STOP,   TN_WIRE_END};
+                                         TN_WIRE_SCORE, TN_WIRE_NOTE,   TN_WIRE_STOP,   TN_WIRE_END,    TN_WIRE_UNITS};
     tn_vitals vitals = some_vitals();
     assert_true(index < sizeof TYPES / sizeof TYPES[0]);
     assert_int_equal(record->type, TYPES[index]);
@@ -98,8 +111,17 @@ static void check_record(size_t index, const tn_wire_record *record)
     case 7:
         assert_null(record->json);
         break;
-    default:
+    case 8:
         assert_string_equal(record->json, "{\"reason\":\"steps\"}");
+        break;
+    default:
+        assert_int_equal(record->step, 7);
+        assert_int_equal(record->index, 6);
+        assert_int_equal(record->batch, 4);
+        assert_int_equal(record->units.units, 2);
+        assert_int_equal(record->units.values, 4);
+        assert_true(record->units.low == 0 && record->units.high == INFINITY);
+        assert_memory_equal(record->units.unit, TWO_UNITS, sizeof TWO_UNITS);
     }
 }
 
@@ -122,7 +144,7 @@ static void comes_back_in_pieces_of_any_size(void **state)
                     check_record(found++, &record);
             }
         }
-        assert_int_equal(found, 9);
+        assert_int_equal(found, RECORDS);
         assert_int_equal(reader.offset, all.size);
         tn_wire_reader_deinit(&reader);
     }
@@ -137,7 +159,7 @@ static void a_long_conversation_keeps_little(void **state)
     tn_wire_record record;
     for (size_t round = 0; round < 1000; round++) {
         assert_int_equal(tn_wire_feed(&reader, all.bytes, all.size, NULL), TN_OK);
-        for (size_t i = 0; i < 9; i++) {
+        for (size_t i = 0; i < RECORDS; i++) {
             bool has = false;
             assert_int_equal(tn_wire_next(&reader, &record, &has, NULL), TN_OK);
             assert_true(has);
@@ -230,12 +252,50 @@ static void spoiled_vitals_are_named(void **state)
     tn_wire_buffer_deinit(&buffer);
 }
 
+/* UNITS with one byte spoiled. */
+static void spoiled_units(size_t at, unsigned char value, const char *why)
+{
+    tn_unit_vitals units = some_units();
+    tn_wire_buffer buffer = {0};
+    assert_int_equal(tn_wire_put_units(&buffer, 7, 5, &units, 4, NULL), TN_OK);
+    buffer.bytes[at] = value;
+    is_refused(buffer.bytes, buffer.size, why);
+    tn_wire_buffer_deinit(&buffer);
+}
+
+static void spoiled_units_are_named(void **state)
+{
+    (void)state;
+    enum { COUNT = 5 + 12, VALUES = COUNT + 4 + 8, LOW = VALUES + 8, FIRST = LOW + 8, SECOND = FIRST + 32, MIN = 24, MAX = 28 };
+    spoiled_units(COUNT, 1, "another number");
+    spoiled_units(COUNT, 3, "another number");
+    spoiled_units(COUNT + 3, 255, "another number");
+    spoiled_units(0, 1 + 40 + 2 * 32 - 1, "another number"); /* the last unit is not whole */
+    spoiled_units(VALUES, 0, "without values");
+    spoiled_units(LOW + 7, 0xff, "limits"); /* high is -INFINITY, below low */
+    spoiled_units(VALUES, 3, "counts");     /* four zeros of three values */
+    spoiled_units(FIRST + 7, 1, "counts");
+    spoiled_units(FIRST + 8, 5, "counts");
+    spoiled_units(FIRST + 16, 1, "counts"); /* four zeros, and one of the four is not finite */
+    spoiled_units(SECOND + 16, 4, "counts");
+    spoiled_units(SECOND + MIN + 3, 0x42, "counts"); /* 32, above the largest */
+    spoiled_units(SECOND + MAX + 3, 0xc2, "counts");
+    tn_unit_vitals none = {0};
+    tn_wire_buffer buffer = {0};
+    assert_int_equal(tn_wire_put_units(&buffer, 7, 5, &none, 4, NULL), TN_ERROR_DATA);
+    none.units = TN_UNITS_MAX + 1;
+    assert_int_equal(tn_wire_put_units(&buffer, 7, 5, &none, 4, NULL), TN_ERROR_DATA);
+    assert_int_equal(buffer.size, 0);
+    tn_wire_buffer_deinit(&buffer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(comes_back_in_pieces_of_any_size), cmocka_unit_test(a_long_conversation_keeps_little),
         cmocka_unit_test(a_name_too_long_is_cut),           cmocka_unit_test(nonsense_is_named),
         cmocka_unit_test(spoiled_names_are_named),          cmocka_unit_test(spoiled_vitals_are_named),
+        cmocka_unit_test(spoiled_units_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

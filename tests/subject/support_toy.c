@@ -113,6 +113,13 @@ static void vitals(const program *p, uint64_t step)
         tn_vitals_add(&made, values, NAMES[i].count);
         if (step == 1)
             tn_link_tensor(p->link, i, &NAMES[i]);
+        if (NAMES[i].role == TN_ROLE_ACTIVATION) {
+            tn_unit unit[2];
+            tn_unit_vitals units;
+            tn_unit_vitals_init(&units, unit, 2, -INFINITY, INFINITY);
+            tn_unit_vitals_add(&units, values, 2, 1);
+            tn_link_units(p->link, step, i, &units, 2);
+        }
         tn_link_vitals(p->link, step, i, &made);
     }
 }

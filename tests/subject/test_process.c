@@ -379,11 +379,22 @@ static void hear_ranks(void *context, const tn_tensor_seen *seen)
     h->vitals++;
     if (name->role == TN_ROLE_WEIGHT) {
         assert_int_equal(vitals->count, 2);
+        assert_null(seen->units);
         return;
     }
     assert_int_equal(vitals->count, 8);
     assert_int_equal(name->count, 8);
     assert_true(vitals->max == (float)(seen->step + 10));
+    /* Two samples of each rank: (step, step + 10 rank) and (-1, 0). */
+    assert_non_null(seen->units);
+    assert_int_equal(seen->batch.count, 4);
+    assert_null(seen->batch.rows);
+    assert_int_equal(seen->units->units, 2);
+    assert_int_equal(seen->units->values, 4);
+    assert_true(seen->units->unit[0].min == -1 && seen->units->unit[0].max == (float)seen->step);
+    assert_int_equal(seen->units->unit[0].zeros, 0);
+    assert_true(seen->units->unit[1].min == 0 && seen->units->unit[1].max == (float)(seen->step + 10));
+    assert_int_equal(seen->units->unit[1].zeros, 2);
 }
 
 static void ranks_are_merged(void **state)
