@@ -19,16 +19,18 @@ import time
 import uuid
 from typing import NamedTuple
 
-HELLO, APPLIED, FACTS, TENSOR, VITALS, STEP, SCORE, SHOWN, NOTE, END, EXITED = range(1, 12)
+HELLO, APPLIED, FACTS, TENSOR, VITALS, STEP, SCORE, SHOWN, NOTE, END, EXITED, UNITS = range(1, 13)
 STOP, FORK = 32, 33
 TEXTS = {HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED, FORK}
 NAMES = {HELLO: "HELLO", APPLIED: "APPLIED", FACTS: "FACTS", TENSOR: "TENSOR", VITALS: "VITALS", STEP: "STEP", SCORE: "SCORE", SHOWN: "SHOWN", NOTE: "NOTE", END: "END",
-         EXITED: "EXITED"}
+         EXITED: "EXITED", UNITS: "UNITS"}
 SECONDS_MAX = 120  # a program that takes longer is taken for hung, and killed
 
 Tensor = NamedTuple("Tensor", [("index", int), ("role", int), ("node_index", int), ("count", int), ("units", int), ("node", str), ("parameter", str), ("op", str)])
 Vitals = NamedTuple("Vitals", [("step", int), ("index", int), ("count", int), ("nan", int), ("infinite", int), ("zeros", int), ("min", float), ("max", float), ("mean", float),
                                ("m2", float)])
+Unit = NamedTuple("Unit", [("zeros", int), ("saturated", int), ("nonfinite", int), ("min", float), ("max", float)])
+Units = NamedTuple("Units", [("step", int), ("index", int), ("batch", int), ("values", int), ("low", float), ("high", float), ("units", list)])
 Step = NamedTuple("Step", [("step", int), ("samples", int), ("loss", float), ("learning_rate", float), ("gradient_norm", float)])
 Score = NamedTuple("Score", [("step", int), ("samples", int), ("train_score", float), ("valid_score", float), ("train_loss", float), ("valid_loss", float)])
 
@@ -59,6 +61,9 @@ def decode(kind, payload):
         step, index = struct.unpack_from("<QI", payload)
         count, nan, positive, negative, zeros, _subnormals, _first, least, most, _sum, _squares, mean, m2 = struct.unpack_from("<7Q2f4d", payload, 16)
         return Vitals(step, index, count, nan, positive + negative, zeros, least, most, mean, m2)
+    if kind == UNITS:
+        step, index, count, batch, values, low, high = struct.unpack_from("<QIIQQ2f", payload)
+        return Units(step, index, batch, values, low, high, [Unit(*struct.unpack_from("<3Q2f", payload, 40 + 32 * i)) for i in range(count)])
     if kind == STEP:
         return Step(*struct.unpack("<2Q3d", payload))
     if kind == SCORE:

@@ -167,6 +167,109 @@ for step in range(3):
 """
 
 
+UNITS = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu, self.flat = nn.Conv2d(2, 5, 3), nn.ReLU(), nn.Flatten()
+        self.wide, self.tanh, self.last = nn.Linear(5 * 4 * 4, 7), nn.Tanh(), nn.Linear(7, 1)
+        self.other = nn.Linear(7, 2).double()
+    def forward(self, x):
+        made = self.tanh(self.wide(self.flat(self.relu(self.conv(x)))))
+        self.other(made.double())
+        return self.last(made).squeeze(-1)
+net = Net()
+net.last.weight.data = torch.randn(7, 4).t()[:1]  # with gaps
+net.wide.weight.data = net.wide.weight.data.t().contiguous().t()
+with torch.no_grad():
+    net.conv.bias[2] = -100
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+def show(name, values):
+    print(name, *(f"{int((u == 0).sum())} {u.min().item()} {u.max().item()}" for u in values))
+for step in range(6):
+    x = torch.randn(8, 2, 6, 6)
+    if step == 1:
+        x = x.to(memory_format=torch.channels_last)
+    optimizer.zero_grad()
+    net(x).pow(2).sum().backward()
+    with torch.no_grad():
+        first = net.relu(net.conv(x))
+        show("relu", first.transpose(0, 1).reshape(5, -1))
+        show("tanh", net.tanh(net.wide(net.flat(first))).t())
+        show("input", x.transpose(0, 1).reshape(2, -1))
+    optimizer.step()
+    show("conv.weight", net.conv.weight.detach())
+    show("wide.weight", net.wide.weight.detach())
+"""
+
+
+class Units(unittest.TestCase):
+    """Vitals of units: whose, on which steps, and that they are what torch says."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.run_of_it = support_parent.run(UNITS, EVERY_STEP)
+        cls.found = {}
+        tensors = {}
+        for kind, value in cls.run_of_it.records:
+            if kind == support_parent.TENSOR:
+                tensors[value.index] = value
+            elif kind == support_parent.UNITS:
+                tensor = tensors[value.index]
+                cls.found[(value.step, ".".join(filter(None, (tensor.node, tensor.parameter))))] = (tensor, value)
+
+    def test_it_ran(self):
+        self.assertEqual((self.run_of_it.status, self.run_of_it.notes), (0, []), self.run_of_it.output)
+
+    def test_first_three_steps_and_every_fourth(self):
+        self.assertEqual(sorted({step for step, _ in self.found}), [1, 2, 3, 5])
+        names = {"input", "conv", "relu", "flat", "wide", "tanh", "last", "conv.weight", "wide.weight"}
+        for step in (1, 2, 3, 5):
+            self.assertEqual({name for at, name in self.found if at == step}, names)
+
+    def test_values(self):
+        lines = [line.split() for line in self.run_of_it.output.splitlines()]
+        self.assertEqual(len(lines), 30)
+        for i, (name, *words) in enumerate(lines):
+            step = i // 5 + 1
+            if step in (4, 6):
+                continue
+            tensor, units = self.found[(step, name)]
+            expected = [(int(zeros), float(least), float(most)) for zeros, least, most in zip(words[::3], words[1::3], words[2::3])]
+            with self.subTest(step=step, name=name):
+                self.assertEqual(len(units.units), len(expected))
+                self.assertEqual(units.values * len(expected), tensor.count)
+                self.assertEqual(units.batch, 0 if "weight" in name else 8)
+                for unit, (zeros, least, most) in zip(units.units, expected):
+                    self.assertEqual((unit.zeros, unit.nonfinite), (zeros, 0))
+                    self.assertAlmostEqual(unit.min, least, delta=1e-6 * max(abs(least), 1))
+                    self.assertAlmostEqual(unit.max, most, delta=1e-6 * max(abs(most), 1))
+
+    def test_limits(self):
+        relu, tanh, weight = (self.found[(1, name)][1] for name in ("relu", "tanh", "conv.weight"))
+        self.assertEqual((relu.low, relu.high), (0, math.inf))
+        self.assertEqual([unit.saturated for unit in relu.units], [unit.zeros for unit in relu.units])
+        self.assertEqual(relu.units[2].zeros, relu.values)
+        self.assertAlmostEqual(tanh.high, 0.9486833, delta=1e-6)
+        self.assertEqual((weight.low, weight.high), (-math.inf, math.inf))
+
+    def test_micro_batches_and_shared_modules_are_one(self):
+        script = SMALL + """
+for step in range(2):
+    for part in range(3):
+        loss(net(torch.randn(8 + part, 4)), torch.randint(0, 3, (8 + part,))).backward()
+    optimizer.step()
+"""
+        run = support_parent.run(script, EVERY_STEP)
+        units = {run.tensors[units.index].node: units for units in run.of(support_parent.UNITS) if units.step == 2 and run.tensors[units.index].parameter is None}
+        self.assertEqual(set(units), {"input", "first", "act", "second"})
+        for one in units.values():
+            self.assertEqual((one.batch, one.values), (27, 27))
+
+
 class Tiles(unittest.TestCase):
     """Parameters that are cut into tiles, with a second thread's help (where torch leaves a processor) and without."""
 
