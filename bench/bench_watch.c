@@ -21,7 +21,7 @@
 #include "rules/rules.h"
 #include "subject/subject.h"
 
-enum { OFF, AUTO, ALL, MODES, ROUNDS_MAX = 100, WARM_ROUNDS = 2 };
+enum { OFF, AUTO, ALL, MODES, ROUNDS_MAX = 100, WARM_ROUNDS = 1 };
 
 static const char *const MODE_NAMES[MODES] = {"off", "auto", "all"};
 
@@ -49,7 +49,7 @@ typedef struct training {
     pthread_t thread;
     uint64_t start_ns, start_steps; /* of the turn */
     double start_cpu;
-    uint64_t steps, observed, last_observed, tensors, bytes;
+    uint64_t steps, observed, last_observed, tensors, bytes, replayed;
     double turn_us, turn_cpu_us; /* a step of the last turn */
 } training;
 
@@ -102,7 +102,9 @@ static bool on_step(void *context, const tn_step *step)
 static void on_tensor(void *context, const tn_tensor_seen *seen)
 {
     training *t = context;
-    t->observed += seen->step != t->last_observed;
+    bool is_new = seen->step != t->last_observed;
+    t->observed += is_new;
+    t->replayed += is_new && seen->replayed;
     t->last_observed = seen->step;
     t->tensors++;
     t->bytes += 4 * seen->name->count;
@@ -179,10 +181,10 @@ static void print(const bench_net *n, size_t threads, training trainings[MODES],
         double observed = t->observed ? (double)t->observed : 1;
         printf(
             ", \"%s\": {\"microseconds\": %.2f, \"ratio\": %.4f, \"processor_microseconds\": %.2f, \"processor_ratio\": %.4f, \"steps\": "
-            "%llu, \"observed\": %llu, \"tensors\": %.2f, \"megabytes\": %.4f, \"stored_bytes\": %.0f}",
+            "%llu, \"observed\": %llu, \"replayed\": %llu, \"tensors\": %.2f, \"megabytes\": %.4f, \"stored_bytes\": %.0f}",
             MODE_NAMES[m], median(wall[m], rounds), median(ratios[m], rounds), median(cpu[m], rounds), median(cpu_ratios[m], rounds),
-            (unsigned long long)t->steps, (unsigned long long)t->observed, (double)t->tensors / observed, (double)t->bytes / observed / 1e6,
-            t->observed ? (double)file.st_size / observed : 0);
+            (unsigned long long)t->steps, (unsigned long long)t->observed, (unsigned long long)t->replayed, (double)t->tensors / observed,
+            (double)t->bytes / observed / 1e6, t->observed ? (double)file.st_size / observed : 0);
     }
     printf("}\n");
 }

@@ -1,7 +1,6 @@
 /* tensor.c: names of roles and tensors, as the store and the reports write them. */
 #include "vitals/tensor.h"
 
-
 const char *tn_role_name(tn_role role)
 {
     switch (role) {
