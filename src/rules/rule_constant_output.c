@@ -53,7 +53,7 @@ static double spread_of(const tn_unit_vitals *units)
 /* The spread of a tensor that shows no units: of its only unit, or of all units alike. NAN where units that each are constant may differ. */
 static double spread_of_whole(const tn_tensor_name *name, const tn_vitals *vitals, double least)
 {
-    double size = fmax(fabs(vitals->min), fabs(vitals->max)), range = vitals->max - vitals->min;
+    double size = fmax(fabs((double)vitals->min), fabs((double)vitals->max)), range = (double)vitals->max - (double)vitals->min;
     double spread = size > 0 ? range / size : 0;
     return name->units == 1 || spread <= least ? spread : NAN;
 }

@@ -53,7 +53,7 @@ typedef struct state {
     char label[96]; /* of the first symmetric weight */
     size_t units;
     const char *update_node, *update_parameter; /* of the last update seen; NULL: none */
-    double update[4];
+    tn_print update;
     layer first, weakest, strongest, last; /* of the outputs of weighted ops; `last` is not yet among the others */
     float pairs[COMPARED_MAX][2];
 } state;
@@ -87,30 +87,21 @@ static double share_alike(state *s, const tn_unit_vitals *units)
     return alike > 0 ? (double)(alike + 1 < count ? alike + 1 : count) / (double)count : 0;
 }
 
-static void take_print(const tn_vitals *vitals, double print[4])
-{
-    print[0] = vitals->sum;
-    print[1] = vitals->sum_of_squares;
-    print[2] = (double)vitals->min;
-    print[3] = (double)vitals->max;
-}
-
 static void see_update(state *s, const tn_tensor_seen *seen)
 {
     s->update_node = seen->name->node;
     s->update_parameter = seen->name->parameter;
-    take_print(seen->vitals, s->update);
+    s->update = tn_print_of(seen->vitals);
 }
 
 static void see_weight(state *s, const double *settings, const tn_tensor_seen *seen)
 {
     const tn_vitals *vitals = seen->vitals;
-    double print[4];
     if (tn_vitals_finite(vitals) < vitals->count)
         return; /* nonfinite's business */
-    take_print(vitals, print);
+    const tn_print print = tn_print_of(vitals);
     bool is_update = s->update_node && strcmp(s->update_node, seen->name->node) == 0 &&
-                     strcmp(s->update_parameter, seen->name->parameter) == 0 && memcmp(print, s->update, sizeof print) == 0;
+                     strcmp(s->update_parameter, seen->name->parameter) == 0 && tn_print_equal(&print, &s->update);
     s->weights++;
     if (vitals->zeros == vitals->count || is_update) {
         s->zero_weights++;

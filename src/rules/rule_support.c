@@ -159,6 +159,16 @@ double tn_depth_close(tn_depth *depth)
     return tn_quantile(sorted, count, 0.5);
 }
 
+tn_print tn_print_of(const tn_vitals *vitals)
+{
+    return (tn_print){vitals->sum, vitals->sum_of_squares, (double)vitals->min, (double)vitals->max};
+}
+
+bool tn_print_equal(const tn_print *a, const tn_print *b)
+{
+    return a->sum == b->sum && a->sum_of_squares == b->sum_of_squares && a->min == b->min && a->max == b->max;
+}
+
 double tn_median_and_spread(double *values, size_t count, double *spread)
 {
     double median = tn_quantile(values, count, 0.5);

@@ -46,6 +46,13 @@ bool tn_streaks_update(tn_streaks *streaks, tn_signal *signal, size_t index, boo
 /* At the end of the run: quiet where nothing fired and enough was seen, whether or not the net has tensors of the kind. */
 void tn_streaks_end(const tn_streaks *streaks, tn_signal *signal);
 
+/* Figures by which two tensors, or one at two steps, are told to hold the same values: a change in any of them shows in one of the four, all but never in none. */
+typedef struct tn_print {
+    double sum, sum_of_squares, min, max; /* of the finite values */
+} tn_print;
+tn_print tn_print_of(const tn_vitals *vitals);
+bool tn_print_equal(const tn_print *a, const tn_print *b);
+
 /* For rules on units: for how many values in a row each unit was bad. Zeroed memory is a valid start. */
 enum { TN_RULE_UNITS = 1 << 16 };
 typedef struct tn_unit_runs {

@@ -31,7 +31,7 @@ static const tn_rule_setting TABLE[SETTINGS] = {
 typedef struct weight {
     uint64_t gradient_step, update_step, weight_step; /* when each was seen last; 0: never */
     bool has_gradient, has_update, has_changed;       /* as seen then: a value other than 0; not the same as before */
-    double print[4];                                  /* of the weight: sum, sum of squares, min, max */
+    tn_print print;                                   /* of the weight */
     uint32_t stuck, cut_off;                          /* observed steps in a row */
     char label[96];
 } weight;
@@ -120,10 +120,10 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
         of->update_step = seen->step;
         of->has_update = vitals->zeros < vitals->count;
     } else {
-        const double print[4] = {vitals->sum, vitals->sum_of_squares, (double)vitals->min, (double)vitals->max};
-        of->has_changed = of->weight_step == 0 || memcmp(print, of->print, sizeof print) != 0;
+        const tn_print print = tn_print_of(vitals);
+        of->has_changed = of->weight_step == 0 || !tn_print_equal(&print, &of->print);
         of->weight_step = seen->step;
-        memcpy(of->print, print, sizeof print);
+        of->print = print;
     }
 }
 

@@ -145,11 +145,13 @@ static bool is_orthogonal(const tn_component *component, const tn_vitals *vitals
     if (!component->has_shape || component->rank < 2)
         return false;
     size_t rows = component->dims[0], columns = component->dims[component->rank - 1];
-    double sides[2] = {(double)rows, (double)(component->count / rows)},
-           others[2] = {(double)columns, (double)(component->count / columns)};
-    double smaller = fmin(sides[0], sides[1]), other = fmin(others[0], others[1]), sum = vitals->sum_of_squares;
-    for (double gain = 1; gain <= 2; gain++)
-        if (fabs(sum / (gain * smaller) - 1) < 1e-5 || fabs(sum / (gain * other) - 1) < 1e-5)
+    size_t other_rows = component->count / rows, other_columns = component->count / columns;
+    double by_rows = (double)(rows < other_rows ? rows : other_rows),
+           by_columns = (double)(columns < other_columns ? columns : other_columns);
+    static const double GAINS[] = {1, 2}; /* of the squares: 1 by itself, 2 before relu */
+    for (size_t i = 0; i < sizeof GAINS / sizeof *GAINS; i++)
+        if (fabs(vitals->sum_of_squares / (GAINS[i] * by_rows) - 1) < 1e-5 ||
+            fabs(vitals->sum_of_squares / (GAINS[i] * by_columns) - 1) < 1e-5)
             return true;
     return false;
 }

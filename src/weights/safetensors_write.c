@@ -106,14 +106,13 @@ static tn_status write_beside(const char *path, char *beside, const tn_weight_so
 tn_status tn_safetensors_write(const char *path, const tn_weight_source *tensors, size_t count, tn_error *error)
 {
     static const char SUFFIX[] = ".XXXXXX";
-    size_t length = 0;
-    char *header = make_header(tensors, count, &length), *beside = malloc(strlen(path) + sizeof SUFFIX);
+    size_t length = 0, path_size = strlen(path) + sizeof SUFFIX;
+    char *header = make_header(tensors, count, &length), *beside = malloc(path_size);
     tn_status status = TN_OK;
     if (!header || !beside) {
         status = tn_fail_memory(error, length);
     } else {
-        memcpy(beside, path, strlen(path));
-        memcpy(beside + strlen(path), SUFFIX, sizeof SUFFIX);
+        snprintf(beside, path_size, "%s%s", path, SUFFIX);
         status = write_beside(path, beside, tensors, count, header, length, error);
     }
     free(header);
