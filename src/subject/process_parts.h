@@ -390,6 +390,7 @@ typedef struct tn_run {
     bool status_known;
     int status;       /* as waitpid gives it */
     tn_error failure; /* why it is refused; code TN_OK: it is not */
+    bool is_refused;  /* the failure is a knob that the program refused */
 } tn_run;
 
 /* Starts the program, listens until it has ended, and ends it where it does not by itself. Errors are those of this side; what the program did wrong is in run->failure. */

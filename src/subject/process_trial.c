@@ -138,9 +138,9 @@ static bool is_short(const tn_run *run)
 static void find_end(tn_run *run, const json_t *end)
 {
     tn_trial_result *result = run->hearing.result;
-    if (run->hearing.decided)
+    if (run->hearing.decided && !run->is_refused)
         return;
-    bool reached = run->hearing.steps_wanted > 0 && !is_short(run);
+    bool reached = !run->is_refused && run->hearing.steps_wanted > 0 && !is_short(run);
     if (run->failure.code == TN_OK && !reached && !(run->stop_ns > 0 && result->steps > 0))
         find_failure(run, end);
     if (run->failure.code != TN_OK && !reached) {

@@ -195,19 +195,21 @@ static tn_status hear(tn_run *run, bool ended, bool *heard, tn_error *error)
 
 /* ---- judging the time ---- */
 
-/* A knob of this trial that the program says it cannot turn: the rest of the trial would prove nothing. */
+/* A knob of this trial that the program says it cannot turn: the trial proves nothing, also where all of it was heard together with the refusal. */
 static void find_refusal(tn_run *run)
 {
     const tn_voice *speaker = tn_hearing_speaker(&run->hearing);
     const char *name;
     json_t *why;
-    if (!speaker || !run->request || run->mode != TN_RUN_TRIAL)
+    bool cancelled = run->hearing.decided && run->hearing.result->end == TN_TRIAL_CANCELLED;
+    if (!speaker || !run->request || run->mode != TN_RUN_TRIAL || cancelled)
         return;
     json_object_foreach(speaker->refused, name, why)
     {
         uint32_t knob = tn_knob_by_name(name);
-        if (!(knob & run->request->knobs.set & ~run->order.turned.written) || run->failure.code != TN_OK || run->hearing.decided)
+        if (!(knob & run->request->knobs.set & ~run->order.turned.written) || run->failure.code != TN_OK)
             continue;
+        run->is_refused = true;
         tn_fail(&run->failure, TN_ERROR_UNSUPPORTED, "The program's %s cannot be turned: %.700s", name,
                 json_is_string(why) ? json_string_value(why) : "it did not say why");
     }

@@ -100,7 +100,7 @@ CASES = [
     Case("inf - inf, backward", "    h = model(x)\n    a = torch.square(h)\n    y = 8 * (torch.square(h) - a)  # here", "1.8e19", "square", "backward", target="-1.8e19"),
     Case("a backward of the program's own", "    y = Root.apply(model(x))", "0", "Root", "backward", before=CUSTOM),
     Case("NaN in the data", "    x = data.select(0, step)  # here\n    y = model(x)", "1", "input", "data", cause="nonfinite_input", sample=None,
-         before="data = torch.ones(AT + 25, 8, 1)\ndata[AT, 3] = float('nan')"),
+         before="import numpy\ndata = numpy.ones((AT + 25, 8, 1), 'float32')\ndata[AT, 3] = numpy.nan\ndata = torch.from_numpy(data)"),
 ]
 UPDATES = (0, 57, 1234)
 
