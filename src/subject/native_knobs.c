@@ -122,9 +122,10 @@ static uint32_t acknowledge(const turner *t, const tn_hypes *hypes)
     return applied;
 }
 
+/* The patch is copied: trials that run side by side may share one, and their references may not be counted by two threads. */
 static char *record_of(const tn_knobs *knobs, json_t *patch)
 {
-    json_t *given = knobs->set & TN_KNOB_PATCH && knobs->patch ? json_incref((json_t *)(uintptr_t)knobs->patch) : json_object();
+    json_t *given = knobs->set & TN_KNOB_PATCH && knobs->patch ? json_deep_copy(knobs->patch) : json_object();
     json_t *record = json_pack("{s:O,s:o}", "knobs", patch, "patch", given);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(record);

@@ -97,6 +97,29 @@ class Native(Pages):
             if seen:
                 self.assertIn("NaN", seen.text("state"))
 
+    def test_curves_of_any_size(self):
+        """Values that fall to 1e-300, differ in their last bit only, are all 0, or are as large as they may be: none breaks an axis."""
+        def rewrite(page, values):
+            run = run_of(page)
+            for series in run["series"].values():
+                count = len(series["step"])
+                for key in ("mean", "min", "max"):
+                    if key in series:
+                        series[key] = [values(i, count) for i in range(count)]
+            text = page.read_text()
+            page.write_text(re.sub(r'(<script type="application/json" id="run">).*?(</script>)', lambda found: found[1] + json.dumps(run) + found[2], text, flags=re.S))
+
+        with Folder() as folder:
+            page = folder.path / "run.html"
+            self.assertEqual(folder.train("--quiet", "--html", str(page), folder.hypes()).returncode, 0)
+            whole = page.read_text()
+            for name, values in (("falling", lambda i, n: 10 ** (-300 * i / n)), ("last bit", lambda i, n: 0.1 + i % 2 * 2e-17), ("zero", lambda i, n: 0),
+                                 ("tiny", lambda i, n: 1e-40 * (1 + i)), ("large", lambda i, n: 1e38 * (i - n / 2))):
+                with self.subTest(name):
+                    page.write_text(whole)
+                    rewrite(page, values)
+                    self.check(page)
+
     def test_hostile_names(self):
         with Folder() as folder:
             page = folder.path / "run.html"

@@ -80,7 +80,7 @@ tenet.curves = (() => {
   const chart = (name, title, words, lines, data, options) => {
     const card = make("div", "card" + (options.wide ? " wide" : "")), place = make("div", "chart"), heading = make("h3", "", title);
     const height = options.wide ? 300 : 190, legend = options.wide || lines.filter((line) => line.label).length > 1;
-    const positive = data.slice(1).some((values) => values.some((value) => value > 0));
+    const floor = lowestDrawn(data.slice(1)), positive = floor > 0;
     let logarithmic = positive && tenet.state.get("log " + name, options.logarithmic || false), drawn = null;
     if (positive) {
       const box = make("input"), tools = make("span", "tools", make("label", "", box, " logarithmic"));
@@ -98,7 +98,7 @@ tenet.curves = (() => {
     place.setAttribute("aria-label", title + ". " + words);
     const draw = (width) => {
       if (drawn) drawn.destroy();
-      const safe = logarithmic ? data.map((values, i) => (i === 0 ? values : values.map((value) => (value > 0 ? value : null)))) : data;
+      const safe = logarithmic ? data.map((values, i) => (i === 0 ? values : values.map((value) => (value > 0 ? Math.max(value, floor) : null)))) : data;
       drawn = new uPlot({
         width,
         height,
@@ -130,10 +130,20 @@ tenet.curves = (() => {
     tenet.content("curves").append(card);
   };
 
+  /* uPlot divides no range narrower than 1e-32 into ticks, nor one that doubles cannot tell apart. */
+  const TINY = 1e-25;
+
   const spread = (low, high) => {
     if (low == null) return [0, 1];
-    const gap = (high - low || Math.abs(high) || 1) * 0.06;
+    const size = Math.max(Math.abs(low), Math.abs(high)), gap = Math.max((high - low || size || 1) * 0.06, size * 1e-9, TINY);
     return [low - gap, high + gap];
+  };
+
+  /* The bottom of a logarithmic axis: at most 12 powers of ten below the highest value, for more cannot be read; 0 where nothing can be drawn on one. */
+  const lowestDrawn = (lines) => {
+    let low = Infinity, high = 0;
+    for (const line of lines) for (const value of line) if (value > 0) [low, high] = [Math.min(low, value), Math.max(high, value)];
+    return high > TINY ? Math.max(low, high * 1e-12, TINY) : 0;
   };
 
   const told = (part) => {
