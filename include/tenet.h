@@ -66,6 +66,8 @@ typedef struct tn_settings {
                             * anything is trained, and fails the training where it cannot be; a later one that cannot is told by tn_session_close */
     tn_session_panel_fn *panel; /* tn_session_train; NULL: none */
     void *panel_context;
+    const char *
+        fixed_path; /* tn_session_debug of hypes: they are written to this file with every change that was confirmed, after a debug of them. NULL: nowhere */
 } tn_settings;
 
 typedef struct tn_session tn_session;

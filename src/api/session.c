@@ -107,6 +107,8 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
     if (status == TN_OK && settings->html_path && !(opened->html_path = tn_string_copy(settings->html_path)))
         status = tn_fail_memory(error, strlen(settings->html_path) + 1);
+    if (status == TN_OK)
+        status = tn_session_fixed_open(opened, settings, error);
     if (status == TN_OK && attaches)
         status = tn_session_program_open(&opened->program, settings, error);
     else if (status == TN_OK)
@@ -142,6 +144,7 @@ tn_status tn_session_close(tn_session *session, tn_error *error)
             *error = *kept;
     }
     free(session->html_path);
+    free(session->fixed_path);
     tn_hypes_destroy(session->hypes);
     tn_session_program_close(&session->program);
     tn_memory_destroy(session);
@@ -214,6 +217,7 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
         .rules = &session->rules,
         .store = session->store,
         .search_trials = session->search_trials,
+        .until_healthy = session->fixed_path != NULL,
         .cancel = &session->cancel,
         .progress = session->progress,
         .progress_context = session->progress_context,
@@ -221,6 +225,8 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
     if (status == TN_OK)
         status = job(subject, command, &options, &document, error);
     atomic_store(&session->cancel.requested, false);
+    if (status == TN_OK)
+        status = tn_session_write_fixed(session, document, error);
     if (status != TN_OK) {
         json_decref(document);
         return status;

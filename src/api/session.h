@@ -40,10 +40,11 @@ struct tn_session {
     void *signal_context;
     bool only_records;
     bool debug_on_plateau;
-    char *html_path; /* NULL: no page */
+    char *html_path;  /* NULL: no page */
+    char *fixed_path; /* NULL: what repairs is told and not written */
     tn_session_panel_fn *panel;
     void *panel_context;
-    tn_error page_error; /* of a page that could not be written; code TN_OK where all went well */
+    tn_error page_error; /* of a page, or of fixed hypes, that could not be written; code TN_OK where all went well */
     tn_rule_settings rules;
     const char *weights_path; /* the caller's; NULL: the trained weights are not kept */
     bool watches_all;         /* every step of a training is observed */
@@ -73,6 +74,12 @@ const char *tn_session_name(const tn_session *session);
 
 /* A report that owns `document` (stolen), kept in the session's store where there is one. */
 tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error);
+
+/* Whether hypes can be written to settings->fixed_path, told before anything is trained. */
+tn_status tn_session_fixed_open(tn_session *session, const tn_settings *settings, tn_error *error);
+
+/* Writes the hypes with what repaired them, where the session has a path for them, and says so in the document: "written". */
+tn_status tn_session_write_fixed(tn_session *session, json_t *document, tn_error *error);
 
 /* Which steps of a training are observed, from the settings and the session's hypes (NULL for a program). */
 tn_status tn_session_watch_open(tn_session *session, const tn_settings *settings, tn_error *error);

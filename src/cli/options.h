@@ -36,6 +36,7 @@ typedef enum tn_option {
     TN_OPTION_DEBUG_ON_PLATEAU = 1 << 25,
     TN_OPTION_RULES = 1 << 26,
     TN_OPTION_TRIALS = 1 << 27,
+    TN_OPTION_WRITE = 1 << 29,
     TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */
 } tn_option;
 
@@ -64,6 +65,7 @@ typedef struct tn_options {
     size_t last;                     /* of --last; 0: not given */
     const char *tensor;              /* of --tensor: its name */
     const char *weights;             /* of --weights: where the trained weights go */
+    const char *fixed;               /* of --write: where the fixed hypes go */
     const char *git;                 /* of --git: the range of commits to bisect */
     const char *hypes;               /* of --hypes: the JSON that an attached program reads */
     const char *const *program;      /* what stands behind "--", NULL-terminated as argv is: a command to attach to; NULL without "--" */

@@ -1,4 +1,4 @@
-/* debug.c: the protocol from the first look to the report; see debug.h. */
+/* debug.c: the protocol from the first look to the report; see debug.h. What follows a confirmed change is in debug_chain.c. */
 #include "experiments/debug.h"
 
 #include <math.h>
@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "experiments/debug_once.h"
 #include "experiments/experiment.h"
 #include "experiments/look.h"
 
@@ -185,7 +186,7 @@ const tn_experiment *const *tn_debug_protocol(size_t *count)
     return protocol;
 }
 
-tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
+tn_status tn_debug_once(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
 {
     size_t count;
     const tn_experiment *const *protocol = tn_debug_protocol(&count);

@@ -1,7 +1,8 @@
 /* debug.h: run the whole protocol, or one experiment of it, on a subject. The result is a document of the schema tenet.report/1.
  *
  * What the document holds beyond DESIGN's schema: each entry of "experiments" has "title", "summary" (one sentence) and "evidence" (as in findings); "subject" has the facts;
- * "signals" lists what the rules saw in the first run; each entry of "ruled_out" is {"cause", "why"}; of "advice" {"cause", "text", "patch", "effect"}; of "plan" {"experiment", "why", "steps"}. */
+ * "signals" lists what the rules saw in the first run; each entry of "ruled_out" is {"cause", "why"}; of "advice" {"cause", "text", "patch", "effect"}; of "plan" {"experiment", "why", "steps"}; of "chain" {"cause", "fix", "verdict", "suspected", "score", "cost"}, and then
+ * "fixed" is {"patch", "verdict", "score"} of all its changes together. */
 #ifndef TN_EXPERIMENTS_DEBUG_H
 #define TN_EXPERIMENTS_DEBUG_H
 
@@ -26,12 +27,13 @@ typedef struct tn_debug_options {
     const tn_hypes *other;         /* of tn_debug_bisect; NULL elsewhere */
     tn_store *store;               /* whose trials a search does not run again; NULL: none */
     size_t search_trials;          /* of a search; 0: 50 */
+    bool until_healthy;            /* debug again after each confirmed change, also where that is neither cheap nor likely to find more */
     tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;
 } tn_debug_options;
 
-/* The whole protocol. *report is a new reference. A budget spent, or a cancel, still gives TN_OK and a report, marked inconclusive. */
+/* The whole protocol; where a fix was confirmed, again with it made, until the subject is healthy. *report is a new reference. A budget spent, or a cancel, still gives TN_OK and a report, marked inconclusive. */
 tn_status tn_debug_run(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error);
 
 /* What tn_debug_run would run: verdict "planned", "plan" with every experiment's trials, steps and estimated seconds, "cost" with the sums. */

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "experiments/experiment.h"
@@ -259,6 +260,12 @@ static bool has_confirmed(const diagnosis *self)
     return json_is_true(json_object_get(json_array_get(self->findings.findings, 0), "confirmed"));
 }
 
+/* It does not train, or it trains badly and cannot even learn ten samples by heart. A slow network may fail to do that in the steps it is given, and still train well. */
+static bool is_broken(const diagnosis *self)
+{
+    return self->race.broken || (self->investigation->overfits == TN_VERDICT_FAIL && self->look.standing < SLOW_IS_FAULT_BELOW);
+}
+
 static tn_status diagnose(diagnosis *self, tn_error *error)
 {
     tn_investigation *investigation = self->investigation;
@@ -276,7 +283,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = tn_nonfinite_examine(investigation, self->outcome, error);
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
-    bool go_on = status == TN_OK && self->race.broken && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
+    bool go_on = status == TN_OK && is_broken(self) && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
     if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
     if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
@@ -296,7 +303,8 @@ static void conclude(diagnosis *self)
     tn_finding_describe_look(&self->look, given, sizeof given);
     const json_t *first = json_array_get(self->findings.findings, 0);
     const char *text = json_string_value(json_object_get(json_object_get(first, "fix"), "text"));
-    if (self->confirmed > 0)
+    const char *by = json_string_value(json_object_get(first, "confirmed_by"));
+    if (by && strcmp(by, "fix") == 0)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
     else if (has_confirmed(self))
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; permuted labels train as well", given);

@@ -44,9 +44,10 @@ tn_status tn_hypes_patch(const tn_hypes *base, const json_t *patch, tn_hypes **p
 /* Adds `path=value` to `patch` (an object). The value is JSON; a word that is no JSON counts as a string, so net.1.op=relu works. */
 tn_status tn_patch_assign(json_t *patch, const char *assignment, tn_error *error);
 
-/* `second` applied after `first`, as one patch (a new reference), where both are plain replacements of different or equal paths, the second winning;
- * NULL where memory is out or where either inserts or removes list elements that the other addresses (then apply one after the other). */
+/* `second` applied after `first`, as one patch (a new reference); NULL where they clash, or where memory is out. They clash, and must be applied one after the other, where either
+ * inserts or removes elements of a list that the other addresses, but for a `second` that does so beside the elements which `first` changes. */
 json_t *tn_patch_merge(const json_t *first, const json_t *second);
+bool tn_patches_clash(const json_t *first, const json_t *second);
 
 /* The complete tree, every default filled in, and the tree as the user wrote it (shorthands expanded). Borrowed. */
 const json_t *tn_hypes_root(const tn_hypes *hypes);
@@ -73,6 +74,9 @@ tn_status tn_hypes_fail(const tn_hypes *hypes, const char *path, tn_error *error
 const char *tn_hypes_name(const tn_hypes *hypes);                /* the file's name as given */
 char *tn_hypes_resolve(const tn_hypes *hypes, const char *path); /* relative to the file's folder; malloc'd, NULL where memory is out */
 char *tn_hypes_print(const tn_hypes *hypes); /* the complete tree as JSON, indented, malloc'd; NULL where memory is out */
+
+/* The tree as the user wrote it, for a file at `path`: data files that are relative become absolute where `path` lies in another folder. malloc'd; NULL where memory is out. */
+char *tn_hypes_print_written(const tn_hypes *hypes, const char *path);
 
 /* The documentation of every key, from the table: for the terminal, or as Markdown. malloc'd; NULL where memory is out. */
 char *tn_hypes_help(bool markdown);

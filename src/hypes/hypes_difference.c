@@ -118,18 +118,10 @@ static bool is_left_out(const tn_differences *found, const char *key)
 }
 
 /* The files of a source of data. */
-static bool is_file(const tn_differences *found, const char *key)
+static bool is_file(const tn_differences *found, const json_t *source, const char *key)
 {
     const char *top = json_string_value(json_array_get(found->path, 0));
-    return !found->good->free && top && strcmp(top, "data") == 0 && json_array_size(found->path) == 2 &&
-           (strcmp(key, "file") == 0 || strcmp(key, "inputs") == 0 || strcmp(key, "labels") == 0);
-}
-
-/* The same array of an npz has the same name wherever the file lies, and is no path. */
-static bool is_array_name(const json_t *source, const char *key)
-{
-    const char *format = json_string_value(json_object_get(source, "format"));
-    return format && strcmp(format, "npz") == 0 && strcmp(key, "file") != 0;
+    return !found->good->free && top && strcmp(top, "data") == 0 && json_array_size(found->path) == 2 && tn_source_names_file(source, key);
 }
 
 static void compare(tn_differences *found, const json_t *good, const json_t *bad);
@@ -166,7 +158,7 @@ static void compare_objects(tn_differences *found, const json_t *good, const jso
         const json_t *other = json_object_get(bad, key);
         if (is_left_out(found, key))
             continue;
-        bool file = is_file(found, key) && !is_array_name(good, key);
+        bool file = is_file(found, good, key);
         enter_key(found, key);
         if (!other)
             note(found, CHANGE_TAKE, NULL);

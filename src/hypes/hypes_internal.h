@@ -33,6 +33,12 @@ tn_status tn_place_fail(const tn_hypes *hypes, const tn_place *place, tn_error *
 /* The place as a path ("net.3.units") into text [size]; "the file" for the root. Returns text. */
 const char *tn_place_path(const tn_place *place, char *text, size_t size);
 
+/* A tree as JSON that a person likes to read, malloc'd; NULL where memory is out. */
+char *tn_tree_print(const json_t *tree);
+
+/* Whether `key` of a source of data is the path of a file. Of an npz the inputs and labels are names of arrays. */
+bool tn_source_names_file(const json_t *source, const char *key);
+
 /* A user's string, cut to text [size >= 8] and without control characters, which could do harm on a terminal. Returns text. */
 const char *tn_show_string(const char *string, char *text, size_t size);
 

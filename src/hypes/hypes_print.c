@@ -1,4 +1,4 @@
-/* hypes_print.c: the complete tree as JSON that a person likes to read, and that reads back as the same tree. */
+/* hypes_print.c: a tree as JSON that a person likes to read, and that reads back as the same tree. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,11 +131,16 @@ static void print_value(tn_text *text, const json_t *value, int indent)
     tn_text_deinit(&line);
 }
 
-char *tn_hypes_print(const tn_hypes *hypes)
+char *tn_tree_print(const json_t *tree)
 {
     tn_text text;
     tn_text_init(&text);
-    print_value(&text, hypes->complete, 0);
+    print_value(&text, tree, 0);
     tn_text_add(&text, "\n");
     return tn_text_take(&text);
+}
+
+char *tn_hypes_print(const tn_hypes *hypes)
+{
+    return tn_tree_print(hypes->complete);
 }

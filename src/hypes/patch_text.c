@@ -86,7 +86,16 @@ static bool touches_list(const char *path, const char *other)
     return strncmp(path, other, shared) == 0 && (path_next == '.' || !path_next) && (other_next == '.' || !other_next);
 }
 
-static bool is_clash(const json_t *one, const json_t *other)
+/* Does `other` only change another element of that list than `path` is? */
+static bool is_beside(const char *path, const char *other, const json_t *value)
+{
+    size_t list = (size_t)(strrchr(path, '.') - path), length = strlen(path);
+    bool same = strncmp(path, other, length) == 0 && (other[length] == '.' || !other[length]);
+    return strlen(other) > list && !same && !moves_elements(other, value);
+}
+
+/* Does `one` move elements of a list that `other` addresses? Made after `other`, it leaves alone what that changed in other elements. */
+static bool is_clash(const json_t *one, const json_t *other, bool is_later)
 {
     const char *path, *other_path;
     json_t *value, *other_value;
@@ -96,7 +105,7 @@ static bool is_clash(const json_t *one, const json_t *other)
             continue;
         json_object_foreach((json_t *)other, other_path, other_value)
         {
-            if (touches_list(path, other_path))
+            if (touches_list(path, other_path) && !(is_later && is_beside(path, other_path, other_value)))
                 return true;
         }
     }
@@ -134,9 +143,14 @@ static void drop_below(json_t *patch, const char *path)
     }
 }
 
+bool tn_patches_clash(const json_t *first, const json_t *second)
+{
+    return is_clash(first, second, false) || is_clash(second, first, true) || is_set_after_removal(first, second);
+}
+
 json_t *tn_patch_merge(const json_t *first, const json_t *second)
 {
-    if (is_clash(first, second) || is_clash(second, first) || is_set_after_removal(first, second))
+    if (tn_patches_clash(first, second))
         return NULL;
     json_t *merged = first ? json_deep_copy(first) : json_object();
     const char *path;

@@ -300,6 +300,7 @@ char *tn_report_text(const json_t *report, const tn_report_style *style)
         return tn_page_take(&page);
     }
     tn_part_findings(&page, findings);
+    tn_part_chain(&page, report);
     tn_part_run(&page, json_object_get(report, "run"));
     /* Where nothing is wrong, the experiments are the proof, and come first. */
     if (!cause && single)

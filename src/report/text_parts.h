@@ -42,6 +42,7 @@ void tn_part_findings(tn_page *page, const json_t *findings);   /* text_findings
 void tn_part_advice(tn_page *page, const json_t *advice);       /* text_findings.c */
 void tn_part_ruled_out(tn_page *page, const json_t *ruled_out); /* text_findings.c */
 void tn_part_plan(tn_page *page, const json_t *plan);           /* text_plan.c: what a debug would run */
+void tn_part_chain(tn_page *page, const json_t *report);        /* text_chain.c: what came of the changes, made one after the other */
 void tn_part_signals(tn_page *page, const json_t *signals);     /* text_findings.c */
 void tn_part_pictures(tn_page *page, const json_t *experiment,
                       bool with_samples); /* text_pictures.c: what of its result is better seen than read, each under a heading */

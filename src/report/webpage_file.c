@@ -1,13 +1,10 @@
 /* webpage_file.c: the page of a run as HTML and as a file; see webpage.h. */
-#include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file_replace.h"
 #include "report/page_template.h"
 #include "report/webpage.h"
 
@@ -102,56 +99,17 @@ tn_status tn_webpage_html(const tn_run_facts *facts, const tn_history *history, 
     return status;
 }
 
-static bool write_all(int file, const char *bytes, size_t count)
-{
-    while (count > 0) {
-        ssize_t written = write(file, bytes, count);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        bytes += written;
-        count -= (size_t)written;
-    }
-    return true;
-}
-
-/* A file beside `path`, so that renaming it is one step of the file system. Its mode is what a new file gets. */
-static int open_beside(const char *path, tn_text *name)
-{
-    tn_text_addf(name, "%s.%ld.part", path, (long)getpid());
-    if (name->failed) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return open(name->data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-}
-
 tn_status tn_webpage_write(const char *path, const tn_run_facts *facts, const tn_history *history, const tn_shown_log *shown,
                            tn_error *error)
 {
-    tn_text html, name;
+    tn_text html;
     tn_text_init(&html);
-    tn_text_init(&name);
     tn_status status = tn_webpage_html(facts, history, shown, &html, error);
     if (status == TN_OK) {
-        int file = open_beside(path, &name), why;
-        bool written = file >= 0 && write_all(file, html.data, html.length);
-        why = errno;
-        if (file >= 0 && close(file) != 0 && written) {
-            written = false;
-            why = errno;
-        }
-        if (written && rename(name.data, path) != 0) {
-            written = false;
-            why = errno;
-        }
-        if (!written && file >= 0)
-            unlink(name.data);
-        if (!written)
+        int why = tn_file_replace(path, html.data, html.length);
+        if (why != 0)
             status = tn_fail(error, TN_ERROR_IO, "The page '%.300s' cannot be written: %s.", path, strerror(why));
     }
     tn_text_deinit(&html);
-    tn_text_deinit(&name);
     return status;
 }

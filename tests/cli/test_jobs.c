@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -62,6 +63,49 @@ static void check(program_run run, int exit_code, const char *begins)
     assert_null(strchr(run.out, '\033'));
     assert_null(strchr(run.err, '\033'));
     assert_string_equal(run.err, "");
+    program_run_deinit(&run);
+}
+
+static void assert_no_file(const char *folder, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_not_equal(access(path, F_OK), 0);
+}
+
+/* The file is written anywhere, finds its data, keeps what the user wrote, and is healthy. */
+static void fixed_hypes_are_written(void **state)
+{
+    const char *folder = *state;
+    char deeper[160];
+    program_run run = RUN_IN(folder, "debug", "net.json", "-q", "--set", "solver.learning_rate=1000", "--write", "fixed.json");
+    assert_int_equal(run.exit_code, 1);
+    assert_non_null(strstr(run.out, "with it made, a second debug finds nothing wrong"));
+    assert_non_null(strstr(run.out, "The fixed hypes are in fixed.json"));
+    program_run_deinit(&run);
+    check(RUN_IN(folder, "debug", "fixed.json", "-q"), 0, "healthy: ");
+
+    snprintf(deeper, sizeof deeper, "%s/deeper", folder);
+    assert_int_equal(mkdir(deeper, 0755), 0);
+    run = RUN_IN(folder, "debug", "net.json", "-q", "--set", "solver.learning_rate=1000", "--write", "deeper/fixed.json");
+    assert_int_equal(run.exit_code, 1);
+    program_run_deinit(&run);
+    check(RUN_IN(deeper, "debug", "fixed.json", "-q"), 0, "healthy: ");
+    folder_remove(deeper);
+
+    run = RUN_IN(folder, "debug", "net.json", "-q", "--write", "none.json");
+    assert_int_equal(run.exit_code, 0);
+    assert_non_null(strstr(run.out, "No change was confirmed, so no fixed hypes were written."));
+    program_run_deinit(&run);
+    assert_no_file(folder, "none.json");
+
+    run = RUN_IN(folder, "debug", "net.json", "-q", "--write", "nowhere/fixed.json");
+    assert_int_equal(run.exit_code, 3);
+    assert_string_equal(run.err, "tenet debug: The fixed hypes cannot be written to 'nowhere/fixed.json': No such file or directory.\n");
+    program_run_deinit(&run);
+    run = RUN_IN(folder, "debug", "-q", "--write", "fixed.json", "--", "true");
+    assert_int_equal(run.exit_code, 2);
+    assert_non_null(strstr(run.err, "What repairs a program is lines of it"));
     program_run_deinit(&run);
 }
 
@@ -168,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_job_reports),
+        cmocka_unit_test(fixed_hypes_are_written),
         cmocka_unit_test(json_is_one_document),
         cmocka_unit_test(data_that_are_wrong_end_with_three),
         cmocka_unit_test(a_report_that_is_lost_is_told),

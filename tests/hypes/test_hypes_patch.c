@@ -302,7 +302,11 @@ static void patches_are_merged(void **state)
     merge("{\"net.0.units\": 3}", "{\"net.2.units\": 4}", "{\"net.0.units\":3,\"net.2.units\":4}");
     merge("{\"net.1\": {\"$remove\": true}}", "{\"solver.seed\": 2}", "{\"net.1\":{\"$remove\":true},\"solver.seed\":2}");
     merge("{\"net.1\": {\"$remove\": true}}", "{\"net.1.op\": \"relu\"}", NULL);
-    merge("{\"net.2.units\": 3}", "{\"net.1\": {\"$insert\": {\"op\": \"relu\"}}}", NULL);
+    merge("{\"net.2.units\": 3}", "{\"net.1\": {\"$insert\": {\"op\": \"relu\"}}}",
+          "{\"net.2.units\":3,\"net.1\":{\"$insert\":{\"op\":\"relu\"}}}");
+    merge("{\"net.2.units\": 3}", "{\"net.2\": {\"$remove\": true}}", NULL);
+    merge("{\"net.1\": {\"$insert\": {\"op\": \"relu\"}}}", "{\"net.2.units\": 3}", NULL);
+    merge("{\"net.0\": {\"$remove\": true}}", "{\"net.1\": {\"$remove\": true}}", NULL);
     merge("{\"net\": [{\"op\": \"relu\"}]}", "{\"net.1\": {\"$insert\": {\"op\": \"relu\"}}}", NULL);
     merge("{\"net.1\": {\"$remove\": true}}", "{\"net\": [{\"op\": \"relu\"}]}", NULL);
     merge("{\"solver\": {\"$remove\": true}}", "{\"solver.epochs\": 4}", NULL);
