@@ -27,7 +27,7 @@ typedef struct tn_debug_options {
     const tn_hypes *other;         /* of tn_debug_bisect; NULL elsewhere */
     tn_store *store;               /* whose trials a search does not run again; NULL: none */
     size_t search_trials;          /* of a search; 0: 50 */
-    bool until_healthy;            /* debug again after each confirmed change, also where that is neither cheap nor likely to find more */
+    bool until_healthy;            /* debug again after each confirmed change, also where that takes long */
     tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;

@@ -15,11 +15,8 @@
 
 enum { LINKS_MAX = 4 };
 
-/* With a change that reaches this mean score on fresh seeds, and is not cheap to debug again, no second fault is looked for. */
-static const double GOOD_ENOUGH = 0.5;
-
-/* A debug of at most so many multiply-adds is cheap: about two seconds. */
-static const double WORK_CHEAP = 4e10;
+/* A debug costs about what the one before it did. One of up to so many multiply-adds, some ten seconds, is gone on with unasked. */
+static const double WORK_AFFORDABLE = 2e11;
 
 typedef struct chain {
     const tn_debug_options *options;
@@ -42,28 +39,19 @@ static const json_t *repaired_by(const json_t *report)
     return by && strcmp(by, "fix") == 0 && has_patch ? finding : NULL;
 }
 
-static double mean_after(const json_t *finding)
+static bool is_affordable(const tn_subject_facts *facts, const json_t *last)
 {
-    size_t i;
-    const json_t *value, *after = json_object_get(json_object_get(json_object_get(finding, "fix"), "effect"), "after");
-    double sum = 0;
-    json_array_foreach(after, i, value) sum += json_number_value(value);
-    return json_array_size(after) > 0 ? sum / (double)json_array_size(after) : 0;
-}
-
-static bool is_cheap(const tn_subject_facts *facts)
-{
-    return 3 * facts->work * (double)facts->batch_size * (double)facts->steps_total < WORK_CHEAP;
+    double steps = json_number_value(json_object_get(json_object_get(last, "cost"), "steps"));
+    return 3 * facts->work * (double)facts->batch_size * steps < WORK_AFFORDABLE;
 }
 
 static bool goes_on(const chain *self, const tn_subject *subject, const json_t *last)
 {
-    const json_t *finding = repaired_by(last);
     const tn_subject_facts *facts = tn_subject_facts_of(subject);
-    if (!finding || facts->is_program || !self->given || json_is_true(json_object_get(last, "spent")) ||
+    if (!repaired_by(last) || facts->is_program || !self->given || json_is_true(json_object_get(last, "spent")) ||
         json_array_size(self->links) >= LINKS_MAX)
         return false;
-    return self->options->until_healthy || mean_after(finding) < GOOD_ENOUGH || is_cheap(facts);
+    return self->options->until_healthy || is_affordable(facts, last);
 }
 
 /* What the whole chain has left of the budget, and of the bar: each debug takes four fifths of what is left of it. */
