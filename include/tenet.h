@@ -63,7 +63,8 @@ typedef struct tn_settings {
     bool only_records;       /* tn_session_train: what the rules see ends nothing */
     const char *
         html_path; /* tn_session_train: a page of the run's pictures, written anew every few seconds and at the end (docs/run_page.md); NULL: none. The first page is written before
-                            * anything is trained, and fails the training where it cannot be; a later one that cannot is told by tn_session_close */
+                            * anything is trained, and fails the training where it cannot be; a later one that cannot is told by tn_session_close. Of the other jobs: a page of the report
+                            * (docs/report_page.md), written once, at the end */
     tn_session_panel_fn *panel; /* tn_session_train; NULL: none */
     void *panel_context;
     const char *
@@ -106,6 +107,17 @@ char *tn_panel_text(const tn_panel *panel, bool colour, size_t width, size_t lin
 /* The text of a report for a terminal of `width` columns (0: 100), and the document of the schema tenet.report/1. NULL where memory is out. */
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width);
 char *tn_report_to_json(const tn_report *report);
+
+/* A report that was kept: of a store the newest (`run` NULL or "last"), or the one that the run of this number belongs to; or what `--json` printed, from a file. The caller destroys *report.
+ * TN_ERROR_STORE where there is no store or no report in it, TN_ERROR_USAGE where no run or report is of that number, TN_ERROR_DATA where a file holds no report. */
+tn_status tn_report_from_store(const char *store_path, const char *run, tn_report **report, tn_error *error);
+tn_status tn_report_from_file(const char *path, tn_report **report, tn_error *error);
+
+/* The page of a report (docs/report_page.md): one HTML file that loads nothing, at most 2 MB. The caller frees *html with tn_string_free. */
+tn_status tn_report_to_html(const tn_report *report, char **html, tn_error *error);
+
+/* The same as a file, which takes the place of one that is there in one step. */
+tn_status tn_report_write_html(const tn_report *report, const char *path, tn_error *error);
 
 /* The exit code that goes with it: 0 healthy (or trained to the end), 1 confirmed findings, 4 inconclusive or suspicions only; of a program that was trained, its own, 128 and
  * the signal's number where a signal ended it. */

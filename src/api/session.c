@@ -8,10 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/session_look.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "report/report.h"
+#include "report/report_page.h"
 #include "subject/process.h"
 
 tn_status tn_budget_parse(const char *text, double *seconds, uint64_t *steps, tn_error *error)
@@ -205,8 +207,12 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
     uint64_t start_ns = tn_clock_ns();
     json_t *document = NULL;
     tn_subject *subject;
+    tn_session_look look;
     *report = NULL;
-    tn_status status = tn_session_subject(session, &subject, error);
+    tn_status status = tn_session_look_init(&look, error);
+    if (status == TN_OK)
+        status = tn_session_subject(session, &subject, error);
+    const tn_observer guest = tn_session_look_observer(&look);
     /* What a program took to be known is part of the budget. */
     double left = session->budget_seconds - (double)(tn_clock_ns() - start_ns) / 1e9;
     const tn_debug_options options = {
@@ -218,6 +224,7 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
         .store = session->store,
         .search_trials = session->search_trials,
         .until_healthy = session->fixed_path != NULL,
+        .look = &guest,
         .cancel = &session->cancel,
         .progress = session->progress,
         .progress_context = session->progress_context,
@@ -227,10 +234,17 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
     atomic_store(&session->cancel.requested, false);
     if (status == TN_OK)
         status = tn_session_write_fixed(session, document, error);
+    if (status == TN_OK)
+        status = tn_session_look_add(&look, tn_subject_facts_of(subject), document, error);
+    tn_session_look_deinit(&look);
     if (status != TN_OK) {
         json_decref(document);
         return status;
     }
+    /* A page that cannot be written must not cost the report: tn_session_close tells of it. */
+    tn_error failure = {.code = TN_OK};
+    if (session->html_path && tn_report_page_write(session->html_path, document, &failure) != TN_OK && session->page_error.code == TN_OK)
+        session->page_error = failure;
     return tn_session_report(session, document, report, error);
 }
 

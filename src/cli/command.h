@@ -29,6 +29,7 @@ int tn_command_hypes(const tn_command *command, const tn_options *options);
 int tn_command_runs(const tn_command *command, const tn_options *options);
 int tn_command_show(const tn_command *command, const tn_options *options);
 int tn_command_compare(const tn_command *command, const tn_options *options);
+int tn_command_report(const tn_command *command, const tn_options *options);
 int tn_command_explain(const tn_command *command, const tn_options *options);
 
 /* ---- what commands share (job.c, output.c) ---- */

@@ -12,8 +12,8 @@ static const tn_command BEFORE[] = {
     {"debug", "HYPES | -- COMMAND", "find out why a network does not train: the whole protocol",
      "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on\n"
      "fresh seeds, and reports the cause with its proof. A program behind '--' is run as it is, again and\n"
-     "again, its knobs turned from outside; its files stay as they are.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN | TN_OPTION_WRITE, tn_command_debug},
+     "again, its knobs turned from outside; its files stay as they are. --html FILE draws the report as a page.",
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN | TN_OPTION_WRITE | TN_OPTION_HTML, tn_command_debug},
     {"train", "HYPES | -- COMMAND", "train, with the rules watching",
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
      "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"
@@ -49,6 +49,10 @@ static const tn_command AFTER[] = {
      TN_OPTIONS_OF_A_VIEW | TN_OPTION_TENSOR, tn_command_show},
     {"compare", "RUN RUN", "two runs of a store side by side: what differs, and where they part", NULL,
      TN_OPTIONS_OF_A_VIEW | TN_OPTION_TWO_OPERANDS, tn_command_compare},
+    {"report", "[RUN | REPORT.json]", "a page with a picture of each experiment: what is wrong, and the proof",
+     "Writes one HTML file that loads nothing, for a browser: of the newest report in the store of --store or of the variable\n"
+     "TENET_STORE, of the report that RUN belongs to, or of what 'tenet debug --json' printed. Prints its path.",
+     TN_OPTION_STORE | TN_OPTION_JSON | TN_OPTION_OUTPUT, tn_command_report},
     {"hypes", "HYPES", "print a hypes file with every default filled in", "With --help-all and no file: the documentation of every key.",
      TN_OPTION_SET | TN_OPTION_HELP_ALL | TN_OPTION_MARKDOWN, tn_command_hypes},
     {"explain", "[CAUSE]", "what a cause or symptom is, and what to do; without one, list them all", NULL,
@@ -77,7 +81,7 @@ static void make_table(command_table *table)
                                                    "HYPES | -- COMMAND",
                                                    title,
                                                    NULL,
-                                                   TN_OPTIONS_OF_A_JOB | (searches ? (uint32_t)TN_OPTION_TRIALS : 0),
+                                                   TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | (searches ? (uint32_t)TN_OPTION_TRIALS : 0),
                                                    tn_command_experiment};
     }
     for (size_t i = 0; i < AFTER_COUNT; i++)

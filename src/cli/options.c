@@ -33,7 +33,8 @@ static const option_row ROWS[] = {
     {TN_OPTION_NO_FORK, "--no-fork", 0, NULL, "start the program behind '--' anew for each trial, in place of forking it"},
     {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
     {TN_OPTION_WRITE, "--write", 0, "FILE", "write the hypes with all that repaired them, after debugging these as well"},
-    {TN_OPTION_HTML, "--html", 0, "FILE", "write a page of the run's pictures, anew every few seconds; open it in a browser"},
+    {TN_OPTION_HTML, "--html", 0, "FILE", "write a page of pictures (of train: anew every few seconds); open it in a browser"},
+    {TN_OPTION_OUTPUT, "--output", 0, "FILE", "where the page goes, in place of tenet-report.html; - is stdout"},
     {TN_OPTION_GIT, "--git", 0, "GOOD..BAD", "the commits between which the training broke; BAD is HEAD where it is left out"},
     {TN_OPTION_EXPERIMENT, "--experiment", 0, "NAME", "runs of this experiment alone, as in lr_boundary or train"},
     {TN_OPTION_LAST, "--last", 0, "N", "the newest N runs alone"},
@@ -147,6 +148,13 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
             return false;
         }
         options->fixed = value;
+        return true;
+    case TN_OPTION_OUTPUT:
+        if (!*value) {
+            snprintf(message, size, "--output is empty; expected the path of a file, or - for stdout");
+            return false;
+        }
+        options->output = value;
         return true;
     case TN_OPTION_LAST:
         if (!read_whole(value, 1, 1000000, &number)) {

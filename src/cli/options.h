@@ -37,6 +37,7 @@ typedef enum tn_option {
     TN_OPTION_RULES = 1 << 26,
     TN_OPTION_TRIALS = 1 << 27,
     TN_OPTION_WRITE = 1 << 29,
+    TN_OPTION_OUTPUT = 1 << 30,
     TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */
 } tn_option;
 
@@ -60,7 +61,8 @@ typedef struct tn_options {
     const char *budget, *store;
     const char *watch, *watch_share; /* which steps of a training are observed; NULL where not given */
     size_t trials;                   /* of --trials; 0: not given */
-    const char *html;                /* of --html: the page of a run */
+    const char *html;                /* of --html: the page of a run, or of a report */
+    const char *output;              /* of --output: where the page of a report goes; "-": stdout */
     const char *experiment;          /* of --experiment: its name */
     size_t last;                     /* of --last; 0: not given */
     const char *tensor;              /* of --tensor: its name */

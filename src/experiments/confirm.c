@@ -39,6 +39,16 @@ static void judge(const tn_race *race, tn_confirmation *confirmation)
     confirmation->confirmed = confirmation->consistent && tn_race_is_repair(race, confirmation->before_mean, confirmation->after_mean);
 }
 
+/* As any trial, with the fix that it is to confirm, and whether it has it. */
+static void add_trial(tn_investigation *investigation, tn_outcome *outcome, const tn_trial_request *request, const tn_trial_result *result,
+                      const tn_fix *fix, bool with)
+{
+    json_t *entry = tn_trial_json(investigation, request, result);
+    tn_json_set(investigation, entry, "confirms", json_string(fix->text));
+    tn_json_set(investigation, entry, "with_fix", json_boolean(with));
+    tn_json_append(investigation, outcome->trials, entry);
+}
+
 tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
 {
@@ -58,8 +68,8 @@ tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, 
     tn_investigation_expect(investigation, expected, "the fix on fresh seeds");
     tn_status status = tn_trials_run(investigation, requests, results, 2 * pairs, error);
     for (size_t i = 0; i < 2 * pairs && status == TN_OK; i += 2) {
-        tn_outcome_add_trial(investigation, outcome, &requests[i], &results[i]);
-        tn_outcome_add_trial(investigation, outcome, &requests[i + 1], &results[i + 1]);
+        add_trial(investigation, outcome, &requests[i], &results[i], fix, false);
+        add_trial(investigation, outcome, &requests[i + 1], &results[i + 1], fix, true);
         if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
             continue;
         confirmation->before[confirmation->pairs] = standing(investigation, &results[i]);

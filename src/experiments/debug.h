@@ -28,6 +28,7 @@ typedef struct tn_debug_options {
     tn_store *store;               /* whose trials a search does not run again; NULL: none */
     size_t search_trials;          /* of a search; 0: 50 */
     bool until_healthy;            /* debug again after each confirmed change, also where that takes long */
+    const tn_observer *look;       /* sees the first look at the training as given, beside the rules; NULL: none */
     tn_cancel *cancel;             /* of the subject; a budget in seconds sets it */
     tn_progress_fn *progress;      /* may be NULL */
     void *progress_context;

@@ -48,13 +48,14 @@ tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *
     tn_status status = tn_rule_set_create(investigation->options->rules, &look->rules, error);
     if (status != TN_OK)
         return status;
-    tn_observer observer = tn_rule_set_observer(look->rules);
+    const tn_observer *guest = investigation->options->look;
+    const tn_observer observers[] = {tn_rule_set_observer(look->rules), guest ? *guest : (tn_observer){.context = NULL}};
     look->request = tn_trial_as_given("look", look->steps);
     look->request.score_every = look->steps / SCORES > 0 ? look->steps / SCORES : 1;
     look->request.vitals_every = look->steps / VITALS > 0 ? look->steps / VITALS : 1;
     look->request.want_norms = true;
-    look->request.observers = &observer;
-    look->request.observer_count = 1;
+    look->request.observers = observers;
+    look->request.observer_count = guest ? 2 : 1;
     tn_investigation_expect(investigation, look->steps, "a first look at the training as given");
     status = tn_trials_run(investigation, &look->request, &look->result, 1, error);
     look->request.observers = NULL;

@@ -111,6 +111,27 @@ static json_t *knobs_json(tn_investigation *investigation, const tn_knobs *knobs
     return object;
 }
 
+/* The losses in at most CURVE_POINTS means, each at the last of its steps: for a picture, and never so long that a report of many trials grows out of hand. */
+enum { CURVE_POINTS = 48 };
+
+static json_t *curve_json(tn_investigation *investigation, const tn_trial_result *result)
+{
+    json_t *curve = tn_json_checked(investigation, json_object()), *steps = tn_json_checked(investigation, json_array()),
+           *losses = tn_json_checked(investigation, json_array());
+    uint64_t points = result->steps < CURVE_POINTS ? result->steps : CURVE_POINTS;
+    for (uint64_t i = 0; i < points; i++) {
+        uint64_t first = result->steps * i / points, last = result->steps * (i + 1) / points;
+        double sum = 0;
+        for (uint64_t step = first; step < last; step++)
+            sum += result->losses[step];
+        tn_json_append(investigation, steps, json_integer((json_int_t)last));
+        tn_json_append(investigation, losses, tn_json_number(sum / (double)(last - first)));
+    }
+    tn_json_set(investigation, curve, "step", steps);
+    tn_json_set(investigation, curve, "loss", losses);
+    return curve;
+}
+
 json_t *tn_trial_json(tn_investigation *investigation, const tn_trial_request *request, const tn_trial_result *result)
 {
     json_t *entry = tn_json_checked(investigation, json_object());
@@ -125,6 +146,7 @@ json_t *tn_trial_json(tn_investigation *investigation, const tn_trial_request *r
     if (result->steps > 0) {
         tn_json_set(investigation, entry, "first_loss", tn_json_number(result->losses[0]));
         tn_json_set(investigation, entry, "last_loss", tn_json_number(result->losses[result->steps - 1]));
+        tn_json_set(investigation, entry, "curve", curve_json(investigation, result));
     }
     tn_json_set(investigation, entry, "score", tn_json_number(tn_trial_score(result)));
     tn_json_set(investigation, entry, "train_score", tn_json_number(tn_trial_train_score(result)));

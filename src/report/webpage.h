@@ -42,7 +42,19 @@ tn_status tn_webpage_html(const tn_run_facts *facts, const tn_history *history, 
 tn_status tn_webpage_write(const char *path, const tn_run_facts *facts, const tn_history *history, const tn_shown_log *shown,
                            tn_error *error);
 
-/* ---- what the files of the page share ---- */
+/* ---- what the files of the pages share, that of a report too (report_page.h) ---- */
+
+/* A page without what it shows (page_template.h). */
+typedef struct tn_page_source {
+    const unsigned char *bytes; /* [size] */
+    size_t size;
+} tn_page_source;
+
+/* Adds the page from byte `at` up to `place` ("{{title}}"; NULL: its end); what comes behind the place, or the end where it is not found. */
+size_t tn_page_fill(tn_text *html, const tn_page_source *page, size_t at, const char *place);
+
+/* A whole page to `path`, as tn_webpage_write does. */
+tn_status tn_page_file_write(const char *path, const tn_text *html, tn_error *error);
 
 /* A JSON string, quoted, whose text can neither end a script nor open a comment in HTML. Bytes that are no UTF-8 become U+FFFD. NULL: null. */
 void tn_json_add_string(tn_text *json, const char *string);

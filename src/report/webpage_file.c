@@ -67,15 +67,14 @@ static void add_words(tn_text *html, const tn_run_facts *facts, const tn_history
 
 /* ---- the file ---- */
 
-/* The template up to `place`, and on past it. */
-static const unsigned char *add_up_to(tn_text *html, const unsigned char *from, const char *place)
+size_t tn_page_fill(tn_text *html, const tn_page_source *page, size_t at, const char *place)
 {
-    const unsigned char *end = tn_page_template + tn_page_template_size;
-    const unsigned char *at = place ? memmem(from, (size_t)(end - from), place, strlen(place)) : end;
-    if (!at)
-        at = end;
-    tn_text_add_bytes(html, (const char *)from, (size_t)(at - from));
-    return at == end ? end : at + strlen(place);
+    const unsigned char *from = page->bytes + at, *end = page->bytes + page->size;
+    const unsigned char *found = place ? memmem(from, (size_t)(end - from), place, strlen(place)) : end;
+    if (!found)
+        found = end;
+    tn_text_add_bytes(html, (const char *)from, (size_t)(found - from));
+    return (size_t)(found - page->bytes) + (found == end ? 0 : strlen(place));
 }
 
 tn_status tn_webpage_html(const tn_run_facts *facts, const tn_history *history, const tn_shown_log *shown, tn_text *html, tn_error *error)
@@ -84,19 +83,26 @@ tn_status tn_webpage_html(const tn_run_facts *facts, const tn_history *history, 
     tn_text_init(&json);
     tn_text_deinit(html);
     tn_text_init(html);
-    const unsigned char *at = add_up_to(html, tn_page_template, "{{title}}");
+    const tn_page_source page = {tn_page_template, tn_page_template_size};
+    size_t at = tn_page_fill(html, &page, 0, "{{title}}");
     tn_html_add(html, facts->title ? facts->title : "tenet");
-    at = add_up_to(html, at, "{{words}}");
+    at = tn_page_fill(html, &page, at, "{{words}}");
     add_words(html, facts, history);
-    at = add_up_to(html, at, "{{run}}");
-    size_t used = html->length + (size_t)(tn_page_template + tn_page_template_size - at);
+    at = tn_page_fill(html, &page, at, "{{run}}");
+    size_t used = html->length + page.size - at;
     tn_status status = tn_webpage_json(facts, history, shown, TN_WEBPAGE_MAX > used ? TN_WEBPAGE_MAX - used : 0, &json, error);
     tn_text_add(html, status == TN_OK ? json.data : "");
-    add_up_to(html, at, NULL);
+    tn_page_fill(html, &page, at, NULL);
     tn_text_deinit(&json);
     if (status == TN_OK && html->failed)
         status = tn_fail_memory(error, TN_WEBPAGE_MAX);
     return status;
+}
+
+tn_status tn_page_file_write(const char *path, const tn_text *html, tn_error *error)
+{
+    int why = tn_file_replace(path, html->data, html->length);
+    return why == 0 ? TN_OK : tn_fail(error, TN_ERROR_IO, "The page '%.300s' cannot be written: %s.", path, strerror(why));
 }
 
 tn_status tn_webpage_write(const char *path, const tn_run_facts *facts, const tn_history *history, const tn_shown_log *shown,
@@ -105,11 +111,8 @@ tn_status tn_webpage_write(const char *path, const tn_run_facts *facts, const tn
     tn_text html;
     tn_text_init(&html);
     tn_status status = tn_webpage_html(facts, history, shown, &html, error);
-    if (status == TN_OK) {
-        int why = tn_file_replace(path, html.data, html.length);
-        if (why != 0)
-            status = tn_fail(error, TN_ERROR_IO, "The page '%.300s' cannot be written: %s.", path, strerror(why));
-    }
+    if (status == TN_OK)
+        status = tn_page_file_write(path, &html, error);
     tn_text_deinit(&html);
     return status;
 }

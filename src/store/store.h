@@ -97,4 +97,7 @@ tn_status tn_store_read_signals(tn_store *store, int64_t trial, tn_store_signal_
 /* The newest report's JSON, malloc'd, or NULL where there is none (then TN_OK all the same). */
 tn_status tn_store_read_report(tn_store *store, char **report_json, tn_error *error);
 
+/* Likewise the report that `trial` belongs to: the first of its subject that was made after it began. NULL where there is none (yet). */
+tn_status tn_store_read_report_of(tn_store *store, int64_t trial, char **report_json, tn_error *error);
+
 #endif

@@ -302,3 +302,11 @@ tn_status tn_store_read_report(tn_store *store, char **report_json, tn_error *er
     *report_json = NULL;
     return read_rows(store, "SELECT json FROM report ORDER BY id DESC LIMIT 1", 0, copy_report, report_json, error);
 }
+
+tn_status tn_store_read_report_of(tn_store *store, int64_t trial, char **report_json, tn_error *error)
+{
+    static const char SQL[] = "SELECT json FROM report, trial WHERE trial.id = ?1 AND report.subject = trial.subject AND made >= started"
+                              " ORDER BY report.id LIMIT 1";
+    *report_json = NULL;
+    return read_rows(store, SQL, trial, copy_report, report_json, error);
+}

@@ -240,6 +240,28 @@ static void newest_report_comes_back(void **state)
     assert_int_equal(tn_store_close(NULL, NULL), TN_OK);
 }
 
+/* That of the subject, made after the trial began; where there are several, the first. */
+static void a_trial_finds_its_report(void **state)
+{
+    tn_store *store = open_store(folder_path(state, "report_of.db"));
+    const tn_store_trial trial = {
+        .key = "k", .subject = "mlp.json", .experiment = "look", .patch = "{}", .isa = "avx2", .version = "1", .seed = 1};
+    int64_t id = 0;
+    char *report = NULL;
+    assert_int_equal(tn_store_trial_begin(store, &trial, &id, NULL), TN_OK);
+    assert_int_equal(tn_store_report(store, "other.json", "{\"n\":1}", NULL), TN_OK);
+    assert_int_equal(tn_store_read_report_of(store, id, &report, NULL), TN_OK);
+    assert_null(report);
+    assert_int_equal(tn_store_report(store, "mlp.json", "{\"n\":2}", NULL), TN_OK);
+    assert_int_equal(tn_store_report(store, "mlp.json", "{\"n\":3}", NULL), TN_OK);
+    assert_int_equal(tn_store_read_report_of(store, id + 1, &report, NULL), TN_OK);
+    assert_null(report);
+    assert_int_equal(tn_store_read_report_of(store, id, &report, NULL), TN_OK);
+    assert_string_equal(report, "{\"n\":2}");
+    free(report);
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
 /* The gathering of the writer needs nobody's help: another connection sees what was handed over without a flush or a close. It waits as long as it must. */
 static void commits_without_being_asked(void **state)
 {
@@ -364,15 +386,11 @@ static void a_full_queue_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_of_a_file),
-        cmocka_unit_test(series_of_memory),
-        cmocka_unit_test(blobs_come_back),
-        cmocka_unit_test(trials_of_a_file),
-        cmocka_unit_test(trials_of_memory),
-        cmocka_unit_test(newest_report_comes_back),
-        cmocka_unit_test(commits_without_being_asked),
-        cmocka_unit_test(trials_side_by_side),
-        cmocka_unit_test(processes_side_by_side),
+        cmocka_unit_test(series_of_a_file),         cmocka_unit_test(series_of_memory),
+        cmocka_unit_test(blobs_come_back),          cmocka_unit_test(trials_of_a_file),
+        cmocka_unit_test(trials_of_memory),         cmocka_unit_test(newest_report_comes_back),
+        cmocka_unit_test(a_trial_finds_its_report), cmocka_unit_test(commits_without_being_asked),
+        cmocka_unit_test(trials_side_by_side),      cmocka_unit_test(processes_side_by_side),
         cmocka_unit_test(a_full_queue_waits),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);

@@ -1,7 +1,7 @@
-# embed.cmake: makes one C array of page.html, with the style sheets and scripts that it names put in at their {{places}}.
+# embed.cmake: makes one C array of a page, with the style sheets and scripts that it names put in at their {{places}}.
 #
-# cmake -DPAGE=page.html -DOUTPUT=page_template.c -DPARTS=a.css|b.js -P embed.cmake. All is done in hexadecimal digits, since CMake's strings treat some characters of their own way.
-# {{title}}, {{words}} and {{run}} stay for the program to fill in (webpage_file.c).
+# cmake -DPAGE=page.html -DNAME=tn_page_template -DOUTPUT=page_template.c -DPARTS=a.css|b.js -P embed.cmake. All is done in hexadecimal digits, since CMake's strings treat some characters of their own way.
+# {{title}}, {{words}}, {{run}} and the like stay for the program to fill in (tn_page_fill).
 file(READ ${PAGE} page HEX)
 string(REPLACE "|" ";" parts "${PARTS}")
 foreach(part ${parts})
@@ -23,8 +23,8 @@ string(REGEX REPLACE "(................................)" "\\1\n" page "${page}"
 string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," page "${page}")
 file(WRITE ${OUTPUT} "/* Made by src/report/page/embed.cmake; see report/webpage.h. */
 #include \"report/page_template.h\"
-const unsigned char tn_page_template[] = {
+const unsigned char ${NAME}[] = {
 ${page}
 };
-const size_t tn_page_template_size = sizeof tn_page_template;
+const size_t ${NAME}_size = sizeof ${NAME};
 ")

@@ -6,7 +6,7 @@
 const tenet = {
   run: JSON.parse(document.getElementById("run").textContent),
   errors: 0,
-  pictures: [], // {name, canvas}: what should have ink
+  pictures: [], // {name, canvas}: what should have ink, a canvas or an SVG
   redraws: [],  // called when the colours change
 };
 
@@ -71,6 +71,24 @@ tenet.numbers = (name, heads, rows) => {
   details.open = tenet.state.get("open " + name, false);
   details.addEventListener("toggle", () => tenet.state.set("open " + name, details.open));
   return details;
+};
+
+/* ---- what the rules saw ---- */
+
+/* In the order of their steps, each with the number that marks it on the time lines. */
+tenet.numbered = (signals) => [...signals].sort((a, b) => a.step - b.step).map((signal, i) => ({ ...signal, mark: String(i + 1) }));
+
+/* As a list into the section of the signals; `none`: the words where there are none. */
+tenet.listSignals = (signals, none) => {
+  const { make, count } = tenet, content = tenet.content("signals");
+  if (!signals.length) {
+    content.append(make("p", "note", none));
+    return;
+  }
+  content.append(make("ol", "signals", ...signals.map((signal) => make("li", "",
+    make("span", "mark " + signal.severity, signal.mark),
+    make("span", "step", "step " + count(signal.step)),
+    make("span", "what", signal.text + (signal.severity === "past" ? " (no longer) " : " "), make("code", "", signal.rule + (signal.tensor ? " · " + signal.tensor : "")))))));
 };
 
 /* ---- colours ---- */
@@ -144,7 +162,9 @@ tenet.ticks = (low, high, most) => {
 
 /* ---- the self-check ---- */
 
+/* Of an SVG: that something of some size was drawn. */
 const hasInk = (canvas) => {
+  if (canvas instanceof SVGElement) return canvas.querySelectorAll("path, circle, line, rect").length > 2 && canvas.getBBox().width > 20;
   if (!canvas.width || !canvas.height) return false;
   const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
   const first = data[0] + "," + data[1] + "," + data[2] + "," + data[3];

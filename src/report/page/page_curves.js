@@ -74,14 +74,14 @@ tenet.curves = (() => {
     ...more,
   });
 
-  const short = (value) => (value == null ? "" : Math.abs(value) >= 1e6 ? figure(value / 1e6) + "M" : Math.abs(value) >= 1e4 ? figure(value / 1e3) + "k" : figure(value));
+  const short = (value) => (value == null ? "" : Math.abs(value) >= 1e9 ? figure(value, 2).replace(".0e", "e") : Math.abs(value) >= 1e6 ? figure(value / 1e6) + "M" : Math.abs(value) >= 1e4 ? figure(value / 1e3) + "k" : figure(value));
 
   /* One chart in a card. lines: [{label, colour, dash, width, points, values}], band: [upper, lower] line indices. */
   const chart = (name, title, words, lines, data, options) => {
     const card = make("div", "card" + (options.wide ? " wide" : "")), place = make("div", "chart"), heading = make("h3", "", title);
     const height = options.wide ? 300 : 190, legend = options.wide || lines.filter((line) => line.label).length > 1;
     const floor = lowestDrawn(data.slice(1)), positive = floor > 0;
-    let logarithmic = positive && tenet.state.get("log " + name, options.logarithmic || false), drawn = null;
+    let logarithmic = positive && tenet.state.get("log " + name, options.logarithmic || highestDrawn(data.slice(1)) > EXPLOSION * floor), drawn = null;
     if (positive) {
       const box = make("input"), tools = make("span", "tools", make("label", "", box, " logarithmic"));
       box.type = "checkbox";
@@ -102,7 +102,7 @@ tenet.curves = (() => {
       drawn = new uPlot({
         width,
         height,
-        padding: [10, 12, 0, 0],
+        padding: [10, 22, 0, 0],
         legend: { show: legend, live: true },
         cursor: { sync: { key: "tenet" }, y: false, points: { size: 6 } },
         scales: { x: { time: false, range: [0, lastStep] }, y: { distr: logarithmic ? 3 : 1, ...(logarithmic ? {} : { range: options.range || ((_, low, high) => spread(low, high)) }) } },
@@ -144,6 +144,15 @@ tenet.curves = (() => {
     let low = Infinity, high = 0;
     for (const line of lines) for (const value of line) if (value > 0) [low, high] = [Math.min(low, value), Math.max(high, value)];
     return high > TINY ? Math.max(low, high * 1e-12, TINY) : 0;
+  };
+
+  /* Values that span more than this are not seen on another axis. */
+  const EXPLOSION = 1e4;
+
+  const highestDrawn = (lines) => {
+    let high = 0;
+    for (const line of lines) for (const value of line) if (value > high) high = value;
+    return high;
   };
 
   const told = (part) => {

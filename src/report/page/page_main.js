@@ -4,7 +4,7 @@
   const { run } = tenet, { make, figure, count } = tenet;
   const running = run.state === "running";
 
-  tenet.signals = [...run.signals].sort((a, b) => a.step - b.step).map((signal, i) => ({ ...signal, mark: String(i + 1) }));
+  tenet.signals = tenet.numbered(run.signals);
 
   const head = () => {
     const states = {
@@ -39,18 +39,6 @@
     if (running && run.steps_per_second && run.steps_total > run.step) list.push(["left", tenet.duration((run.steps_total - run.step) / run.steps_per_second)]);
     if (run.parameters) list.push(["parameters", count(run.parameters)]);
     document.getElementById("figures").append(...list.map(([title, value]) => make("div", "figure", make("b", "", value), make("span", "", title))));
-  };
-
-  const signals = () => {
-    const content = tenet.content("signals");
-    if (!tenet.signals.length) {
-      content.append(make("p", "note", running ? "Nothing so far." : "Nothing."));
-      return;
-    }
-    content.append(make("ol", "signals", ...tenet.signals.map((signal) => make("li", "",
-      make("span", "mark " + signal.severity, signal.mark),
-      make("span", "step", "step " + count(signal.step)),
-      make("span", "what", signal.text + (signal.severity === "past" ? " (no longer) " : " "), make("code", "", signal.rule + (signal.tensor ? " · " + signal.tensor : "")))))));
   };
 
   /* ---- following the run: the page loads itself anew, and comes back to where it was ---- */
@@ -96,7 +84,7 @@
 
   head();
   figures();
-  signals();
+  tenet.listSignals(tenet.signals, running ? "Nothing so far." : "Nothing.");
   tenet.curves();
   tenet.maps();
   tenet.samples();

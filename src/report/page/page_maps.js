@@ -67,7 +67,7 @@ tenet.maps = (() => {
   const rowName = (tensor) => tensor.key.replace(/\.update$/, "");
 
   const updates = () => {
-    const rows = run.tensors.filter((tensor) => tensor.role === "update" && tensor.ratio);
+    const rows = run.tensors.filter((tensor) => tensor.role === "update" && tensor.ratio && tensor.ratio.some((ratio) => ratio != null));
     const section = document.getElementById("updates");
     if (!rows.length) {
       section.classList.add("hidden");
@@ -125,7 +125,11 @@ tenet.maps = (() => {
   /* The share of a level, as webpage_data.c wrote it. */
   const share = (level) => (level === 0 ? 0 : Math.pow(2, (level - 1) * 16 / 62) / 65535);
 
-  /* The rows of one picture: [{exponent, sign}] from the top, cropped to what occurs. */
+  /* What mature networks have: bin k of their histogram holds magnitudes from 2^(k - UNIT) times their root mean square to twice that. Bins that hold less than SEEN are not drawn. */
+  const UNIT = 11, SEEN = 0.01;
+  const matureBins = (mature) => mature.histogram.map((part, k) => ({ low: Math.log2(mature.rms[1]) + k - UNIT, part })).filter((bin) => bin.part >= SEEN);
+
+  /* The rows of one picture: [{exponent, sign}] from the top, cropped to what occurs, here and in mature networks. */
   const axisOf = (tensor) => {
     const tops = tensor.top, cells = tensor.cells, lowest = [Infinity, Infinity], highest = [-Infinity, -Infinity];
     tops.forEach((top, i) => {
@@ -136,11 +140,17 @@ tenet.maps = (() => {
         highest[sign] = Math.max(highest[sign], exponent);
       }
     });
+    for (const bin of tensor.mature ? matureBins(tensor.mature) : []) {
+      for (const sign of [0, 1]) {
+        lowest[sign] = Math.min(lowest[sign], Math.floor(bin.low));
+        highest[sign] = Math.max(highest[sign], Math.floor(bin.low));
+      }
+    }
     const lines = [];
     for (let exponent = highest[0]; exponent >= lowest[0] && Number.isFinite(exponent); exponent -= 1) lines.push({ sign: 0, exponent });
     const zero = lines.length;
     for (let exponent = lowest[1]; exponent <= highest[1] && Number.isFinite(exponent); exponent += 1) lines.push({ sign: 1, exponent });
-    return { lines, zero, highest };
+    return { lines, zero, highest, lowest };
   };
 
   const ROLES = [["weight", "Weights"], ["gradient", "Gradients"], ["activation", "Activations"], ["activation_gradient", "Gradients of activations"]];
@@ -148,18 +158,20 @@ tenet.maps = (() => {
   const densityColour = (value) => tenet.sequential(0.08 + 0.92 * (1 - Math.log(value) / Math.log(LOWEST_SHARE)));
 
   const histogram = (tensor, index) => {
-    const steps = run.grids[tensor.grid], last = steps.length - 1, { lines, zero, highest } = axisOf(tensor), canvas = make("canvas"), place = make("div", "chart", canvas);
+    const steps = run.grids[tensor.grid], last = steps.length - 1, { lines, zero, highest, lowest } = axisOf(tensor), canvas = make("canvas"), place = make("div", "chart", canvas);
     const words = [tensor.op && tensor.op !== "" ? tensor.op : null, count(tensor.count) + " values", "rms " + figure(tensor.rms[0]) + (last > 0 ? " → " + figure(tensor.rms[last]) : "")];
     if (tensor.zeros[last] > 0.001) words.push("zeros " + percent(tensor.zeros[last]));
     if (tensor.nonfinite_step) words.push("not finite from step " + count(tensor.nonfinite_step));
+    const { mature } = tensor;
+    if (mature) words.push("mature networks (" + mature.kind + ") " + figure(mature.rms[0]) + " to " + figure(mature.rms[2]));
     const card = make("div", "card", make("h3", "", tensor.key), make("p", "said", words.filter(Boolean).join(", ")), place), toldLine = make("p", "told");
     card.append(toldLine);
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", "Values of " + tensor.key + " over the steps: " + words.filter(Boolean).join(", ") + ".");
-    const left = 46, bottom = 18, tall = Math.max(96, Math.min(lines.length * 4, 160));
+    const left = 46, strip = mature ? 48 : 0, bottom = 18, tall = Math.max(96, Math.min(lines.length * 4, 160));
     let edgesX = [];
     const draw = (width) => tenet.canvas(canvas, width, tall + bottom, (context) => {
-      const inner = Math.max(width - left, 10), line = tall / Math.max(lines.length, 1);
+      const inner = Math.max(width - left - strip, 10), line = tall / Math.max(lines.length, 1);
       const row = new Map(lines.map((one, y) => [one.sign * 1000 + one.exponent, y]));
       edgesX = edges(steps, inner).map((x) => x + left);
       steps.forEach((_, i) => {
@@ -171,6 +183,15 @@ tenet.maps = (() => {
           context.fillRect(edgesX[i], y * line, Math.max(edgesX[i + 1] - edgesX[i], 1) + 0.5, line + 0.5);
         }
       });
+      if (mature) {
+        const x = left + inner + 10, half = (magnitude, sign) => (sign === 0 ? highest[0] + 1 - magnitude : zero + magnitude - lowest[1]) * line;
+        for (const bin of matureBins(mature)) {
+          for (const sign of [0, 1]) {
+            context.fillStyle = densityColour(bin.part / 2);
+            context.fillRect(x, Math.min(half(bin.low, sign), half(bin.low + 1, sign)), strip - 10, line + 0.5);
+          }
+        }
+      }
       context.fillStyle = tenet.colour("dim");
       context.font = "11px system-ui, sans-serif";
       context.textAlign = "right";
@@ -182,13 +203,14 @@ tenet.maps = (() => {
       else if (zero === lines.length) context.fillText("0", left - 5, tall - 5);
       else if (zero === 0) context.fillText("0", left - 5, 6);
       context.fillRect(left, middle, inner, 0.5);
+      if (mature) context.fillText("mature", left + inner + strip, tall + 11);
       context.translate(left, 0);
       signalLines(context, inner, tall);
       stepAxis(context, inner, tall + 1, false);
     });
     canvas.addEventListener("pointermove", (event) => {
       const y = lines[Math.floor(event.offsetY / (tall / Math.max(lines.length, 1)))];
-      if (!y || event.offsetX < left || !edgesX.length) return;
+      if (!y || event.offsetX < left || !edgesX.length || event.offsetX > edgesX[edgesX.length - 1]) return;
       const i = columnAt(edgesX, event.offsetX), at = tensor.top[i] - y.exponent, level = at >= 0 && at < BUCKETS ? LEVEL.get(tensor.cells[(i * 2 + y.sign) * BUCKETS + at]) : 0;
       const range = [Math.pow(2, y.exponent), Math.pow(2, y.exponent + 1)].map((value) => figure(value, 2));
       toldLine.textContent = "step " + count(steps[i]) + ", " + (y.sign ? "−" + range[1] + " to −" + range[0] : range[0] + " to " + range[1]) + ": " + percent(share(level));
@@ -237,7 +259,8 @@ tenet.maps = (() => {
     });
     content.append(tabs, body);
     content.append(scale((at) => densityColour(Math.pow(LOWEST_SHARE, 1 - at)), "0.002 %", "100 %",
-      "share of the values, logarithmic. Up: positive, down: negative; a line for each power of two, smaller ones towards the 0. Zeros themselves are left out."));
+      "share of the values, logarithmic. Up: positive, down: negative; a line for each power of two, smaller ones towards the 0. Zeros themselves are left out." +
+      (run.tensors.some((tensor) => tensor.mature) ? " The strip at the right: how values of the same kind are spread in mature networks, at their usual size." : "")));
     if (run.left_out > 0) content.append(make("p", "note", count(run.left_out) + " more tensors are not shown, to keep this page small."));
     const wanted = tenet.state.get("tab", found[0][0]);
     select(found.some(([role]) => role === wanted) ? wanted : found[0][0]);
