@@ -119,8 +119,10 @@ static tn_status set_beside(const tn_history *history, json_t *tensors, tn_error
         return total > 0 ? tn_fail_memory(error, total * sizeof *components) : TN_OK;
     for (size_t i = 0; i < total; i++) {
         const tn_history_tensor *tensor = tn_history_tensor_at(history, i);
-        if (tensor->role == TN_ROLE_WEIGHT)
-            components[count++] = (tn_component){.name = tensor->key, .count = tensor->count};
+        if (tensor->role != TN_ROLE_WEIGHT)
+            continue;
+        components[count] = (tn_component){.name = tensor->key, .count = tensor->count};
+        count++;
     }
     tn_status status = count > 0 ? tn_components_tell(components, count, true, error) : TN_OK;
     for (size_t i = 0; i < count && status == TN_OK; i++)

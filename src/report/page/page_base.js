@@ -140,7 +140,8 @@ tenet.whenSeen = (element, height, draw) => {
     width = found;
     draw(width);
   };
-  new ResizeObserver(() => now(false)).observe(element);
+  /* Not within the observer, which complains of what changes sizes again. */
+  new ResizeObserver(() => requestAnimationFrame(() => now(false))).observe(element);
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();

@@ -122,7 +122,7 @@ tenet.charts = (() => {
     const high = Math.min(Math.max(...losses), Math.max(roof, 2 * Math.min(...positive))), low = logarithmic ? Math.max(Math.min(...positive), high * 1e-9) : Math.min(...losses), last = Math.max(...points.map((point) => point.step));
     const draw = (svg, width) => {
       const left = 46, right = width - 20, bottom = height - 24;
-      const x = scale(0, last, left, right, false, Math.max(2, width / 110)), y = scale(low, high, bottom, 10, logarithmic, 4);
+      const x = scale(0, last, left, right, false, Math.max(2, width / 110)), y = scale(low, high, bottom, 10, logarithmic, 6);
       axisY(svg, y, left, right);
       axisX(svg, x, left, right, bottom, (tick) => count(tick));
       for (const group of drawn) {
@@ -171,7 +171,13 @@ tenet.charts = (() => {
         svg.append(shape("line", { class: "grid-line", x1: left, x2: right, y1: y(i), y2: y(i) }));
         svg.append(shape("text", { class: "strong", x: left - 10, y: y(i) + 4, "text-anchor": "end" }, row.label.length * 6.2 + 10 > left ? row.label.slice(0, Math.floor(left / 6.4) - 2) + "…" : row.label));
         const values = row.values.filter((value) => value != null);
-        for (const value of values) svg.append(shape("circle", { cx: x.at(value), cy: y(i), r: 5, fill: row.colour, "fill-opacity": values.length > 1 ? 0.65 : 1, stroke: row.colour }));
+        const placed = [];
+        for (const value of values) {
+          /* Equal ones stand above and below each other. */
+          const near = placed.filter((other) => Math.abs(other - x.at(value)) < 6).length, offset = near % 5 === 0 ? 0 : Math.ceil((near % 5) / 2) * (near % 2 ? -5 : 5);
+          placed.push(x.at(value));
+          svg.append(shape("circle", { cx: x.at(value), cy: y(i) + offset, r: 5, fill: row.colour, "fill-opacity": values.length > 1 ? 0.65 : 1, stroke: row.colour }));
+        }
         if (values.length > 1) svg.append(shape("line", { x1: x.at(mean(values)), x2: x.at(mean(values)), y1: y(i) - 11, y2: y(i) + 11, stroke: ink("ink"), "stroke-width": 2 }));
       });
     };
@@ -195,13 +201,14 @@ tenet.charts = (() => {
     const toY = highY != null ? Math.max(highY, ...ys) : ys.length ? (logY ? Math.max(...ys) * 1.3 : Math.max(...ys) + 0.05 * (Math.max(...ys) - Math.min(...ys) || 1)) : 1;
     const draw = (svg, width) => {
       const left = 46, right = width - 20, top = 34, bottom = height - 24;
-      const x = scale(fromX, toX, left, right, logX, Math.max(2, width / 110)), y = scale(fromY, toY, bottom, top, logY, 4);
+      const x = scale(fromX, toX, left, right, logX, Math.max(2, width / 110)), y = scale(fromY, toY, bottom, top, logY, 6);
       const inside = (at) => Math.min(Math.max(at, left), right);
       for (const zone of zones) {
         const a = inside(zone.from == null ? left : x.at(zone.from)), b = inside(zone.to == null ? right : x.at(zone.to));
         if (b - a < 1) continue;
         svg.append(shape("rect", { x: a, y: top, width: b - a, height: bottom - top, fill: zone.colour }));
-        if (b - a > zone.label.length * 5.6) svg.append(shape("text", { x: (a + b) / 2, y: top - 6, "text-anchor": "middle" }, zone.label));
+        const words = [zone.label, zone.short].find((label) => label && b - a > label.length * 5.6);
+        if (words) svg.append(shape("text", { x: (a + b) / 2, y: top - 6, "text-anchor": "middle" }, words));
       }
       axisY(svg, y, left, right);
       axisX(svg, x, left, right, bottom);

@@ -27,7 +27,7 @@ tenet.experiments = (() => {
     const broke = (rung) => rung.diverged === true || rung.end === "nonfinite", boundary = number(result.boundary);
     if (!rungs.length) return [];
     const zones = boundary != null ? [{ from: boundary, to: null, colour: ink("broken"), label: "breaks" }] : [];
-    if (window.length === 2 && window[0] != null && window[1] != null) zones.unshift({ from: window[0], to: window[1], colour: ink("window"), label: "window of good rates" });
+    if (window.length === 2 && window[0] != null && window[1] != null) zones.unshift({ from: window[0], to: window[1], colour: ink("window"), label: "window of good rates", short: "window" });
     const said = (boundary != null ? "From " + figure(boundary) + " on it breaks" + (result.boundary_kind === "nonfinite" ? " (NaN)" : " (" + result.boundary_kind + ")") : "No rate tried breaks") +
       (given != null ? "; given is " + figure(given) : "") + (zones.length > 1 ? "; good rates lie between " + figure(window[0]) + " and " + figure(window[1]) : "") + ". A cross is a rate that broke.";
     const low = Math.min(...rungs.map((rung) => rung.rate), ...window.filter((rate) => rate != null)), high = Math.max(...rungs.map((rung) => rung.rate));

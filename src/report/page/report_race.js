@@ -28,7 +28,7 @@ tenet.race = (() => {
       const ended = tenet.experiments.ended(trial), isConfirmed = confirmed.has(trial.fix), value = reached(trial);
       return {
         label: trial.fix + (isConfirmed ? " (confirmed)" : ""), value, className: isConfirmed ? "good" : ended ? "bad" : "",
-        words: (ended || (value == null ? "no score" : score(value))) + ", " + count(trial.steps) + " steps, #" + at,
+        words: (ended || (value == null ? "no score" : score(value))) + (trial.end === "refused" || trial.end === "cancelled" ? "" : ", " + count(trial.steps) + " steps") + ", #" + at,
       };
     };
     const frame = make("div", "picture whole", make("h4", "", "Each change alone"), make("p", "said", "Score of the longest trial of each change" + (given != null ? "; the dashed line is the training as given, " + score(given) : "") + ". The race ends early for those that fall behind. # is the number of the trial."),
