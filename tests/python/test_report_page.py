@@ -53,11 +53,10 @@ class Pages(unittest.TestCase):
             return None
         seen = look_at(path, height=9000)
         self.assertEqual(seen.console, [])
-        self.assertEqual(seen.data.get("errors"), "0", seen.dom[-3000:])
+        self.assertEqual(seen.data.get("errors"), "0", re.findall(r">([^<>]*cannot be drawn: [^<]*)<", seen.dom))
         self.assertEqual(seen.data.get("requests"), "0")
         self.assertEqual(seen.data.get("blank"), "")
         self.assertGreaterEqual(seen.drawn(), pictures)
-        self.assertNotIn("cannot be drawn", seen.dom)
         return seen
 
     def check_debug(self, page, report):
@@ -79,7 +78,7 @@ class Pages(unittest.TestCase):
         if seen:
             self.assertIn("faulty: ", seen.text("state"))
             after = finding["fix"]["effect"]["after"]
-            self.assertIn("%.2f, better on" % (sum(after) / len(after)), seen.dom)
+            self.assertTrue(re.search(r"%.2f, better on" % (sum(after) / len(after)), seen.dom))
             self.assertIn("{:,}".format(report["cost"]["trials"]), seen.text("figures"))
         return shown, seen
 
@@ -103,7 +102,7 @@ class Native(Pages):
             seen = self.check(folder.path / "report.html", LOOK | {"updates", "ladder"})
             if seen:
                 self.assertEqual(seen.text("state"), "healthy: nothing was found that keeps this network from training")
-                self.assertRegex(seen.dom, r'<section id="findings"[^>]*class="hidden"')
+                self.assertTrue(re.search(r'<section id="findings"[^>]*class="hidden"', seen.dom))
 
     def test_each_experiment(self):
         """One experiment alone, where it passes and where it fails: nothing is blank or wrong, whichever it is."""
@@ -125,7 +124,7 @@ class Native(Pages):
             self.assertIn(HOSTILE + ".weight", [tensor["key"] for tensor in scripts_of(page)["run"]["tensors"]])
             seen = self.check(page, LOOK)
             if seen:
-                self.assertNotIn("<img", seen.dom)
+                self.assertFalse(re.search("<img", seen.dom))
                 self.assertNotIn("<b>&", seen.text("title"))
 
     def test_documents_of_others(self):
@@ -158,9 +157,9 @@ class Native(Pages):
             where = str(FASHION.parent)
             (folder.path / "mlp.json").write_text(json.dumps({
                 "data": {"train": {"format": "idx", "inputs": where + "/train-images-idx3-ubyte.gz", "labels": where + "/train-labels-idx1-ubyte.gz"},
-                         "valid": {"fraction": 0.1}, "samples": 2000},
-                "net": [{"op": "dense", "units": 16}, {"op": "relu"}, {"op": "dense", "units": 10}],
-                "loss": "softmax_cross_entropy", "solver": {"opt": "sgd", "learning_rate": 1000, "batch_size": 64, "epochs": 5}}))
+                         "valid": {"fraction": 0.1}, "input": {"scale": 1 / 255}, "samples": 6000},
+                "net": [{"op": "flatten"}, {"op": "dense", "units": 32}, {"op": "relu"}, {"op": "dense", "units": 10}],
+                "loss": "softmax_cross_entropy", "solver": {"opt": "sgd", "learning_rate": 1000, "momentum": 0.9, "batch_size": 64, "epochs": 5}}))
             done = self.run_tenet(folder, "debug", "--quiet", "--json", "--html", "report.html", "mlp.json", codes=(1,))
             self.check_debug(folder.path / "report.html", json.loads(done.stdout))
 
@@ -175,7 +174,7 @@ class Attached(Pages):
             self.assertTrue(any("mature" in tensor for tensor in shown["run"]["tensors"]))
             if seen:
                 line = report["findings"][0]["fix"]["lines"][0]
-                self.assertIn("%s:%d" % (line["file"], line["line"]), seen.dom)
+                self.assertTrue(re.search(re.escape("%s:%d" % (line["file"], line["line"])), seen.dom))
 
 
 if __name__ == "__main__":
