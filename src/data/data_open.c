@@ -1,4 +1,4 @@
-/* data_open.c: from what the hypes say to sets that can be trained on. The order is that of dataset.h: class filter, split, subset, permuted labels, scaling.
+/* data_open.c: from what the hypes say to sets that can be trained on. The order is that of dataset.h: class filter, split, subset, excluded rows, permuted labels, scaling.
  *
  * All choices are drawn from data.seed, each kind from a stream of its own, so that a subset does not move when the labels are permuted, nor the validation set when a test
  * set is added. Samples of a set stand in the order of the file: a file that is sorted by class stays so, and a solver that does not shuffle sees it. */
@@ -10,7 +10,7 @@
 #include "data/labels.h"
 #include "data/source_cache.h"
 
-enum { TRAIN, VALID, TEST };
+enum { TRAIN, VALID, TEST, LEFT_OUT, SETS };
 
 static const char *const paths[TN_SOURCES] = {"data.train", "data.valid", "data.test"};
 
@@ -181,6 +181,38 @@ static tn_status choose_subset(const data_opening *opening, uint32_t *rows, size
     return TN_OK;
 }
 
+/* Takes the rows of data.exclude out of rows [*count]; they are put into left_out [*left_out_count], which has room for *count. Both stay in the order of the file. */
+static tn_status exclude(const data_opening *opening, uint32_t *rows, size_t *count, uint32_t *left_out, size_t *left_out_count,
+                         tn_error *error)
+{
+    const json_t *excluded = tn_hypes_value(opening->hypes, "data.exclude");
+    size_t total = opening->sources[TRAIN]->samples, kept = 0;
+    *left_out_count = 0;
+    if (json_array_size(excluded) == 0)
+        return TN_OK;
+    uint8_t *goes = tn_memory_create(total, 1);
+    if (goes == NULL)
+        return tn_fail_memory(error, total);
+    for (size_t i = 0; i < json_array_size(excluded); i++) {
+        json_int_t row = json_integer_value(json_array_get(excluded, i));
+        if ((unsigned long long)row >= total) {
+            tn_memory_destroy(goes);
+            return tn_hypes_fail(opening->hypes, "data.exclude", error, "leaves out row %lld, but data.train has %zu rows, counted from 0",
+                                 (long long)row, total);
+        }
+        goes[row] = 1;
+    }
+    for (size_t i = 0; i < *count; i++) {
+        if (goes[rows[i]])
+            left_out[(*left_out_count)++] = rows[i];
+        else
+            rows[kept++] = rows[i];
+    }
+    *count = kept;
+    tn_memory_destroy(goes);
+    return kept > 0 ? TN_OK : tn_hypes_fail(opening->hypes, "data.exclude", error, "leaves out every training sample; keep at least one");
+}
+
 /* Gives each sample the label of another sample of the same set. */
 static tn_status permute_labels(const data_opening *opening, size_t s, tn_dataset *set, tn_error *error)
 {
@@ -234,19 +266,28 @@ static tn_status find_scaling(const data_opening *opening, const uint32_t *rows,
     return status;
 }
 
-/* The training set, and the maps that are measured on it before a subset is taken. */
-static tn_status make_train(const data_opening *opening, size_t count, tn_dataset **train, tn_scaling **scaling, tn_error *error)
+/* The training set, what was left out of it, and the maps that are measured on it before a subset is taken. */
+static tn_status make_train(const data_opening *opening, size_t count, tn_dataset *sets[SETS], tn_scaling **scaling, tn_error *error)
 {
-    uint32_t *rows = tn_memory_create(count, sizeof *rows);
-    if (rows == NULL)
-        return tn_fail_memory(error, count * sizeof *rows);
-    list_part(opening, TRAIN, rows);
-    tn_status status = find_scaling(opening, rows, count, scaling, error);
+    uint32_t *rows = tn_memory_create(count, sizeof *rows), *left_out = tn_memory_create(count, sizeof *left_out);
+    size_t left_out_count = 0;
+    tn_status status = TN_OK;
+    if (rows == NULL || left_out == NULL) {
+        status = tn_fail_memory(error, 2 * count * sizeof *rows);
+    } else {
+        list_part(opening, TRAIN, rows);
+        status = find_scaling(opening, rows, count, scaling, error);
+    }
     if (status == TN_OK)
         status = choose_subset(opening, rows, &count, error);
     if (status == TN_OK)
-        status = make_set(opening, TRAIN, rows, count, train, error);
+        status = exclude(opening, rows, &count, left_out, &left_out_count, error);
+    if (status == TN_OK)
+        status = make_set(opening, TRAIN, rows, count, &sets[TRAIN], error);
+    if (status == TN_OK && left_out_count > 0)
+        status = make_set(opening, TRAIN, left_out, left_out_count, &sets[LEFT_OUT], error);
     tn_memory_destroy(rows);
+    tn_memory_destroy(left_out);
     return status;
 }
 
@@ -266,21 +307,21 @@ static tn_status make_other(const data_opening *opening, size_t s, size_t count,
     return status;
 }
 
-static tn_status make_sets(data_opening *opening, tn_dataset *sets[TN_SOURCES], tn_error *error)
+static tn_status make_sets(data_opening *opening, tn_dataset *sets[SETS], tn_error *error)
 {
     size_t counts[TN_SOURCES] = {0};
     tn_status status = split(opening, counts, error);
     if (status != TN_OK)
         return status;
     tn_scaling *scaling = NULL;
-    status = make_train(opening, counts[TRAIN], &sets[TRAIN], &scaling, error);
+    status = make_train(opening, counts[TRAIN], sets, &scaling, error);
     for (size_t s = VALID; s < TN_SOURCES && status == TN_OK; s++)
         status = make_other(opening, s, counts[s], &sets[s], error);
     bool permuted = json_is_true(tn_hypes_value(opening->hypes, "data.shuffle_labels"));
-    for (size_t s = 0; s < TN_SOURCES && status == TN_OK; s++) {
+    for (size_t s = 0; s < SETS && status == TN_OK; s++) {
         if (sets[s] == NULL)
             continue;
-        if (permuted)
+        if (permuted && s != LEFT_OUT)
             status = permute_labels(opening, s, sets[s], error);
         if (status == TN_OK)
             status = tn_scaling_rebase(scaling, opening->sources[TRAIN], sets[s]->source, &sets[s]->scaling, error);
@@ -293,7 +334,7 @@ tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *d
 {
     *data = (tn_data){0};
     data_opening opening = {.hypes = hypes, .cache = cache, .seed = (uint64_t)json_integer_value(tn_hypes_value(hypes, "data.seed"))};
-    tn_dataset *sets[TN_SOURCES] = {0};
+    tn_dataset *sets[SETS] = {0};
     tn_status status = open_sources(&opening, error);
     if (status == TN_OK)
         status = tn_label_plan_init(&opening.plan, hypes, opening.sources, error);
@@ -301,7 +342,8 @@ tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *d
         status = number_rows(&opening, error);
     if (status == TN_OK)
         status = make_sets(&opening, sets, error);
-    *data = (tn_data){.train = sets[TRAIN], .valid = sets[VALID], .test = sets[TEST], .task = opening.plan.task};
+    *data =
+        (tn_data){.train = sets[TRAIN], .valid = sets[VALID], .test = sets[TEST], .left_out = sets[LEFT_OUT], .task = opening.plan.task};
     opening_deinit(&opening);
     if (status != TN_OK)
         tn_data_close(data);
@@ -313,5 +355,6 @@ void tn_data_close(tn_data *data)
     tn_dataset_destroy(data->train);
     tn_dataset_destroy(data->valid);
     tn_dataset_destroy(data->test);
+    tn_dataset_destroy(data->left_out);
     *data = (tn_data){0};
 }

@@ -42,11 +42,12 @@ void tn_source_cache_destroy(tn_source_cache *cache); /* after every tn_data mad
 
 typedef struct tn_data {
     tn_dataset *train, *valid, *test; /* valid and test may be NULL */
+    tn_dataset *left_out;             /* the training samples that data.exclude takes away; NULL where there are none */
     tn_task task;
 } tn_data;
 
 /* Reads (or finds in `cache`, which may be NULL) what hypes.data describes and applies, in this order: class filter, validation split, subset of n training samples,
- * permuted labels (data.shuffle_labels), scaling. Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
+ * excluded rows (data.exclude; the subset is the same with and without them), permuted labels (data.shuffle_labels), scaling. Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
  * Loss, metric and labels decide the task (labels.h): classification has class numbers, regression targets. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
 tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *data, tn_error *error);
 void tn_data_close(tn_data *data);

@@ -50,7 +50,22 @@ json_t *tn_debug_document(tn_investigation *investigation)
     return report;
 }
 
-/* Moves what the race found from its result to the top of the report. */
+/* Puts `found` into a list of the report: what is confirmed in front of what is not, each in its order. */
+static void merge(tn_investigation *investigation, json_t *list, const json_t *found)
+{
+    size_t i, place = 0;
+    json_t *entry;
+    while (json_is_true(json_object_get(json_array_get(list, place), "confirmed")))
+        place++;
+    json_array_foreach((json_t *)found, i, entry)
+    {
+        bool in_front = json_is_true(json_object_get(entry, "confirmed"));
+        if (json_array_insert(list, in_front ? place++ : json_array_size(list), entry) != 0)
+            investigation->out_of_memory = true;
+    }
+}
+
+/* Moves what an experiment found from its result to the top of the report. */
 static void adopt(tn_investigation *investigation, json_t *report, json_t *result)
 {
     static const char *const moved[] = {"findings", "advice", "ruled_out", "signals", "score"};
@@ -58,7 +73,10 @@ static void adopt(tn_investigation *investigation, json_t *report, json_t *resul
         json_t *value = json_object_get(result, moved[i]);
         if (!value)
             continue;
-        tn_json_set(investigation, report, moved[i], json_incref(value));
+        if (json_is_array(value) && json_array_size(json_object_get(report, moved[i])) > 0)
+            merge(investigation, json_object_get(report, moved[i]), value);
+        else
+            tn_json_set(investigation, report, moved[i], json_incref(value));
         json_object_del(result, moved[i]);
     }
 }
@@ -181,7 +199,8 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
 const tn_experiment *const *tn_debug_protocol(size_t *count)
 {
     static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite,
-                                                    &tn_experiment_overfit,      &tn_experiment_samples,     &tn_experiment_race};
+                                                    &tn_experiment_overfit,      &tn_experiment_samples,     &tn_experiment_race,
+                                                    &tn_experiment_batch};
     *count = sizeof protocol / sizeof *protocol;
     return protocol;
 }

@@ -325,6 +325,10 @@ static void conclude(diagnosis *self)
 static void record(diagnosis *self)
 {
     tn_investigation *investigation = self->investigation;
+    investigation->raced = (tn_known_race){.explained = has_confirmed(self) || investigation->facts->nonfinite_inputs > 0,
+                                           .broken = self->race.broken,
+                                           .nonfinite = self->look.nonfinite || self->look.diverged,
+                                           .standing = self->look.standing};
     json_t *result = self->outcome->result;
     tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look.result)));
     tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));

@@ -2,61 +2,18 @@
  *
  * Input after all scaling, label, prediction and loss, before the first step and after the last. Images are drawn with characters. The experiment judges nothing but what is plain:
  * inputs that are all the same, or not finite. */
-#include <float.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "experiments/experiment.h"
+#include "experiments/shown_json.h"
 
-enum { SHOWN = 10, STEPS = 200, VALUES_SHOWN = 16, IMAGE_SIDE_MIN = 8, IMAGE_SIDE_MAX = 64 };
-
-/* From dark to light. */
-static const char SHADES[] = " .:-=+*#%@";
-
-/* The side of a square picture with 1 or 3 channels, or 0 where `size` is none. */
-static size_t image_side(size_t size, size_t *channels)
-{
-    for (*channels = 1; *channels <= 3; *channels += 2) {
-        size_t side = (size_t)lround(sqrt((double)size / (double)*channels));
-        if (side * side * *channels == size && side >= IMAGE_SIDE_MIN && side <= IMAGE_SIDE_MAX)
-            return side;
-    }
-    return 0;
-}
-
-static json_t *picture(tn_investigation *investigation, const float *inputs, size_t side, size_t channels)
-{
-    float low = FLT_MAX, high = -FLT_MAX;
-    for (size_t i = 0; i < side * side * channels; i++) {
-        low = fminf(low, inputs[i]);
-        high = fmaxf(high, inputs[i]);
-    }
-    json_t *rows = tn_json_checked(investigation, json_array());
-    char row[IMAGE_SIDE_MAX + 1];
-    for (size_t y = 0; y < side; y++) {
-        for (size_t x = 0; x < side; x++) {
-            float light = high > low ? (inputs[(y * side + x) * channels] - low) / (high - low) : 0;
-            row[x] = isfinite(light) ? SHADES[(size_t)(light * (float)(sizeof SHADES - 2))] : '?';
-        }
-        row[side] = '\0';
-        tn_json_append(investigation, rows, json_string(row));
-    }
-    return rows;
-}
-
-static json_t *numbers(tn_investigation *investigation, const float *values, size_t count)
-{
-    json_t *array = tn_json_checked(investigation, json_array());
-    for (size_t i = 0; i < count && i < VALUES_SHOWN; i++)
-        tn_json_append(investigation, array, tn_json_number((double)values[i]));
-    return array;
-}
+enum { SHOWN = 10, STEPS = 200 };
 
 static json_t *prediction(tn_investigation *investigation, const float *outputs, size_t count)
 {
     if (investigation->facts->task == TN_SUBJECT_REGRESSION || count == 1)
-        return numbers(investigation, outputs, count);
+        return tn_shown_numbers(investigation, outputs, count);
     size_t best = 0;
     for (size_t i = 1; i < count; i++)
         if (outputs[i] > outputs[best])
@@ -67,15 +24,11 @@ static json_t *prediction(tn_investigation *investigation, const float *outputs,
 static json_t *sample_json(tn_investigation *investigation, const tn_trial_result *result, const tn_shown_sample *sample)
 {
     json_t *entry = tn_json_checked(investigation, json_object());
-    size_t channels, side = image_side(result->input_size, &channels);
     tn_json_set(investigation, entry, "row", json_integer((json_int_t)sample->row));
-    if (side)
-        tn_json_set(investigation, entry, "picture", picture(investigation, sample->inputs, side, channels));
-    else
-        tn_json_set(investigation, entry, "inputs", numbers(investigation, sample->inputs, result->input_size));
+    tn_shown_put_inputs(investigation, entry, result, sample);
     bool is_class = investigation->facts->task == TN_SUBJECT_CLASSIFICATION && result->label_size == 1;
     tn_json_set(investigation, entry, "label",
-                is_class ? json_integer((json_int_t)sample->label[0]) : numbers(investigation, sample->label, result->label_size));
+                is_class ? json_integer((json_int_t)sample->label[0]) : tn_shown_numbers(investigation, sample->label, result->label_size));
     tn_json_set(investigation, entry, "prediction_before", prediction(investigation, sample->output_before, result->output_size));
     tn_json_set(investigation, entry, "prediction_after", prediction(investigation, sample->output_after, result->output_size));
     tn_json_set(investigation, entry, "loss_before", tn_json_number(sample->loss_before));

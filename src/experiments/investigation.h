@@ -56,6 +56,13 @@ typedef struct tn_known_origin {
     tn_verdict guard_helps; /* pass: the same trial with the guard, and nothing else changed, stays finite */
 } tn_known_origin;
 
+/* What the race found, for the experiments behind it. All false and 0 before it. */
+typedef struct tn_known_race {
+    bool explained; /* a finding is confirmed, or stands beyond doubt */
+    bool broken, nonfinite;
+    double standing; /* of the subject as given */
+} tn_known_race;
+
 typedef struct tn_investigation {
     tn_subject *subject;
     const tn_subject_facts *facts;
@@ -73,6 +80,7 @@ typedef struct tn_investigation {
     atomic_bool spent; /* the budget ran out or the user cancelled */
     tn_known_rates rates;
     tn_known_origin origin;
+    tn_known_race raced;
     bool is_whole;             /* the whole protocol, not one experiment of it */
     atomic_bool saw_nonfinite; /* a trial that changed no more than steps and seed turned non-finite */
     tn_verdict overfits;       /* whether ten samples can be learnt by heart; inconclusive until overfit has run */

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "experiments/neighbours.h"
 #include "experiments/race.h"
 
 enum { SAMPLES = 600, SAMPLES_MIN = 100, NEIGHBOURS = 5, PERMUTATIONS = 20 };
@@ -14,36 +15,6 @@ static const double DEVIATIONS = 4, MARGIN = 0.03;
 
 /* Scores of given and permuted labels count as equal within this; and the given ones must be near trivial. Unit: score. */
 static const double CONTROL_EQUAL = 0.05, CONTROL_TRIVIAL = 0.15;
-
-/* neighbours [count, NEIGHBOURS]: the nearest other samples by Euclidean distance of inputs [count, size]. */
-static void find_neighbours(const float *inputs, size_t count, size_t size, uint32_t *neighbours)
-{
-    for (size_t i = 0; i < count; i++) {
-        double nearest[NEIGHBOURS];
-        for (size_t k = 0; k < NEIGHBOURS; k++)
-            nearest[k] = INFINITY;
-        for (size_t j = 0; j < count; j++) {
-            if (j == i)
-                continue;
-            double distance = 0;
-            for (size_t f = 0; f < size; f++) {
-                double difference = (double)inputs[i * size + f] - (double)inputs[j * size + f];
-                distance += difference * difference;
-            }
-            size_t k = NEIGHBOURS;
-            while (k > 0 && distance < nearest[k - 1])
-                k--;
-            for (size_t m = NEIGHBOURS - 1; k < NEIGHBOURS && m > k; m--) {
-                nearest[m] = nearest[m - 1];
-                neighbours[i * NEIGHBOURS + m] = neighbours[i * NEIGHBOURS + m - 1];
-            }
-            if (k < NEIGHBOURS) {
-                nearest[k] = distance;
-                neighbours[i * NEIGHBOURS + k] = (uint32_t)j;
-            }
-        }
-    }
-}
 
 /* Share of samples whose label the most of their neighbours have. */
 static double vote(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
@@ -83,24 +54,6 @@ static double explained(const float *labels, const uint32_t *order, const uint32
     return total > 0 ? 1 - residual / total : 0;
 }
 
-/* Each feature to mean 0 and std 1, so that none decides alone. */
-static void standardize(float *inputs, size_t count, size_t size)
-{
-    for (size_t f = 0; f < size; f++) {
-        double sum = 0, squares = 0;
-        for (size_t i = 0; i < count; i++)
-            sum += (double)inputs[i * size + f];
-        double mean = sum / (double)count;
-        for (size_t i = 0; i < count; i++) {
-            double difference = (double)inputs[i * size + f] - mean;
-            squares += difference * difference;
-        }
-        double deviation = sqrt(squares / (double)count);
-        for (size_t i = 0; i < count; i++)
-            inputs[i * size + f] = deviation > 0 ? (float)(((double)inputs[i * size + f] - mean) / deviation) : 0;
-    }
-}
-
 static tn_status measure(tn_investigation *investigation, const tn_trial_result *result, tn_label_signal *signal, tn_error *error)
 {
     size_t count = result->shown_count, size = result->input_size;
@@ -115,8 +68,8 @@ static tn_status measure(tn_investigation *investigation, const tn_trial_result 
             labels[i] = result->shown[i].label[0];
             order[i] = (uint32_t)i;
         }
-        standardize(inputs, count, size);
-        find_neighbours(inputs, count, size, neighbours);
+        tn_neighbours_standardize(inputs, count, size);
+        tn_neighbours_find(investigation->pool, inputs, count, size, NEIGHBOURS, neighbours);
         double (*measured)(const float *, const uint32_t *, const uint32_t *, size_t) = classes ? vote : explained;
         signal->given = measured(labels, order, neighbours, count);
         tn_rng rng;

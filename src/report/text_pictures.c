@@ -116,7 +116,7 @@ static void overfit_rungs(tn_page *page, const json_t *rungs)
 /* ---- samples: pictures side by side, with what the network said of them ---- */
 
 enum { CAPTION_SIZE = 96 };
-enum { SAMPLE_MIN_COLUMNS = 22, SAMPLES_A_ROW_MAX = 8, CAPTION_LINES = 4 };
+enum { SAMPLE_MIN_COLUMNS = 22, SAMPLES_A_ROW_MAX = 8, CAPTION_LINES = 5, SUSPECTS_SHOWN = 12 };
 
 /* A prediction or label: a word, a number, or a short list of numbers. */
 static void answer_text(char text[48], const json_t *answer)
@@ -155,7 +155,11 @@ static void caption(char line[CAPTION_SIZE], size_t which, const json_t *sample)
     } else if (which == 1 && inputs) {
         answer_text(answer, inputs);
         snprintf(line, CAPTION_SIZE, "inputs %s", answer);
-    } else if (which > 1 && json_object_get(sample, KEYS[which - 2][0])) {
+    } else if (which == 4 && json_object_get(sample, "suggested")) {
+        answer_text(answer, json_object_get(sample, "suggested"));
+        snprintf(line, CAPTION_SIZE, "looks like %s (%.2f), %s of 10", answer, tn_part_number(sample, "probability"),
+                 tn_count_format(number, tn_part_number(sample, "neighbours")));
+    } else if (which > 1 && which < 4 && json_object_get(sample, KEYS[which - 2][0])) {
         double loss = tn_part_number(sample, KEYS[which - 2][1]);
         answer_text(answer, json_object_get(sample, KEYS[which - 2][0]));
         snprintf(line, CAPTION_SIZE, "%s %s, loss %s", which == 2 ? "before" : "after ", answer,
@@ -214,11 +218,13 @@ static void samples_row(tn_page *page, const json_t *shown, size_t first, size_t
     }
 }
 
-static void samples(tn_page *page, const json_t *shown)
+/* At most `most` of them. */
+static void samples(tn_page *page, const json_t *shown, size_t most)
 {
     size_t count = json_array_size(shown), columns = sample_columns(shown);
     size_t beside = page->width > PICTURE_INDENT + columns ? (page->width - PICTURE_INDENT + 3) / (columns + 3) : 1;
     beside = beside == 0 ? 1 : beside > SAMPLES_A_ROW_MAX ? SAMPLES_A_ROW_MAX : beside;
+    count = count < most ? count : most;
     for (size_t first = 0; first < count; first += beside) {
         if (first > 0)
             tn_page_gap(page);
@@ -226,11 +232,24 @@ static void samples(tn_page *page, const json_t *shown)
     }
 }
 
+/* Rows whose labels are doubted: what they look like by networks that never saw them, and how many of the ten nearest neighbours have that label. */
+static void suspects(tn_page *page, const json_t *doubted)
+{
+    char shown[32], all[32];
+    samples(page, doubted, SUSPECTS_SHOWN);
+    if (json_array_size(doubted) > SUSPECTS_SHOWN) {
+        tn_page_fill_to(page, PICTURE_INDENT);
+        tn_page_putf(page, TN_STYLE_DIM, "the first %s of %s; --json lists all", tn_count_format(shown, SUSPECTS_SHOWN),
+                     tn_count_format(all, (double)json_array_size(doubted)));
+        tn_page_end_line(page);
+    }
+}
+
 void tn_part_pictures(tn_page *page, const json_t *experiment, bool with_samples)
 {
     const json_t *result = json_object_get(experiment, "result");
     const json_t *rates = json_object_get(result, "ladder"), *rungs = json_object_get(result, "rungs"),
-                 *shown = json_object_get(result, "shown");
+                 *shown = json_object_get(result, "shown"), *doubted = json_object_get(result, "suspects");
     if (json_array_size(rates) > 0) {
         tn_part_heading(page, "Learning rates tried");
         ladder(page, rates, tn_part_number(result, "learning_rate"));
@@ -241,7 +260,11 @@ void tn_part_pictures(tn_page *page, const json_t *experiment, bool with_samples
     }
     if (with_samples && json_array_size(shown) > 0) {
         tn_part_heading(page, "Samples, as the network sees them");
-        samples(page, shown);
+        samples(page, shown, SIZE_MAX);
+    }
+    if (with_samples && json_array_size(doubted) > 0) {
+        tn_part_heading(page, "Labels in doubt, surest first");
+        suspects(page, doubted);
     }
     tn_part_tuning(page, experiment);
 }

@@ -62,7 +62,8 @@ static tn_status open_probes(trial *t, tn_error *error)
     if (status == TN_OK && validated)
         status = tn_probe_init(&t->valid, t->data->valid, seed, TN_PROBE_VALID, TN_PROBE_SAMPLES, error);
     if (status == TN_OK && t->request->shown_samples)
-        status = tn_probe_init(&t->shown, t->data->train, seed, TN_PROBE_SHOWN, t->request->shown_samples, error);
+        status = tn_probe_init(&t->shown, t->request->shown_left_out ? t->data->left_out : t->data->train, seed, TN_PROBE_SHOWN,
+                               t->request->shown_samples, error);
     if (status != TN_OK)
         return status;
     size_t most = t->train.count > t->valid.count ? t->train.count : t->valid.count, values;
@@ -212,14 +213,14 @@ static void unscale(const trial *t, float *row)
 static bool show_sample(trial *t, size_t i)
 {
     tn_shown_sample *sample = &t->result->shown[t->result->shown_count++];
-    sample->row = tn_dataset_row(t->data->train, t->shown.samples[i]);
+    sample->row = tn_dataset_row(t->shown.set, t->shown.samples[i]);
     sample->inputs = calloc(t->result->input_size ? t->result->input_size : 1, sizeof *sample->inputs);
     const float class = t->shown.classes ? (float)t->shown.classes[i] : 0;
     sample->label = t->shown.classes ? copy_row(&class, 1) : copy_row(t->shown.targets + i * t->shown.width, t->shown.width);
     if (!sample->inputs || !sample->label)
         return false;
     unscale(t, sample->label);
-    tn_dataset_inputs(t->data->train, &t->shown.samples[i], 1, sample->inputs);
+    tn_dataset_inputs(t->shown.set, &t->shown.samples[i], 1, sample->inputs);
     return true;
 }
 
@@ -240,7 +241,7 @@ static tn_status show_outputs(trial *t, moment when, tn_error *error)
     size_t width = t->result->output_size;
     if (t->shown.count == 0 || (when == BETWEEN && !t->request->on_shown))
         return TN_OK;
-    tn_trainer_predict(t->trainer, t->data->train, t->shown.samples, t->shown.count, t->outputs, t->losses);
+    tn_trainer_predict(t->trainer, t->shown.set, t->shown.samples, t->shown.count, t->outputs, t->losses);
     for (size_t i = 0; i < t->shown.count; i++) {
         tn_shown_sample *sample = &t->result->shown[i];
         unscale(t, t->outputs + i * width);

@@ -77,6 +77,7 @@ typedef struct tn_trial_request {
     bool train_scores_only;   /* score training samples, not the probe set: cheaper where that is the question */
     bool unscored;            /* take no scores at all: cheaper, where only the losses matter */
     size_t shown_samples;     /* fill result.shown for this many training samples */
+    bool shown_left_out;      /* ... of those that data.exclude leaves out, in place of those trained on. By native subjects only */
     const char *weights_path; /* of a native subject: write the weights after the last step to this safetensors file; NULL: nowhere */
     tn_shown_fn *
         on_shown; /* told of them before the first step, at each score and at the end; NULL. By native subjects only: a program shows its samples at its end */
