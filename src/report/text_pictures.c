@@ -1,5 +1,6 @@
 /* text_pictures.c: what is better seen than read: the ladder of learning rates, the rungs of the overfit test, samples, and the curve of a run; see text_parts.h. */
 #include <math.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

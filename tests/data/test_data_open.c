@@ -155,6 +155,37 @@ static void subsets_are_nested(void **state)
     tn_data_close(&all);
 }
 
+static void leaves_out_rows(void **state)
+{
+    tn_data all, data;
+    data_must_open(*state, "{" TABLE ", \"samples\": 100}", softmax, &all);
+    assert_null(all.left_out);
+    size_t first = tn_dataset_row(all.train, 0), third = tn_dataset_row(all.train, 2), held_out = tn_dataset_row(all.valid, 0);
+    char description[256];
+    snprintf(description, sizeof description, "{" TABLE ", \"samples\": 100, \"exclude\": [%zu, %zu, %zu]}", third, held_out, first);
+    data_must_open(*state, description, softmax, &data);
+    assert_int_equal(tn_dataset_samples(data.train), 98); /* the subset is the same, but for them */
+    assert_int_equal(tn_dataset_row(data.train, 0), tn_dataset_row(all.train, 1));
+    assert_int_equal(tn_dataset_row(data.train, 97), tn_dataset_row(all.train, 99));
+    assert_int_equal(tn_dataset_samples(data.left_out), 2);
+    assert_int_equal(tn_dataset_row(data.left_out, 0), first);
+    assert_int_equal(tn_dataset_row(data.left_out, 1), third);
+    int32_t class;
+    tn_dataset_class_labels(data.left_out, NULL, 1, &class);
+    assert_int_equal(class, first % 5);
+    assert_same_rows(all.valid, data.valid, true);
+    tn_data_close(&data);
+    tn_data_close(&all);
+    tn_error error;
+    data_must_fail(*state, "{" TABLE ", \"exclude\": [1000]}", softmax, TN_ERROR_HYPES, "leaves out row 1000, but data.train has 1000 rows",
+                   &error);
+    assert_string_equal(error.pointer, "/data/exclude");
+    data_must_open(*state, "{" TABLE ", \"samples\": 1}", softmax, &all);
+    snprintf(description, sizeof description, "{" TABLE ", \"samples\": 1, \"exclude\": [%zu]}", tn_dataset_row(all.train, 0));
+    data_must_fail(*state, description, softmax, TN_ERROR_HYPES, "leaves out every training sample", &error);
+    tn_data_close(&all);
+}
+
 static void filters_classes(void **state)
 {
     tn_data data;
@@ -425,6 +456,7 @@ int main(void)
         cmocka_unit_test(splits_are_stable),
         cmocka_unit_test(refuses_to_hold_out_all),
         cmocka_unit_test(subsets_are_nested),
+        cmocka_unit_test(leaves_out_rows),
         cmocka_unit_test(filters_classes),
         cmocka_unit_test(permutes_labels),
         cmocka_unit_test(permutes_classes_likewise),

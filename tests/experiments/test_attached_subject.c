@@ -132,7 +132,7 @@ static void the_plan_lists_every_experiment_and_runs_next_to_nothing(void **stat
     assert_int_equal(tn_debug_plan(&subject.base, &options, &report, &error), TN_OK);
     const json_t *plan = json_object_get(report, "plan"), *cost = json_object_get(report, "cost");
     assert_string_equal(report_string(report, "verdict"), "planned");
-    assert_int_equal(json_array_size(plan), 6);
+    assert_int_equal(json_array_size(plan), 7);
     json_int_t steps = 0, trials = 0;
     double seconds = 0;
     size_t i, k;
