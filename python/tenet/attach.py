@@ -20,6 +20,7 @@ PARTS = {
         "torch_knobs",
         "torch_score",
         "torch_net",
+        "torch_usage",
         "torch_patch",
         "torch_facts",
         "torch_checkpoints",

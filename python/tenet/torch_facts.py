@@ -157,7 +157,7 @@ class FactsPart:
             self.tell_net(facts)
             knob_answers.can(session, "patch")
         for name, place in list(self.places.items()):
-            if isinstance(place, dict) and "text" not in place:
+            if isinstance(place, dict) and "file" in place and "text" not in place:
                 self.places[name] = place_of(place.get("file"), place.get("line") or 0)
 
     def tell_work(self, facts):

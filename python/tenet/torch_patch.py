@@ -4,14 +4,14 @@ Modules get a forward of their own, before the first pass. Functions are caught 
 network (until the loss, where a part of that is to be changed). Weights are drawn from random numbers of their own, so the program's stay as they were. "patch" is acknowledged after the first
 step, once everything in it was seen to happen.
 """
-import sys
 import weakref
 
 import torch
 
 from . import torch_inits, torch_loaders, torch_ops
 from .torch_plan import Change, Plan, Refused
-from .torch_trace import Modes, Sites, TorchFunctionMode, caller, function_site, is_loss_module, root_kind
+from .torch_trace import Modes, Sites, TorchFunctionMode, caller, frame_of_call, function_site, is_loss_module, root_kind
+from .torch_usage import PREFIX
 
 
 def changed(change, x, training, natural):
@@ -59,7 +59,7 @@ if TorchFunctionMode is not None:
         def __torch_function__(self, func, types, args=(), kwargs=None):
             name = getattr(func, "__name__", "")
             if name in self.names or name[:-1] in self.names:
-                return self.catch(func, args, kwargs or {}, sys._getframe(1))
+                return self.catch(func, args, kwargs or {}, frame_of_call())
             return func(*args, **(kwargs or {}))
 
 
@@ -259,6 +259,7 @@ class PatchPart:
         self.session = session
         self.trial = None
         self.applied = None
+        self.turned = []  # mends of torch_usage.py at work
         self.is_answered = True
 
     def current(self):
@@ -273,9 +274,23 @@ class PatchPart:
             self.guarded(self.make)
 
     def make(self):
-        self.applied = Applied(self.session, Plan(self.session.patch, self.session.known.get("net")))
-        if not self.applied.waiting:
+        patch = dict(self.session.patch)
+        mends = [path for path in patch if path.startswith(PREFIX)]
+        self.turned = [self.mend(path, patch.pop(path)) for path in mends]
+        self.applied = Applied(self.session, Plan(patch, self.session.known.get("net")))
+        if not self.missing():
             self.answer()
+
+    def mend(self, path, value):
+        """One of the mends of torch_usage.py."""
+        try:
+            return self.session.usage.turn(path[len(PREFIX):])
+        except KeyError:
+            raise Refused(path, "there is no such mend") from None
+
+    def missing(self):
+        """What has not been seen to happen."""
+        return sorted(self.applied.waiting) + [turned.waits_for for turned in self.turned if turned.waits_for]
 
     def guarded(self, function, *args):
         """Calls it; what it cannot do refuses the patch, and nothing more of it is done."""
@@ -330,15 +345,15 @@ class PatchPart:
         self.guarded(applied.step, optimizer, is_primary)
         if self.applied is not None and is_primary and not self.is_answered:
             applied.collect()
-            if not applied.waiting:
+            if not self.missing():
                 self.answer()
 
     def after_step(self, optimizer, is_primary):
         if self.applied is None or not is_primary or self.is_answered:
             return
         self.applied.collect()
-        if self.applied.waiting:
-            self.refuse("the first step passed without %s" % ", ".join(sorted(self.applied.waiting)))
+        if self.missing():
+            self.refuse("the first step passed without %s" % ", ".join(self.missing()))
         else:
             self.answer()
 

@@ -13,6 +13,7 @@ import math
 import torch
 
 from . import knob_answers, torch_rows, torch_samplers
+from .torch_usage import keeps_loss
 
 ENOUGH_ROWS = 1000
 HELD_WHOLE = 1 << 14  # values of a prediction that is kept as it is until a score is made
@@ -251,7 +252,7 @@ class Scores:
     def is_loss_comparable(self):
         if not self.first_loss or not self.first_loss > 0 or self.lowest_loss < 0:
             return False
-        patch = [path for path in self.session.patch or () if not path.startswith(("solver", "init", "hypes"))]
+        patch = [path for path in self.session.patch or () if not path.startswith(("solver", "init", "hypes")) and not keeps_loss(path)]
         return not self.session.knobs.get("label_scale") and not patch
 
     def send(self, step):

@@ -59,6 +59,16 @@ def is_foreign_code(frame):
     return frame.f_code.co_filename.startswith((_TORCH, _TENET))
 
 
+def frame_of_call():
+    """The frame that called what a mode of tenet's sees, beyond any other mode of tenet's that passed the call on."""
+    frame = probe = sys._getframe(2)
+    while probe is not None and probe.f_code.co_filename.startswith((_TENET, _TORCH)):
+        if probe.f_code.co_name == "__torch_function__" and probe.f_code.co_filename.startswith(_TENET):
+            frame = probe.f_back
+        probe = probe.f_back
+    return frame
+
+
 def caller(frame):
     """The frame that called a function of torch's, from a mode's frame outwards: the first outside torch. None where a module of torch's or tenet called it."""
     while frame is not None:
@@ -126,7 +136,7 @@ if TorchFunctionMode is not None:
 
         def __torch_function__(self, func, types, args=(), kwargs=None):
             result = func(*args, **(kwargs or {}))
-            self.see(func, args, kwargs or {}, result, sys._getframe(1))
+            self.see(func, args, kwargs or {}, result, frame_of_call())
             return result
 
 

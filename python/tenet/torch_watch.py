@@ -200,6 +200,7 @@ class Watch:
         pulse.backwards += 1
         pulse.rows += self.rows_seen()
         if self.on_backward:
+            self.session.emit("backward_of", tensors)
             self.session.emit("backward", value, True)
         pulse.in_backward = True
         self.watcher.backward(True)

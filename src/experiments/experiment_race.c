@@ -11,6 +11,7 @@
 #include "experiments/experiment.h"
 #include "experiments/finding.h"
 #include "experiments/nonfinite_origin.h"
+#include "experiments/program_mend.h"
 
 /* Slow is no fault: causes that only make training slow are findings below this score, else advice (DESIGN.md). */
 static const double SLOW_IS_FAULT_BELOW = 0.5;
@@ -283,6 +284,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = tn_nonfinite_examine(investigation, self->outcome, error);
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
+    tn_mend_add_controls(investigation, &self->findings);
     bool go_on = status == TN_OK && is_broken(self) && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
     if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
@@ -290,6 +292,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = race_pairs(self, error);
     if (go_on && status == TN_OK && json_array_size(self->findings.findings) == 0)
         suspect_untried(self);
+    tn_mend_add_certain(investigation, &self->findings);
     if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
         status = advise_best(self, error);
     else
@@ -307,7 +310,7 @@ static void conclude(diagnosis *self)
     if (by && strcmp(by, "fix") == 0)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
     else if (has_confirmed(self))
-        tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; permuted labels train as well", given);
+        tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; proven by a control: %s", given, text);
     else if (first)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; suspected, not confirmed: %s", given, text);
     else if (atomic_load(&self->investigation->spent))

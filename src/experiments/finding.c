@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "experiments/fixes/net_reader.h"
+#include "experiments/program_mend.h"
 #include "experiments/source_place.h"
 
 void tn_findings_init(tn_findings *findings)
@@ -118,6 +119,7 @@ static void add_measurements(tn_investigation *investigation, json_t *evidence, 
     if (fix->cause == TN_CAUSE_wrong_output && facts->task == TN_SUBJECT_REGRESSION)
         tn_evidence_add(investigation, evidence, facts->label_max, NAN, "facts", "the targets lie between %.3g and %.3g", facts->label_min,
                         facts->label_max);
+    tn_mend_add_evidence(investigation, evidence, fix->patch);
     if (investigation->overfits == TN_VERDICT_FAIL)
         tn_evidence_add(investigation, evidence, NAN, NAN, "overfit", "as given it cannot learn even ten samples by heart");
 }

@@ -26,6 +26,8 @@ const json_t *tn_source_place(const json_t *places, const char *path)
         size_t index = strtoul(path + 4, NULL, 10);
         /* What is put behind the last node stands before the loss. */
         found = index < json_array_size(nodes) ? json_array_get(nodes, index) : json_object_get(places, "loss");
+    } else if (strncmp(path, "program.", 8) == 0) {
+        found = json_object_get(json_object_get(places, "program"), path + 8);
     } else if (strncmp(path, "data.input", 10) == 0 || strncmp(path, "init", 4) == 0 || strncmp(path, "bias_init", 9) == 0) {
         found = first_node(places);
     }
@@ -115,8 +117,9 @@ json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
             tn_json_set(investigation, entry, "file", json_string(investigation->facts->hypes_file));
         tn_source_put(investigation, entry, place);
         put(investigation, entry, "was", json_object_get(place, "text"));
+        const char *told = key ? NULL : json_string_value(json_object_get(place, "change"));
         describe(change, sizeof change, key ? key : path, value, key != NULL);
-        tn_json_set(investigation, entry, "change", json_string(change));
+        tn_json_set(investigation, entry, "change", json_string(told ? told : change));
         tn_json_append(investigation, lines, entry);
     }
     return lines;

@@ -150,6 +150,7 @@ tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, con
     facts->hypes_file = process->settings.hypes_path;
     facts->notes = json_object_get(told, "notes");
     facts->places = object(told, "places");
+    facts->mends = json_is_array(json_object_get(told, "mends")) ? json_object_get(told, "mends") : NULL;
     facts->refused = object(told, "refused");
     facts->start_seconds = isnan(look->start_seconds) ? 0 : look->start_seconds;
     facts->step_seconds = isnan(look->step_seconds) ? 0 : look->step_seconds;

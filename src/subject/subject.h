@@ -159,7 +159,10 @@ typedef struct tn_subject_facts {
     const char *score_note; /* why there is no score, or what it is made of where that is no prediction; NULL */
     char score_words[256];  /* what score_note points into where nothing else outlives it */
     const json_t *notes;    /* [\"a checkpoint is loaded ...\"]: what a person should know about the program, borrowed; NULL */
-    const json_t *places;   /* {"net": [{"file", "line", "text"}, ...], "loss": {...}, "optimizer", "loader", "backward"}, borrowed; NULL */
+    const json_t *
+        places; /* {"net": [{"file", "line", "text"}, ...], "loss": {...}, "optimizer", "loader", "backward", "program": {NAME: {..}}}, borrowed; NULL */
+    const json_t *
+        mends; /* [{"name", "cause", "text", "seen", "prior", "certain", "race", "control"}]: changes of how it uses its framework (docs/attach.md), borrowed; NULL */
     const json_t *knob_paths; /* {"learning_rate": "optim.lr"}: keys of hypes_file that are knobs, borrowed; NULL */
     const char *hypes_file;   /* that the program reads; NULL */
     const json_t *refused;    /* {"batch_size": "why it cannot be turned, and the line to add"}, borrowed; NULL */

@@ -8,9 +8,9 @@
 #include "experiments/fixes/net_reader.h"
 
 static tn_fix_propose_fn *const table[] = {
-    tn_fix_propose_input_scale, tn_fix_propose_label_scale,    tn_fix_propose_init,   tn_fix_propose_output,
-    tn_fix_propose_loss,        tn_fix_propose_activation,     tn_fix_propose_depth,  tn_fix_propose_capacity,
-    tn_fix_propose_frozen,      tn_fix_propose_regularization, tn_fix_propose_solver, tn_fix_propose_learning_rate,
+    tn_fix_propose_input_scale, tn_fix_propose_label_scale,   tn_fix_propose_init,     tn_fix_propose_output, tn_fix_propose_loss,
+    tn_fix_propose_activation,  tn_fix_propose_depth,         tn_fix_propose_capacity, tn_fix_propose_frozen, tn_fix_propose_regularization,
+    tn_fix_propose_solver,      tn_fix_propose_learning_rate, tn_fix_propose_program,
 };
 
 void tn_fixes_propose(const tn_fix_case *about, tn_fix_list *list)

@@ -1,0 +1,172 @@
+"""Mistakes that only a framework program can make (torch_usage.py): a look sees each in the programs of examples/torch/misuse, on its line, and in none of their fixed twins; a trial makes the
+mend, and acknowledges it; what may look like a mistake and is none stays silent."""
+import pathlib
+import unittest
+from concurrent import futures
+
+import support_parent
+
+PROGRAMS = pathlib.Path(__file__).resolve().parents[2] / "examples/torch/misuse"
+STEPS = 60  # of a look; enough for each of them
+
+HEAD = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+torch.manual_seed(0)
+x, y = torch.randn(64, 8), torch.randint(0, 3, (64,))
+model = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 3))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+"""
+
+
+def look(script):
+    return support_parent.run(script, {"mode": "look", "steps": STEPS})
+
+
+def mends_of(run):
+    return {mend["name"]: mend for mend in run.facts.get("mends", ())}
+
+
+class Seen(unittest.TestCase):
+    maxDiff = None
+
+    def see(self, program, name, cause, words):
+        with futures.ThreadPoolExecutor() as pool:
+            buggy, fixed = pool.map(look, (PROGRAMS / program / "buggy.py", PROGRAMS / program / "fixed.py"))
+        self.assertEqual(buggy.status, 0, buggy.output[-2000:])
+        self.assertEqual([note for note in buggy.facts["notes"] if "tenet failed" in note], [])
+        found = mends_of(buggy)
+        self.assertEqual(list(found), [name])
+        self.assertEqual(found[name]["cause"], cause)
+        place = buggy.facts["places"]["program"][name]
+        self.assertIn(words, place["text"])
+        self.assertIn("patch", buggy.facts["knobs"])
+        self.assertEqual(mends_of(fixed), {})
+        return buggy, [step.loss for step in fixed.steps]
+
+    def turn(self, program, looked, name):
+        """A trial with the mend: its losses."""
+        run = support_parent.run(PROGRAMS / program / "buggy.py", {"mode": "trial", "steps": STEPS, "patch": {"program." + name: True}, "known": looked.facts["private"]})
+        self.assertEqual(run.refused, {})
+        self.assertIn("patch", run.applied)
+        return [step.loss for step in run.steps]
+
+    def test_gradients_that_nobody_clears(self):
+        seen, fixed = self.see("missing_zero_grad", "zero_grad", "missing_zero_grad", "loss.backward()")
+        given = [step.loss for step in seen.steps]
+        mended = self.turn("missing_zero_grad", seen, "zero_grad")
+        self.assertEqual(mended, fixed)
+        self.assertNotEqual(given, fixed)
+
+    def test_gradients_cleared_before_the_step(self):
+        seen, fixed = self.see("zero_grad_before_step", "late_zero_grad", "missing_zero_grad", "optimizer.zero_grad()")
+        self.assertEqual(self.turn("zero_grad_before_step", seen, "late_zero_grad"), fixed)
+
+    def test_layers_in_a_list(self):
+        seen, fixed = self.see("layers_in_a_list", "parameters", "frozen_parameters", "self.hidden = [")
+        mended = self.turn("layers_in_a_list", seen, "parameters")
+        for one, other in zip(mended, fixed):
+            self.assertAlmostEqual(one, other, places=4)
+
+    def test_a_mode_that_was_left_on(self):
+        seen, fixed = self.see("eval_mode_after_first_epoch", "training_mode", "wrong_mode", "model.eval()")
+        self.assertTrue(mends_of(seen)["training_mode"]["certain"])
+        self.assertEqual(self.turn("eval_mode_after_first_epoch", seen, "training_mode"), fixed)
+
+    def test_shapes_that_broadcast(self):
+        seen, fixed = self.see("mse_broadcast", "shapes", "batch_computation", "criterion(outputs, targets)")
+        self.assertEqual(self.turn("mse_broadcast", seen, "shapes"), fixed)
+
+    def test_a_gradient_that_is_cut_off(self):
+        seen, fixed = self.see("no_grad_in_forward", "attached", "frozen_parameters", "with torch.no_grad():")
+        self.assertEqual(self.turn("no_grad_in_forward", seen, "attached"), fixed)
+
+    def test_a_softmax_before_cross_entropy(self):
+        seen, fixed = self.see("softmax_before_cross_entropy", "logits", "wrong_output", "nn.Softmax(dim=1)")
+        mended = self.turn("softmax_before_cross_entropy", seen, "logits")
+        for one, other in zip(mended, fixed):
+            self.assertAlmostEqual(one, other, places=3)
+
+    def alike(self, mended, fixed, places):
+        self.assertEqual(len(mended), len(fixed))
+        for one, other in zip(mended, fixed):
+            self.assertAlmostEqual(one, other, places=places)
+
+    def test_a_backward_that_is_wrong(self):
+        seen, fixed = self.see("wrong_backward", "backward", "wrong_gradient", "def backward(")
+        self.assertIn("of 48 elements", mends_of(seen)["backward"]["control"])
+        self.alike(self.turn("wrong_backward", seen, "backward"), fixed, 4)
+
+    def test_a_reshape_that_mixes_samples(self):
+        seen, fixed = self.see("reshape_mixes_samples", "sample_by_sample", "batch_computation", "x.reshape(x.shape[1], -1)")
+        self.alike(self.turn("reshape_mixes_samples", seen, "sample_by_sample")[:2], fixed[:2], 0)
+
+    def test_a_softmax_over_the_batch(self):
+        seen, fixed = self.see("softmax_over_the_batch", "softmax_axis", "wrong_axis", "dim=0")
+        self.assertTrue(mends_of(seen)["softmax_axis"]["certain"])
+        self.alike(self.turn("softmax_over_the_batch", seen, "softmax_axis"), fixed, 4)
+
+    def test_a_softmax_that_is_written_out(self):
+        seen, fixed = self.see("written_softmax", "stable_softmax", "unstable_softmax", "torch.exp(x)")
+        self.alike(self.turn("written_softmax", seen, "stable_softmax"), fixed, 3)
+
+    def test_a_scheduler_that_is_stepped_too_often(self):
+        seen, fixed = self.see("scheduler_every_batch", "schedule_by_epochs", "wrong_schedule", "scheduler.step()")
+        self.alike(self.turn("scheduler_every_batch", seen, "schedule_by_epochs"), fixed, 4)
+
+    def test_a_network_judged_in_training_mode(self):
+        seen, _ = self.see("never_in_evaluation_mode", "evaluation_mode", "wrong_mode", "model(x).argmax(1)")
+        self.assertFalse(mends_of(seen)["evaluation_mode"]["race"])
+
+
+class Silent(unittest.TestCase):
+    def quiet(self, script):
+        run = look(HEAD + script)
+        self.assertEqual(run.status, 0, run.output[-2000:])
+        self.assertEqual([note for note in run.facts["notes"] if "tenet failed" in note], [])
+        self.assertEqual(mends_of(run), {})
+
+    def test_gradients_gathered_on_purpose(self):
+        self.quiet("""
+for step in range(160):
+    F.cross_entropy(model(x), y).backward()
+    if step % 4 == 3:
+        optimizer.step()
+        optimizer.zero_grad()
+""")
+
+    def test_a_frozen_body_and_a_detached_one(self):
+        self.quiet("""
+body = nn.Linear(8, 8)
+for one in body.parameters():
+    one.requires_grad_(False)
+for step in range(40):
+    optimizer.zero_grad()
+    F.cross_entropy(model(body(x).detach()), y).backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        model(x)
+    model.train()
+""")
+
+    def test_two_networks_against_each_other(self):
+        self.quiet("""
+maker, judge = nn.Linear(4, 8), nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+making, judging = torch.optim.Adam(maker.parameters(), lr=0.001), torch.optim.Adam(judge.parameters(), lr=0.001)
+one, zero = torch.ones(64, 1), torch.zeros(64, 1)
+for step in range(40):
+    fake = maker(torch.randn(64, 4))
+    judging.zero_grad()
+    loss = F.binary_cross_entropy_with_logits(judge(x), one) + F.binary_cross_entropy_with_logits(judge(fake.detach()), zero)
+    loss.backward()
+    judging.step()
+    making.zero_grad()
+    F.binary_cross_entropy_with_logits(judge(fake), one).backward()
+    making.step()
+""")
+
+
+if __name__ == "__main__":
+    unittest.main()
