@@ -1,6 +1,7 @@
-/* text_tuning.c: pictures of the experiments that tune: the grid of initial scales and learning rates with its frontier; see text_parts.h. */
+/* text_tuning.c: pictures of the experiments that tune: the grid of initial scales and learning rates with its frontier, the map of levels by samples; see text_parts.h. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report/text_parts.h"
 
@@ -44,9 +45,53 @@ static void grid(tn_page *page, const json_t *found)
     }
 }
 
+/* Levels by samples: one line a level, in the order of the path; a cell holds score and steps, and whether it was passed. */
+static void level_map(tn_page *page, const json_t *cells)
+{
+    enum { WIDE = 22 };
+    char score[32], steps[32], samples[32], text[96];
+    const char *last = NULL;
+    size_t i, column = 0;
+    const json_t *cell;
+    json_array_foreach(cells, i, cell)
+    {
+        const char *level = tn_part_string(cell, "level");
+        if (!level)
+            continue;
+        if (!last || strcmp(last, level) != 0) {
+            if (last)
+                tn_page_end_line(page);
+            tn_page_fill_to(page, INDENT);
+            tn_page_put(page, tn_part_true(cell, "between") ? TN_STYLE_DIM : TN_STYLE_PLAIN, level);
+            tn_page_end_line(page);
+            column = 0;
+        }
+        last = level;
+        bool passed = tn_part_true(cell, "passed");
+        double count = tn_part_number(cell, "samples"), reached = tn_part_number(cell, "score");
+        snprintf(score, sizeof score, "%.2f", reached);
+        snprintf(text, sizeof text, "%s: %s in %s", isnan(count) ? "all" : tn_count_format(samples, count), isnan(reached) ? "-" : score,
+                 tn_count_format(steps, tn_part_number(cell, "steps")));
+        if (column > 0 && INDENT + 2 + (column + 1) * (WIDE + 2) > page->width) {
+            tn_page_end_line(page);
+            column = 0;
+        }
+        tn_page_fill_to(page, INDENT + 2 + column++ * (WIDE + 2));
+        tn_page_put(page, passed ? TN_STYLE_GOOD : TN_STYLE_BAD, passed ? "+ " : "x ");
+        tn_page_put(page, TN_STYLE_PLAIN, text);
+    }
+    if (last)
+        tn_page_end_line(page);
+}
+
 void tn_part_tuning(tn_page *page, const json_t *experiment)
 {
-    const json_t *found = json_object_get(json_object_get(experiment, "result"), "grid");
+    const json_t *result = json_object_get(experiment, "result"), *found = json_object_get(result, "grid"),
+                 *levels = json_object_get(result, "levels"), *path = json_object_get(result, "path");
+    if (json_array_size(levels) > 0 || json_array_size(path) > 0) {
+        tn_part_heading(page, "Levels: samples, score and steps (+ passed, x not)");
+        level_map(page, json_array_size(path) > 0 ? path : levels);
+    }
     if (json_array_size(json_object_get(found, "cells")) == 0)
         return;
     tn_part_heading(page, "Scores by initial scale and learning rate");
