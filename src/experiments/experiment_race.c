@@ -343,6 +343,21 @@ static void record(diagnosis *self)
     tn_json_set(investigation, result, "ruled_out", json_incref(self->findings.ruled_out));
 }
 
+/* Without a look nothing can be raced, in a budget that is spent for one; what a program's first run has shown is known all the same. */
+static void tell_seen(diagnosis *self)
+{
+    tn_investigation *investigation = self->investigation;
+    tn_mend_add_controls(investigation, &self->findings);
+    tn_mend_add_certain(investigation, &self->findings);
+    const json_t *first = json_array_get(self->findings.findings, 0);
+    if (!first)
+        return;
+    tn_outcome_conclude(self->outcome, has_confirmed(self) ? TN_VERDICT_FAIL : TN_VERDICT_INCONCLUSIVE,
+                        "nothing was raced; the first run of the program shows: %s",
+                        json_string_value(json_object_get(json_object_get(first, "fix"), "text")));
+    tn_json_set(investigation, self->outcome->result, "findings", json_incref(self->findings.findings));
+}
+
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     diagnosis *self = tn_memory_create(1, sizeof *self);
@@ -357,6 +372,8 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         status = diagnose(self, error);
         conclude(self);
         record(self);
+    } else if (status == TN_OK && investigation->facts->mends) {
+        tell_seen(self);
     }
     tn_look_deinit(&self->look);
     tn_fixes_deinit(&self->fixes);

@@ -104,6 +104,21 @@ static void a_control_convicts_without_a_race(void **state)
     json_decref(report);
 }
 
+static void what_was_seen_is_told_where_nothing_can_be_raced(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = always_good;
+    subject.refused = TN_KNOB_STEPS;
+    json_t *report = debug(&subject, mends("zero_grad", "missing_zero_grad", true, true, NULL));
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "missing_zero_grad");
+    assert_string_equal(report_string(finding, "severity"), "suspected");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 1);
+    json_decref(report);
+}
+
 static void what_makes_no_sense_is_left_out(void **state)
 {
     (void)state;
@@ -142,6 +157,7 @@ int main(void)
         cmocka_unit_test(a_mend_that_repairs_nothing_is_no_finding),
         cmocka_unit_test(a_mistake_in_any_program_is_suspected),
         cmocka_unit_test(a_control_convicts_without_a_race),
+        cmocka_unit_test(what_was_seen_is_told_where_nothing_can_be_raced),
         cmocka_unit_test(what_makes_no_sense_is_left_out),
         cmocka_unit_test(only_a_path_of_a_mend_has_one),
     };
