@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""The eight faults of examples/torch/faults, debugged as programs: `tenet debug -- python buggy.py` and fixed.py, beside the same networks as JSON.
+"""The sixteen faults of examples/faults and examples/torch/faults, debugged natively and as programs: `tenet debug -- python buggy.py` and fixed.py, beside the same networks as JSON.
 
-Each script is run as a user has it, and its twin of examples/faults natively. Prints a table in Markdown, one row a script: verdict, first finding, whether a fix
-or control confirmed it, the fix, the cost, and what the native debug finds first. Agreement: the buggy script's first finding is the native one (or both are
+Each script is run as a user has it, and its twin of examples/faults natively. Prints a table in Markdown, one row a script: what the native debug says and costs, then the
+script's verdict, first finding, whether a fix or control confirmed it, the fix and the cost. --native runs the hypes alone, and counts a buggy one as found where its first
+finding was confirmed by its fix. Agreement: the buggy script's first finding is the native one (or both are
 causes that the case allows), confirmed or, where a knob is missing, suspected with a line to change; the fixed one is healthy, or what its
 native twin is.
 
-Usage: attach_cases.py [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--threads N] [--no-fork] [--reports FOLDER]
+Usage: attach_cases.py [--native] [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--threads N] [--no-fork] [--reports FOLDER]
 """
 import argparse
 import json
@@ -20,13 +21,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "examples/torch/faults"
 TWINS = ROOT / "examples/faults"
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
-NEEDS_FASHION = {"55328966", "IPS-1"}
-CASES = ["31556268", "48221692", "50306988", "51181393", "AT-GE", "TDC-const", "55328966", "IPS-1"]
+NEEDS_FASHION = {"55328966", "IPS-1", "61781193", "DC-M-lr", "51118032"}
+CASES = ["31556268", "48221692", "50306988", "51181393", "AT-GE", "TDC-const", "55328966", "IPS-1", "44066044", "AT-GV", "AT-OL", "TDC-norm", "TDC-softmax1",
+         "61781193", "DC-M-lr", "51118032"]
 SECONDS_MAX = 900
 # What the case's own fix changes, by examples/faults/README.md. More may repair.
 CAUSES = {
     "31556268": {"wrong_loss", "too_few_steps"}, "48221692": {"wrong_output"}, "50306988": {"lr_too_low", "too_few_steps"}, "51181393": {"lr_too_low"},
     "AT-GE": {"wrong_activation", "nonfinite_op"}, "TDC-const": {"bad_init"}, "55328966": {"unscaled_input", "wrong_output"}, "IPS-1": {"unstable_softmax", "lr_too_high"},
+    "44066044": {"unscaled_input", "wrong_output"}, "AT-GV": {"wrong_activation"}, "AT-OL": {"batch_size"}, "TDC-norm": {"unscaled_input"}, "TDC-softmax1": {"wrong_output"},
+    "61781193": {"wrong_output"}, "DC-M-lr": {"lr_too_low"}, "51118032": {"lr_too_high"},
 }
 
 
@@ -72,15 +76,30 @@ def agree(case, variant, report, native):
     return "yes"
 
 
-def row(case, variant, report, seconds, words, native):
+def confirmed_by(finding):
+    return (finding.get("confirmed_by") or "yes" if finding.get("confirmed") else "no") if finding else ""
+
+
+def native_cells(report, seconds, words):
     if report is None:
-        return [case, variant, "**" + words + "**", "", "", "", "", "%.1f" % seconds, "", "", "no report"]
+        return ["**" + words + "**", "", "", "", "", "%.1f" % seconds]
     first = (report["findings"] or [{}])[0]
-    other = ((native or {}).get("findings") or [{}])[0]
-    confirmed = first.get("confirmed_by") or "yes" if first.get("confirmed") else "no" if first else ""
-    native_text = "%s%s" % (other.get("cause", (native or {}).get("verdict", "")), "" if other.get("confirmed", True) else " (suspected)")
-    return [case, variant, report["verdict"], first.get("cause", ""), confirmed, (first.get("fix") or {}).get("text", ""), place_of(first), "%.1f" % seconds,
-            str(report["cost"]["trials"]), native_text, agree(case, variant, report, native)]
+    score = report.get("score")
+    return [report["verdict"], "" if score is None else "%.2f" % score, first.get("cause", ""), (first.get("fix") or {}).get("text", ""), str(report["cost"]["steps"]),
+            "%.1f" % report["cost"]["seconds"]]
+
+
+def native_is_good(variant, report):
+    first = ((report or {}).get("findings") or [{}])[0]
+    return report is not None and (report["verdict"] == "healthy" if variant == "fixed" else first.get("confirmed_by") == "fix")
+
+
+def attached_cells(case, variant, report, seconds, words, native):
+    if report is None:
+        return ["**" + words + "**", "", "", "", "", "%.1f" % seconds, "", "no report"]
+    first = (report["findings"] or [{}])[0]
+    return [report["verdict"], first.get("cause", ""), confirmed_by(first), (first.get("fix") or {}).get("text", ""), place_of(first), "%.1f" % seconds,
+            str(report["cost"]["trials"]), agree(case, variant, report, native)]
 
 
 def keep(options, name, report):
@@ -95,6 +114,7 @@ def main():
     parser.add_argument("--program", default=str(ROOT / "build/release/tenet"))
     parser.add_argument("--python", default="/usr/bin/python3")
     parser.add_argument("--only", action="append", help="a case, or part of its name")
+    parser.add_argument("--native", action="store_true", help="the hypes alone")
     parser.add_argument("--variant", choices=["buggy", "fixed"], action="append")
     parser.add_argument("--budget")
     parser.add_argument("--threads", type=int, default=1, help="of the program, and trials at a time (default: 1)")
@@ -103,9 +123,11 @@ def main():
     options = parser.parse_args()
     options.program = str(pathlib.Path(options.program).resolve())
 
-    print("| case | script | verdict | first finding | confirmed by | fix | where | seconds | trials | native first finding | agrees |")
-    print("| --- | --- | --- | --- | --- | --- | --- | ---: | ---: | --- | --- |", flush=True)
-    rows = []
+    native_head = ["case", "", "hypes: verdict", "score", "first finding", "fix", "steps", "seconds"]
+    script_head = [] if options.native else ["script: verdict", "first finding", "confirmed by", "fix", "where", "seconds", "trials", "agrees"]
+    print("| " + " | ".join(native_head + script_head) + " |")
+    print("|" + " --- |" * len(native_head + script_head), flush=True)
+    good = count = 0
     for case in CASES:
         if options.only and not any(word in case for word in options.only):
             continue
@@ -113,15 +135,20 @@ def main():
             print("attach_cases: %s is left out: Fashion-MNIST is not installed (Debian's dataset-fashion-mnist)" % case, file=sys.stderr)
             continue
         for variant in options.variant or ("buggy", "fixed"):
-            native, _, _ = debug(options, [str(TWINS / case / (variant + ".json"))])
-            fork = ["--no-fork"] if options.no_fork else []
-            report, seconds, words = debug(options, [*fork, "--threads", str(options.threads), "--", options.python, str(SCRIPTS / case / (variant + ".py"))])
-            keep(options, "%s-%s" % (case, variant), report)
-            rows.append(row(case, variant, report, seconds, words, native))
-            print("| " + " | ".join(cell.replace("|", "\\|") for cell in rows[-1]) + " |", flush=True)
-    good = sum(cells[-1] == "yes" for cells in rows)
-    print("\n%d of %d agree; %.0f s in all." % (good, len(rows), sum(float(cells[7]) for cells in rows)))
-    return 0 if good == len(rows) else 1
+            native, seconds, words = debug(options, ["--threads", str(options.threads), str(TWINS / case / (variant + ".json"))])
+            cells = [case, variant] + native_cells(native, seconds, words)
+            keep(options, "%s-%s-hypes" % (case, variant), native)
+            is_good = native_is_good(variant, native)
+            if not options.native:
+                fork = ["--no-fork"] if options.no_fork else []
+                report, seconds, words = debug(options, [*fork, "--threads", str(options.threads), "--", options.python, str(SCRIPTS / case / (variant + ".py"))])
+                keep(options, "%s-%s" % (case, variant), report)
+                cells += attached_cells(case, variant, report, seconds, words, native)
+                is_good = cells[-1] == "yes"
+            good, count = good + is_good, count + 1
+            print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |", flush=True)
+    print("\n%d of %d %s." % (good, count, "are right" if options.native else "agree"))
+    return 0 if good == count else 1
 
 
 if __name__ == "__main__":

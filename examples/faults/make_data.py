@@ -1,6 +1,6 @@
-"""Makes the tables of data/ that are generated: xor, line, two-blobs and three-blobs. NumPy only, seeds fixed, so it writes the same files every time.
+"""Makes the tables of data/ that are generated: xor, line, two-blobs, three-blobs and two-circles. NumPy only, seeds fixed, so it writes the same files every time.
 
-They are in the tree; run this only to change them. auto-mpg.csv and square-200.csv are data as published, see README.md.
+They are in the tree; run this only to change them. auto-mpg.csv, square-200.csv and network-packets.csv are data as published, see README.md.
 """
 
 from pathlib import Path
@@ -51,8 +51,21 @@ def three_blobs():
     write("three-blobs.csv", ["x", "y", "class"], np.column_stack([points, classes])[order])
 
 
+def two_circles():
+    """1,000 points on a circle and on one of 0.8 times its radius, with noise 0.1: the draws of scikit-learn's make_circles(1000, noise=0.1, random_state=1)."""
+    random = np.random.RandomState(1)
+    angles = np.linspace(0, 2 * np.pi, 500, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    points, classes = np.concatenate([circle, 0.8 * circle]), np.repeat([0, 1], 500)
+    order = np.arange(1000)
+    random.shuffle(order)
+    points, classes = points[order], classes[order]
+    write("two-circles.csv", ["x", "y", "class"], np.column_stack([points + random.normal(0, 0.1, points.shape), classes]))
+
+
 if __name__ == "__main__":
     xor()
     line()
     two_blobs()
     three_blobs()
+    two_circles()

@@ -269,15 +269,24 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
     return distinct;
 }
 
+/* Whether `other` may be tried where fresh seeds only suspect `first`: another form of the same change; of rates a lower one, which breaks less often. The forms of other general
+ * remedies are shades of one number. */
+static bool is_second_form(const tn_fix *first, const tn_fix *other)
+{
+    if (other->cause != first->cause || other->other_cause != first->other_cause)
+        return false;
+    bool are_rates =
+        first->knobs.set == TN_KNOB_LEARNING_RATE && other->knobs.set == TN_KNOB_LEARNING_RATE && !first->patch && !other->patch;
+    return are_rates ? other->knobs.learning_rate < first->knobs.learning_rate : !first->general;
+}
+
 const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first)
 {
     const tn_candidate *second = NULL;
     for (size_t i = 0; i < race->count; i++) {
         const tn_candidate *candidate = &race->candidates[i];
-        bool same =
-            candidate != first && candidate->fix->cause == first->fix->cause && candidate->fix->other_cause == first->fix->other_cause;
-        if (same && !first->fix->general && candidate->valid && tn_race_is_repair(race, race->base, candidate->standing) &&
-            (!second || by_key(candidate, second) < 0))
+        if (candidate != first && is_second_form(first->fix, candidate->fix) && candidate->valid &&
+            tn_race_is_repair(race, race->base, candidate->standing) && (!second || by_key(candidate, second) < 0))
             second = candidate;
     }
     return second;

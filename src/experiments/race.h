@@ -47,7 +47,7 @@ bool tn_race_is_repair(const tn_race *race, double base, double with);
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
 
 /* The best other candidate of the cause of `first` that repairs as far as it ran, to be tried where fresh seeds do not quite agree on `first`: the cause may be the right one
- * and the form of its fix not. NULL where there is none, and for general remedies, whose forms are shades of one number. */
+ * and the form of its fix not. Of rates it is a lower one. NULL where there is none, and for other general remedies, whose forms are shades of one number. */
 const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first);
 
 /* What fresh paired seeds say about a candidate. */
