@@ -145,12 +145,13 @@ static void take_out(json_t *document)
 
 tn_status tn_session_look_add(const tn_session_look *look, const tn_subject_facts *facts, json_t *document, tn_error *error)
 {
-    if (tn_history_last_step(look->history) == 0)
-        return TN_OK;
+    tn_status status = tn_history_status(look->history, error);
+    if (status != TN_OK || tn_history_last_step(look->history) == 0)
+        return status;
     const tn_run_facts named = {.title = facts->name, .state = "completed"};
     tn_text text;
     tn_text_init(&text);
-    tn_status status = tn_webpage_json(&named, look->history, NULL, LOOK_MAX, &text, error);
+    status = tn_webpage_json(&named, look->history, NULL, LOOK_MAX, &text, error);
     json_t *seen = status == TN_OK ? json_loadb(text.data, text.length, 0, NULL) : NULL;
     if (status == TN_OK && !seen)
         status = tn_fail_memory(error, text.length);
