@@ -193,7 +193,7 @@ static tn_status race_pairs(diagnosis *self, tn_error *error)
     for (size_t i = 0; i < kept; i++)
         for (size_t j = i + 1; j < kept; j++)
             tn_fix_add_pair(&self->fixes, promising[i]->fix, promising[j]->fix);
-    tn_race *pairs = tn_memory_create(1, sizeof *pairs);
+    tn_race *pairs = self->fixes.failed ? NULL : tn_memory_create(1, sizeof *pairs);
     if (!pairs)
         return tn_fail_memory(error, sizeof *pairs);
     tn_status status = tn_race_run(self->investigation, &self->look, &self->fixes, single, pairs, self->outcome, error);

@@ -33,6 +33,9 @@ tn_status tn_place_fail(const tn_hypes *hypes, const tn_place *place, tn_error *
 /* The place as a path ("net.3.units") into text [size]; "the file" for the root. Returns text. */
 const char *tn_place_path(const tn_place *place, char *text, size_t size);
 
+/* A deep copy that is whole; NULL where memory is out. (json_deep_copy of jansson 2.14 overlooks an allocation that fails below the root, and leaves the key out.) */
+json_t *tn_tree_copy(const json_t *tree);
+
 /* A tree as JSON that a person likes to read, malloc'd; NULL where memory is out. */
 char *tn_tree_print(const json_t *tree);
 

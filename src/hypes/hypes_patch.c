@@ -10,16 +10,6 @@
 #include "base/memory.h"
 #include "hypes/hypes_internal.h"
 
-/* A deep copy that is whole; NULL where memory is out. (json_deep_copy of jansson 2.14 overlooks an allocation that fails below the root, and leaves the key out.) */
-static json_t *tree_copy(const json_t *tree)
-{
-    json_t *copy = json_deep_copy(tree);
-    if (!copy || json_equal(copy, tree))
-        return copy;
-    json_decref(copy);
-    return NULL;
-}
-
 enum { TN_PATCH_EDITS_MAX = 1024 };
 
 typedef enum edit_kind { EDIT_SET, EDIT_INSERT, EDIT_REMOVE } edit_kind;
@@ -256,7 +246,7 @@ static tn_status open_container(const patcher *p, const edit *e, json_t **contai
         if (!open_position(position, e->parts[i]))
             return tn_fail_memory(p->error, 64);
         if (!is_container(child)) {
-            child = json_is_array(complete) ? tree_copy(complete) : json_object();
+            child = json_is_array(complete) ? tn_tree_copy(complete) : json_object();
             if (!child || !put(at, e->parts[i], child))
                 return tn_fail_memory(p->error, 64);
         }
@@ -326,7 +316,7 @@ static tn_status apply_in_place(const patcher *p, edit *e)
         return fail_unknown(p, e, container, part);
     if (is_op(e) && !p->base->free)
         drop_keys_of_old_op(container, e->value);
-    json_t *copy = tree_copy(e->value);
+    json_t *copy = tn_tree_copy(e->value);
     if (!copy || !put(container, part, copy) || !mark_patched(position, part))
         return tn_fail_memory(p->error, 64);
     return TN_OK;
@@ -347,7 +337,7 @@ static tn_status apply_to_list(const patcher *p, const edit *e)
             json_array_remove(position, index + 1);
         return TN_OK;
     }
-    json_t *copy = tree_copy(e->value);
+    json_t *copy = tn_tree_copy(e->value);
     if (!copy || json_array_insert_new(list, index, copy) != 0 ||
         (positioned && json_array_insert_new(position, index + 1, json_null()) != 0)) {
         return tn_fail_memory(p->error, 64);
@@ -425,8 +415,8 @@ static tn_status patch_with(const tn_hypes *base, const json_t *patch, bool plan
     } else {
         hypes->patched = base->patched || count > 0;
         hypes->free = base->free;
-        hypes->written = tree_copy(base->written);
-        hypes->position = tree_copy(base->position);
+        hypes->written = tn_tree_copy(base->written);
+        hypes->position = tn_tree_copy(base->position);
         status = hypes->written && hypes->position ? read_and_apply(&p, patch) : tn_fail_memory(error, 64);
     }
     if (status == TN_OK && !plans && !base->free) {

@@ -4,6 +4,15 @@
 
 #include "hypes/hypes_internal.h"
 
+json_t *tn_tree_copy(const json_t *tree)
+{
+    json_t *copy = json_deep_copy(tree);
+    if (!copy || json_equal(copy, tree))
+        return copy;
+    json_decref(copy);
+    return NULL;
+}
+
 /* A JSON string of `text`. jansson gives NULL for bad UTF-8 and for memory alike; this tells them apart. */
 static tn_status make_string(const char *text, const char *what, json_t **string, tn_error *error)
 {
@@ -152,7 +161,7 @@ json_t *tn_patch_merge(const json_t *first, const json_t *second)
 {
     if (tn_patches_clash(first, second))
         return NULL;
-    json_t *merged = first ? json_deep_copy(first) : json_object();
+    json_t *merged = first ? tn_tree_copy(first) : json_object();
     const char *path;
     json_t *value;
     /* First all that goes, then all that comes: `second` itself may set a path and what lies below it. */
@@ -165,7 +174,7 @@ json_t *tn_patch_merge(const json_t *first, const json_t *second)
     {
         if (!merged)
             break;
-        if (json_object_set_new(merged, path, json_deep_copy(value)) != 0) {
+        if (json_object_set_new(merged, path, tn_tree_copy(value)) != 0) {
             json_decref(merged);
             merged = NULL;
         }

@@ -116,8 +116,10 @@ bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *secon
         /* Both are changes of the subject as given, so either may be made first. */
         bool reverse = tn_patches_clash(first->patch, second->patch);
         pair.patch = reverse ? tn_patch_merge(second->patch, first->patch) : tn_patch_merge(first->patch, second->patch);
-        if (!pair.patch)
+        if (!pair.patch) {
+            list->failed |= !tn_patches_clash(reverse ? second->patch : first->patch, reverse ? first->patch : second->patch);
             return false;
+        }
     } else {
         pair.patch = json_incref(first->patch ? first->patch : second->patch);
     }
