@@ -58,7 +58,7 @@ typedef struct tn_settings {
     const char *
         weights_path; /* tn_session_train on the engine: the trained weights are written to this safetensors file; NULL: nowhere. Borrowed until the session closes */
     const char *
-        watch; /* tn_session_train: which steps are observed, tensor by tensor: "all", "auto", "off"; NULL: as the hypes say, "auto" where there are none */
+        watch; /* tn_session_train: which steps are observed, tensor by tensor: "all", "auto", "off", "trace" (all, and of a program each function); NULL: as the hypes say, "auto" where there are none */
     const char *watch_share; /* of the step time, what "auto" may take: "5%" or "0.05"; NULL: as the hypes say, 5 % where there are none */
     bool only_records;       /* tn_session_train: what the rules see ends nothing */
     const char *

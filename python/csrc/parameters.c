@@ -157,7 +157,8 @@ static PyObject *before(PyObject *self, PyObject *args)
     for (size_t i = 0; observed && i < object->count; i++)
         if (object->all[i].update)
             renew_copy(object, &object->all[i]);
-    return PyFloat_FromDouble(want_norm || observed ? sqrt(squares) : NAN);
+    double norm = isnan(squares) ? INFINITY : sqrt(squares); /* NaN says that nobody asked */
+    return PyFloat_FromDouble(want_norm || observed ? norm : NAN);
 }
 
 /* ---- after it ---- */
@@ -326,7 +327,8 @@ static void parameters_dealloc(PyObject *self)
 
 static PyMethodDef methods[] = {
     {"before", TN_METHOD(before), METH_VARARGS,
-     "before(step, observed, want_norm): shows the gradients where observed; the global norm of all of them, nan where nobody asked."},
+     "before(step, observed, want_norm): shows the gradients where observed; the global norm of all of them: infinite where one is not "
+     "finite, nan where nobody asked."},
     {"after", TN_METHOD(after), METH_VARARGS, "after(step): shows updates and weights."},
     {"expire", TN_METHOD(expire), METH_NOARGS, "The copies of the weights are out of date."},
     {"release", TN_METHOD(release_copies), METH_NOARGS, "Frees the copies of the weights."},

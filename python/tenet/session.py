@@ -186,6 +186,10 @@ class Session:
             self.said.append(str(text))
         self._text(NOTE, {"text": str(text)})
 
+    def tell_facts(self):
+        """What is known so far of a plain training; the end tells all of it again."""
+        self._text(FACTS, self.facts)
+
     def note_origin(self, text, origin):
         """Where finite numbers broke: told to the parent, and no note for people."""
         self._text(NOTE, {"text": text, "origin": origin})

@@ -1,7 +1,8 @@
 """Finds the function of the program that first makes a NaN or an infinity of finite numbers: its name, forward or backward, the step, the
 sample, the file and the line.
 
-Works on the few steps that a trial watches whatever it costs (watch_from, watch_to), which torch_watch opens and closes. Forward, every torch
+Works on the steps that a trial watches whatever it costs (watch_from, watch_to), which torch_watch opens and closes: the few before an incident, and of
+a plain training the first, from its first optimizer on, or all. Forward, every torch
 function is seen by a TorchFunctionMode, with what goes in and comes out; backward, every node that these functions made has a hook, and
 remembers the line of its function. What is not finite carries its origin along, from tensor to tensor, so that the origin is told of what reached
 the loss, and of nothing else: an infinity that the program writes itself (a mask before a softmax) is meant, unless NaN is made of it, and
@@ -23,6 +24,9 @@ from . import session as sessions
 
 TEXT_MAX = 300
 DEPTH_MAX = 4  # of lists in lists of arguments
+# What asks something of a tensor, and gives none.
+ASKING = {"__set__", "__len__", "__hash__", "__bool__", "__float__", "__int__", "__format__", "__repr__", "backward", "dim", "dtype", "is_complex", "is_floating_point", "item", "numel", "size", "stride",
+          "tolist"}
 # What gives a tensor that it did not compute: no function of these is an origin.
 PASSING = {"__get__", "__getitem__", "detach", "view", "reshape", "requires_grad_", "retain_grad", "register_hook"}
 
@@ -45,7 +49,7 @@ class Trace(TorchFunctionMode):
         self.handles = []
         self.loss_origin = self.backward_origin = self.update_origin = None
         self.first = True  # the first step that is watched
-        self.told = False
+        self.told = self.closed = False
 
     # ---- the steps ----
 
@@ -55,7 +59,9 @@ class Trace(TorchFunctionMode):
     def close(self):
         self.forget()
         self.origins = {}
-        self.__exit__(None, None, None)
+        self.closed = True
+        if is_innermost(self):
+            self.__exit__(None, None, None)
 
     def forget(self):
         """The graph of a step is gone with it."""
@@ -66,13 +72,14 @@ class Trace(TorchFunctionMode):
 
     def see_loss(self, tensors):
         """Before a backward pass."""
-        for tensor in [tensors] if isinstance(tensors, torch.Tensor) else list(tensors):
-            if self.loss_origin is None and is_bad(tensor):
-                self.loss_origin = self.origin_of(tensor)
+        with aside():
+            for tensor in [tensors] if isinstance(tensors, torch.Tensor) else list(tensors):
+                if self.loss_origin is None and is_bad(tensor):
+                    self.loss_origin = self.origin_of(tensor)
 
     def end_step(self, step, parameters):
         """After an optimizer step on `parameters`. Tells the first origin that did harm."""
-        with torch._C.DisableTorchFunction():
+        with aside():
             harmed = any(is_bad(one) or is_bad(one.grad) for one in parameters)
         origin = self.loss_origin or (harmed and (self.backward_origin or self.update_origin)) or None
         if origin is not None and not self.told:
@@ -106,11 +113,17 @@ class Trace(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if self.closed:  # a mode that the program has entered since keeps this one where it is
+            return function(*args, **kwargs)
         name = getattr(function, "__name__", str(function))
+        if name in ASKING:
+            return function(*args, **kwargs)
         in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__" or "out" in kwargs
         inputs = tensors_in((args, kwargs))
         before = [one for one in inputs if is_bad(one)] if in_place else None
         result = function(*args, **kwargs)
+        if name == "__get__" and not isinstance(result, torch.Tensor):
+            return result
         try:
             outputs = inputs[:1] if name == "__setitem__" else tensors_in(result)
             self.see(name, args, kwargs, inputs, before, outputs)
@@ -193,7 +206,7 @@ class Trace(TorchFunctionMode):
             # torch's words: what a node gives are its "inputs'" gradients.
             if self.backward_origin is not None or self.loss_origin is not None:
                 return
-            with torch._C.DisableTorchFunction():
+            with aside():
                 given, got = tensors_in(gradients_out), tensors_in(gradients_in)
                 bad = next((one for one in given if is_bad(one)), None)
                 if bad is not None and not any(is_bad(one) for one in got):
@@ -203,28 +216,41 @@ class Trace(TorchFunctionMode):
 
 
 class Window:
-    """The steps that a trial watches, and the trace that is open during them."""
+    """The steps that a trial watches, and the trace that is open during them, until it has told what it looks for."""
 
-    def __init__(self, session, in_step):
-        self.session, self.in_step = session, in_step
+    def __init__(self, session, in_step, is_compiled=lambda: False):
+        self.session, self.in_step, self.is_compiled = session, in_step, is_compiled
         self.first = self.last = 0
         self.trace = None
+        self.waits = self.is_over = False
+        session.on("optimizer_created", self.see_optimizer)
 
     def restart(self, trial):
         self.first, self.last = int(trial.get("watch_from") or 0), int(trial.get("watch_to") or 0)
+        self.waits, self.is_over = self.session.mode == "train", False  # what a program does before it trains is left alone
+
+    def see_optimizer(self, optimizer):
+        if self.waits:
+            self.waits = False
+            self.holds(self.session.step + 1)
 
     def holds(self, step):
         """Whether the coming step is watched. Opens the trace with the first one, and closes it behind the last."""
         inside = self.first <= step <= self.last
-        if inside and self.trace is None:
+        wanted = inside and not self.waits and not self.is_over and not self.is_compiled()
+        if wanted and self.trace is None:
             self.trace = Trace(self.session, self.in_step)
             self.session.on("batch", self.trace.see_batch)
             self.trace.begin()
-        elif not inside and self.trace is not None:
+        elif not wanted:
+            self.close()
+        return inside
+
+    def close(self):
+        if self.trace is not None:
             self.session.listeners("batch").remove(self.trace.see_batch)
             self.trace.close()
             self.trace = None
-        return inside
 
     def next_after(self, step):
         """The next step that is watched; infinity where there is none."""
@@ -237,6 +263,26 @@ class Window:
     def end_step(self, step, optimizer):
         if self.trace is not None:
             self.trace.end_step(step, [one for group in optimizer.param_groups for one in group["params"]])
+            self.is_over = self.trace.told
+
+
+def modes():
+    """How many function modes this thread is in; None where torch does not tell: the first 1.13, which enters none of its own."""
+    length = getattr(torch._C, "_len_torch_function_stack", None)
+    return length() if length is not None else None
+
+
+def is_innermost(mode):
+    """Whether the function mode is the one that was entered last: leaving it then leaves no other."""
+    count = modes()
+    return count is None or (count > 0 and torch._C._get_function_stack_at(count - 1) is mode)
+
+
+def aside():
+    """A context in which tensors are looked at without being seen. 1.13 leaves modes on where it disables classes."""
+    if hasattr(torch._C, "DisableTorchFunctionSubclass") or not modes():
+        return torch._C.DisableTorchFunction()
+    return torch.overrides._pop_mode_temporarily()
 
 
 def line_of(code):
@@ -262,7 +308,10 @@ def is_bad(tensor):
     """Whether it holds a NaN or an infinity."""
     if tensor is None or not (tensor.is_floating_point() or tensor.is_complex()) or tensor.is_sparse or tensor.numel() == 0:
         return False
-    return not bool(torch.isfinite(tensor.detach()).all())
+    plain = tensor.detach()
+    if not plain.is_complex() and math.isfinite(plain.sum().item()):
+        return False  # no NaN and no infinity is lost in a sum; one that overflows proves nothing
+    return not bool(torch.isfinite(plain).all())
 
 
 def writes_infinity(value, depth=0):

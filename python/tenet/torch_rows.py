@@ -204,18 +204,20 @@ def score_of(parts):
 # ---- labels ----
 
 class LabelStatistics:
-    """Labels that a loss saw in a look, up to KEPT_MAX values of them."""
+    """Labels that a loss saw, up to so many values of them."""
 
-    def __init__(self):
+    def __init__(self, most=KEPT_MAX):
+        self.most = most
         self.name = self.task = None
         self.width = 0  # of the outputs
+        self.is_single = True  # each sample has one label
         self.kept = []
         self.values = self.rows = 0
 
     def add(self, name, rows):
         if self.name is None:
             self.name, self.task, self.width = name, rows.task, rows.outputs.shape[1]
-        if self.name != name or self.task != rows.task or self.values >= KEPT_MAX:
+        if self.name != name or self.task != rows.task or self.values >= self.most:
             return
         if self.kept and self.kept[0].shape[1:] != rows.labels.shape[1:]:
             return

@@ -12,7 +12,7 @@ import math
 
 import torch
 
-from . import knob_answers, torch_rows, torch_samplers
+from . import knob_answers, torch_labels, torch_rows, torch_samplers
 from .torch_usage import keeps_loss
 
 ENOUGH_ROWS = 1000
@@ -54,6 +54,7 @@ class Scores:
         self.site_steps = set()
         # in a look: site, None for the network's output: (statistics of its labels, whether its loss is plain, how it is reduced)
         self.labels = {}
+        self.labels_max = torch_rows.KEPT_MAX  # values of labels that are kept
         self.output = None  # the network's output of this step
         self.output_task = None
         self.takes_turns = False
@@ -118,13 +119,15 @@ class Scores:
             if call.site not in self.site_steps:
                 self.site_steps.add(call.site)
                 seen[1] += 1
-            self.count_labels(call.site, call.name, rows, call.is_plain, call.reduction)
+            self.count_labels(call.site, call.name, rows, call.is_plain, call.reduction, len(rows) <= len(call.prediction))
         self.hold(call.site, rows.hold())
 
-    def count_labels(self, site, name, rows, plain, reduction):
-        """In a look: statistics of the labels."""
-        if self.session.mode == "look":
-            self.labels.setdefault(site, (torch_rows.LabelStatistics(), plain, reduction))[0].add(name, rows)
+    def count_labels(self, site, name, rows, plain, reduction, single=True):
+        """In a look and in a plain training: statistics of the labels. single: each sample has one."""
+        if self.session.mode in ("look", "train"):
+            statistics = self.labels.setdefault(site, (torch_rows.LabelStatistics(self.labels_max), plain, reduction))[0]
+            statistics.add(name, rows)
+            statistics.is_single = statistics.is_single and single
 
     def hold(self, site, rows):
         if not (self.in_step and any(known == site for known, _ in self.rows)):
@@ -321,9 +324,12 @@ class TrainingScores(Scores):
     """Scores of `tenet train`, where nothing may cost: of the first steps, and of the last few before each score."""
 
     FIRST, LAST = 50, 16
+    LABELS_MAX = 1 << 16  # values of labels; the rule needs no more
 
     def __init__(self, session):
         super().__init__(session)
+        self.labels_max = self.LABELS_MAX
+        self.seen_labels = torch_labels.SeenLabels(session)
         if session.trial.get("shown_samples"):
             session.shown = shown_of(session)
         else:
@@ -338,8 +344,14 @@ class TrainingScores(Scores):
         kind = super().kind()
         return "none" if kind == "loss" else kind
 
+    def tell_labels(self):
+        by_site = {site: statistics for site, (statistics, _, _) in self.labels.items()}
+        self.session.facts["seen_labels"] = None if self.takes_turns else self.seen_labels.record(by_site, self.site() if self.sites else None)
+        self.seen_labels.close()
+
     def conclude(self):
         super().conclude()
+        self.tell_labels()
         if not self.sites and not self.takes_turns and math.isnan(self.own):
             self.session.facts["score_why"] = "no loss function of torch.nn.functional compares predictions with labels"
 
@@ -354,6 +366,9 @@ class TrainingScores(Scores):
     def on_step(self, step):
         if self.session.sees_losses:
             super().on_step(step)
+        if step == self.FIRST:
+            self.tell_labels()
+            self.session.tell_facts()
         self.session.sees_losses = self.is_due(step + 1)
         self.session.resting_until = self.next_due(step + 1)
 

@@ -75,7 +75,7 @@ class Watch:
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
         self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
         self.is_compiled = False
-        self.window = torch_nonfinite.Window(session, lambda: self.pulse.in_step)
+        self.window = torch_nonfinite.Window(session, lambda: self.pulse.in_step, lambda: self.is_compiled)
         session.on("sleep", self.sleep)
         session.on("wake", self.restart)
         self.on_root_input, self.on_root_output = session.listeners("root_input"), session.listeners("root_output")
@@ -111,6 +111,7 @@ class Watch:
 
     def sleep(self):
         self.unhook()
+        self.window.close()
         self.watcher.attach(None)
         self.pulse.follow(None, None)
         self.pulse.plain = self.observing = False
@@ -561,6 +562,7 @@ def around_compile(original):
         if watch is not None and not watch.is_compiled:
             watch.is_compiled = True
             watch.unhook()
+            watch.window.close()
             watch.session.note(
                 "the network is compiled: its activations are not watched, since hooks would change what the compiler makes of it; "
                 "parameters, gradients and updates are"

@@ -48,6 +48,7 @@ struct tn_session {
     tn_rule_settings rules;
     const char *weights_path; /* the caller's; NULL: the trained weights are not kept */
     bool watches_all;         /* every step of a training is observed */
+    bool traces;              /* and of a program every function of every step */
     double watch_share;       /* of the step time, what observing may take; 0: nothing is observed, unless all is */
     tn_error store_error;     /* of a report that could not be kept; code TN_OK where all went well */
 };

@@ -43,6 +43,12 @@ static void on_data(void *context, const tn_data_summary *data)
     signals->rules.on_data(signals->rules.context, data);
 }
 
+static void on_origin(void *context, const tn_told_origin *origin)
+{
+    tn_session_signals *signals = context;
+    signals->rules.on_origin(signals->rules.context, origin);
+}
+
 static void on_end(void *context, uint64_t steps)
 {
     tn_session_signals *signals = context;
@@ -70,6 +76,7 @@ tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_se
                          .on_tensor = on_tensor,
                          .on_score = on_score,
                          .on_data = on_data,
+                         .on_origin = on_origin,
                          .on_end = on_end,
                          .fired = count_fired,
                          .signal_at = signal_at};

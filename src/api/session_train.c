@@ -16,6 +16,9 @@
 /* Scores of a training: enough for a curve, and rare enough to cost little. */
 enum { SCORES = 20, CURVE_POINTS = 64, PROGRAM_SCORE_EVERY = 200 };
 
+/* The last step of a program that is traced where all are: more than any makes. */
+enum { TRACED_MAX = INT32_MAX };
+
 /* An observer that tells the progress and ends the training when the budget is spent. */
 typedef struct training_watch {
     tn_session *session;
@@ -116,7 +119,35 @@ static json_t *run_json(json_writer *writer, const tn_trial_result *result, cons
     return object;
 }
 
-static json_t *signals_json(json_writer *writer, const tn_rule_set *rules)
+/* Where finite numbers broke. */
+static json_t *origin_json(json_writer *writer, const tn_origin *origin)
+{
+    json_t *object = json_object();
+    if (origin->op[0])
+        set(writer, object, "op", json_string(origin->op));
+    if (origin->node[0] && origin->node_index != SIZE_MAX)
+        set(writer, object, "node", json_string(origin->node));
+    set(writer, object, "direction", json_string(origin->direction));
+    if (origin->sample != TN_ORIGIN_UNKNOWN)
+        set(writer, object, "sample", count(origin->sample));
+    if (origin->row != TN_ORIGIN_UNKNOWN)
+        set(writer, object, "row", count(origin->row));
+    if (origin->file[0])
+        set(writer, object, "file", json_string(origin->file));
+    if (origin->line > 0)
+        set(writer, object, "line", json_integer(origin->line));
+    set(writer, object, "exact", json_boolean(origin->exact));
+    return object;
+}
+
+/* The command that finds the function and its line; NULL where they are known, or it is no program. */
+static json_t *next_json(const tn_signal *signal, const tn_subject_facts *facts)
+{
+    bool is_open = strcmp(signal->rule, "nonfinite") == 0 && strcmp(facts->kind, "program") == 0 && !signal->origin.file[0];
+    return is_open && facts->name ? json_sprintf("tenet nonfinite -- %s", facts->name) : NULL;
+}
+
+static json_t *signals_json(json_writer *writer, const tn_rule_set *rules, const tn_subject_facts *facts)
 {
     json_t *array = json_array();
     for (size_t i = 0; i < tn_rule_count(); i++) {
@@ -131,6 +162,11 @@ static json_t *signals_json(json_writer *writer, const tn_rule_set *rules)
             set(writer, object, "tensor", json_string(signal->tensor));
             set(writer, object, "value", number(signal->value));
             set(writer, object, "threshold", number(signal->threshold));
+            if (signal->origin.direction)
+                set(writer, object, "where", origin_json(writer, &signal->origin));
+            json_t *next = next_json(signal, facts);
+            if (next)
+                set(writer, object, "next", next);
         }
         if (signal->text[0])
             set(writer, object, "text", json_string(signal->text));
@@ -165,6 +201,8 @@ static json_t *document_json(const training *done)
     json_t *document = json_object(), *run = run_json(&writer, done->result, done->end);
     if (done->exit_code >= 0)
         set(&writer, run, "exit_code", json_integer(done->exit_code));
+    if (done->result->end == TN_TRIAL_REFUSED && done->result->error.message[0])
+        set(&writer, run, "error", json_string(done->result->error.message));
     set(&writer, document, "schema", json_string("tenet.report/1"));
     set(&writer, document, "subject", subject_json(&writer, done->facts));
     set(&writer, document, "verdict", json_string("trained"));
@@ -174,7 +212,7 @@ static json_t *document_json(const training *done)
     set(&writer, document, "findings", json_array());
     set(&writer, document, "advice", json_array());
     set(&writer, document, "ruled_out", json_array());
-    set(&writer, document, "signals", signals_json(&writer, done->rules));
+    set(&writer, document, "signals", signals_json(&writer, done->rules, done->facts));
     set(&writer, document, "plan", json_array());
     set(&writer, document, "experiments", json_array());
     set(&writer, document, "run", run);
@@ -212,6 +250,10 @@ static tn_status train_program(tn_session *session, tn_trial_request *request, t
     const tn_process_settings settings = tn_session_process_settings(session);
     request->score_every = PROGRAM_SCORE_EVERY;
     request->want_norms = true;
+    if (session->watches_all || session->watch_share > 0) {
+        request->watch_from = 1;
+        request->watch_to = session->traces ? TRACED_MAX : 1;
+    }
     *facts = (tn_subject_facts){.kind = "program", .name = session->program.name};
     done->facts = facts;
     return tn_process_train(&settings, request, facts, result, &done->exit_code, error);

@@ -39,12 +39,13 @@ tn_status tn_session_watch_open(tn_session *session, const tn_settings *settings
             return tn_fail(error, TN_ERROR_USAGE,
                            "--watch-share says how much 'auto' may cost, and what is watched is '%.60s'; leave one of them out", what);
     }
-    static const char *const NAMES[] = {"all", "auto", "off"};
-    session->watches_all = strcmp(what, "all") == 0;
+    static const char *const NAMES[] = {"trace", "all", "auto", "off"};
+    session->traces = strcmp(what, "trace") == 0;
+    session->watches_all = session->traces || strcmp(what, "all") == 0;
     session->watch_share = strcmp(what, "auto") == 0 ? share : 0;
     if (session->watches_all || session->watch_share > 0 || strcmp(what, "off") == 0)
         return TN_OK;
-    const char *nearest = tn_nearest_name(what, NAMES, 3);
-    return tn_fail(error, TN_ERROR_USAGE, "--watch is '%.60s'; expected all, auto or off%s%s%s", what, nearest ? ". Did you mean " : "",
-                   nearest ? nearest : "", nearest ? "?" : "");
+    const char *nearest = tn_nearest_name(what, NAMES, 4);
+    return tn_fail(error, TN_ERROR_USAGE, "--watch is '%.60s'; expected trace, all, auto or off%s%s%s", what,
+                   nearest ? ". Did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
 }

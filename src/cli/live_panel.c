@@ -85,9 +85,21 @@ void tn_live_panel_clear(tn_live_panel *panel)
     fflush(stderr);
 }
 
+/* Whether the sentence itself says "step 57". */
+static bool names_step(const char *text, uint64_t step)
+{
+    char word[32];
+    int length = snprintf(word, sizeof word, "step %" PRIu64, step);
+    const char *found = strstr(text, word);
+    return found && !(found[length] >= '0' && found[length] <= '9');
+}
+
 void tn_signal_print(const char *rule, uint64_t step, const char *text)
 {
-    fprintf(stderr, "tenet: %s (after step %" PRIu64 "; tenet explain %s)\n", text, step, rule);
+    if (names_step(text, step))
+        fprintf(stderr, "tenet: %s (tenet explain %s)\n", text, rule);
+    else
+        fprintf(stderr, "tenet: %s (after step %" PRIu64 "; tenet explain %s)\n", text, step, rule);
     fflush(stderr);
 }
 

@@ -82,12 +82,24 @@ static void add_verdict(tn_text *line, const json_t *report)
     }
 }
 
+/* A training that ended before its first step: there is nothing to say of its losses, and rules saw nothing. */
+static bool never_trained(const json_t *report)
+{
+    return is_verdict(report, "trained") && tn_part_number(json_object_get(report, "run"), "steps") == 0;
+}
+
 static void add_training(tn_text *line, const json_t *report)
 {
     const json_t *run = json_object_get(report, "run");
     char first[32], last[32], steps[32];
-    const char *end = tn_part_string(run, "end");
+    const char *end = tn_part_string(run, "end"), *failed = tn_part_string(run, "error");
     double score = tn_part_number(report, "score"), last_loss = tn_part_number(run, "last_loss");
+    if (failed && never_trained(report)) {
+        tn_text_add(line, failed);
+        if (!strstr(failed, "exit status") && tn_part_number(run, "exit_code") > 0)
+            tn_text_addf(line, " (exit status %.0f)", tn_part_number(run, "exit_code"));
+        return;
+    }
     tn_text_addf(line, "%s steps, loss %s → %s", tn_count_format(steps, tn_part_number(run, "steps")),
                  tn_part_figure(first, tn_part_number(run, "first_loss")), tn_part_figure(last, last_loss));
     if (!isnan(score))
@@ -95,7 +107,7 @@ static void add_training(tn_text *line, const json_t *report)
     else if (tn_part_string(report, "score_note"))
         tn_text_addf(line, ", no score: %s", tn_part_string(report, "score_note"));
     if (end && strcmp(end, "completed") != 0)
-        tn_text_addf(line, " (%s)", strcmp(end, "nonfinite") == 0 ? "the loss is no longer finite" : end);
+        tn_text_addf(line, " (%s)", strcmp(end, "nonfinite") == 0 ? "the loss is no longer finite" : failed ? failed : end);
 }
 
 static void verdict(tn_page *page, const json_t *report)
@@ -311,7 +323,7 @@ char *tn_report_text(const json_t *report, const tn_report_style *style)
     tn_part_ruled_out(&page, json_object_get(report, "ruled_out"));
     if (cause)
         experiments(&page, list, single, single || !decided);
-    if (!decided)
+    if (!decided && !never_trained(report))
         tn_part_signals(&page, json_object_get(report, "signals"));
     if (!is_verdict(report, "trained"))
         notes(&page, report);

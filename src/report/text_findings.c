@@ -293,6 +293,13 @@ void tn_part_signals(tn_page *page, const json_t *signals)
         tn_page_put(page, TN_STYLE_PLAIN, "  ");
         tn_page_wrap(page, TN_STYLE_PLAIN, TN_PART_INDENT + 4, text && *text ? text : known ? known->title : "");
         tn_page_end_line(page);
+        const char *next = tn_part_string(signal, "next");
+        if (next) {
+            tn_page_fill_to(page, TN_PART_INDENT + 4);
+            tn_page_put(page, TN_STYLE_PLAIN, next);
+            tn_page_put(page, TN_STYLE_DIM, "  finds the function and its line");
+            tn_page_end_line(page);
+        }
     }
     names_in_state(page, signals, "quiet", "quiet: ");
     names_in_state(page, signals, "too few steps", "too few steps to judge: ");

@@ -143,9 +143,11 @@ static void find_rest(const tn_data_summary *data, const double *settings, tn_si
 static void on_data(void *memory, const double *settings, tn_signal *signal, const tn_data_summary *data)
 {
     state *s = memory;
+    if (data->features == 0)
+        return; /* it is about labels alone */
     s->has_data = true;
     s->scale = s->rest = (tn_signal){.rule = signal->rule, .severity = TN_SIGNAL_WARNING};
-    if (data->features == 0 || data->samples == 0)
+    if (data->samples == 0)
         return;
     if (find_error(data, signal)) {
         signal->severity = TN_SIGNAL_ERROR;

@@ -11,8 +11,11 @@
  *   large    1,000,000, small 0.000001, a standard deviation: prices in the hundreds of thousands do train, slowly.
  *   offset   10,000 deviations.
  *   SAMPLES_MIN 20 samples.
+ * Of a program that is only trained, the labels are those that its loss function was given at the steps that are scored. Classes are judged where they came with a loader's batch; targets that the
+ * program may have made itself may be constant (a residual that is to vanish).
  * Blind spots: classes that are missing altogether; wrong labels; rare classes among many. */
 #include <math.h>
+#include <stdio.h>
 
 #include "rules/rule_support.h"
 
@@ -89,7 +92,7 @@ static void judge_targets(const tn_data_summary *data, const double *settings, t
                 "target %zu varies by %.3g about %.6g: single precision keeps seven digits, and little is left of the difference", k,
                 of->std, of->mean);
     }
-    if (constant < data->targets)
+    if (constant < data->targets || data->made_labels)
         return;
     tn_signal_fire(signal, 1, "label", 1, 1, "no target ever changes over the %llu samples seen: there is nothing to learn",
                    (unsigned long long)data->samples);
@@ -100,9 +103,11 @@ static void on_data(void *memory, const double *settings, tn_signal *signal, con
 {
     (void)memory; /* it says all at once */
     if (data->nonfinite_labels > 0) {
-        tn_signal_fire(signal, 1, "label", (double)data->nonfinite_labels, 0,
-                       "%llu targets are NaN or infinite; the first stands in row %llu", (unsigned long long)data->nonfinite_labels,
-                       (unsigned long long)data->nonfinite_label_row);
+        char row[64] = "";
+        if (data->nonfinite_label_row != TN_NO_ROW)
+            snprintf(row, sizeof row, "; the first stands in row %llu", (unsigned long long)data->nonfinite_label_row);
+        tn_signal_fire(signal, 1, "label", (double)data->nonfinite_labels, 0, "%llu targets are NaN or infinite%s",
+                       (unsigned long long)data->nonfinite_labels, row);
         signal->severity = TN_SIGNAL_ERROR;
     } else if (data->classes > 0) {
         judge_classes(data, settings, signal);

@@ -12,10 +12,14 @@
  * An infinity often turns into NaN some ops later (Inf - Inf, Inf / Inf, 0 * Inf). The origin is then the op that overflowed, and the signal
  * tells both.
  *
+ * Where a program's own trace tells the function and its line, that is finer than the tensors of its modules, and is what the signal says.
+ *
+ * A gradient that is not finite while the loss is tells the direction: the backward pass made it. Told so where the step's tensors are not observed and its norm is.
+ *
  * Threshold: 0 non-finite values. No other number would do: a NaN spreads to every weight in the next update.
  * Blind spots: on steps whose tensors are not observed only the loss tells, up to a step late. A gradient norm of NaN means that nobody
  * computed it, and says nothing. A value that overflowed and was masked or clipped away in the same op is not seen. In programs an "op" is
- * a module: what a forward pass computes between modules is for the experiment to find. */
+ * a module, and what a forward pass computes between modules is the next module's, unless the step is traced: the first one is, with `--watch trace` each, and `tenet nonfinite` traces those before the incident. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,6 +43,10 @@ typedef struct state {
     suspect excused;        /* likewise, of tensors that did no harm before */
     tn_maker gradient_from; /* whose gradient was seen last: in a chain, what comes next was made by it */
     char gradient_node[48], gradient_op[32];
+    bool has_told; /* somebody told the origin of that step: */
+    uint64_t told_step;
+    tn_origin told;
+    char told_text[sizeof((tn_signal *)0)->text];
     bool bad_now[TN_RULE_TENSORS], harmless[TN_RULE_TENSORS];
 } state;
 
@@ -80,6 +88,16 @@ static const char *direction_of(tn_role role)
         return "update";
     }
     return "";
+}
+
+/* The same from a word that another process said. */
+static const char *direction_named(const char *word)
+{
+    static const char *const NAMES[] = {"forward", "backward", "update", "data"};
+    for (size_t i = 0; word && i < sizeof NAMES / sizeof *NAMES; i++)
+        if (strcmp(NAMES[i], word) == 0)
+            return NAMES[i];
+    return "forward";
 }
 
 /* The sample that holds the first bad value, and its row, where they are known. */
@@ -150,6 +168,28 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
     }
 }
 
+/* What a program's own trace says comes before the step's scalars. */
+static void on_origin(void *memory, const double *settings, tn_signal *signal, const tn_told_origin *origin)
+{
+    (void)settings, (void)signal;
+    state *s = memory;
+    if (s->fired || s->has_told)
+        return;
+    s->has_told = true;
+    s->told_step = origin->step;
+    s->told = (tn_origin){.node_index = SIZE_MAX,
+                          .direction = direction_named(origin->direction),
+                          .sample = origin->has_sample ? origin->sample : TN_ORIGIN_UNKNOWN,
+                          .row = TN_ORIGIN_UNKNOWN,
+                          .exact = origin->exact,
+                          .line = origin->line};
+    snprintf(s->told.node, sizeof s->told.node, "%s", origin->op ? origin->op : "");
+    snprintf(s->told.op, sizeof s->told.op, "%s", origin->op ? origin->op : "");
+    snprintf(s->told.nan_node, sizeof s->told.nan_node, "%s", origin->then ? origin->then : "");
+    snprintf(s->told.file, sizeof s->told.file, "%s", origin->file ? origin->file : "");
+    snprintf(s->told_text, sizeof s->told_text, "%s", origin->text);
+}
+
 /* "57 updates were made" counts what came before step 58. */
 static void tell_origin(tn_signal *signal, uint64_t step, const suspect *found)
 {
@@ -173,11 +213,25 @@ static void tell_origin(tn_signal *signal, uint64_t step, const suspect *found)
 
 static void tell_number(tn_signal *signal, const tn_step *step)
 {
+    unsigned long long at = (unsigned long long)step->step;
     bool is_loss = !isfinite(step->loss);
-    tn_signal_fire(signal, step->step, NULL, is_loss ? step->loss : step->gradient_norm, 0, "%s is %s at step %llu (after %llu updates)",
-                   is_loss ? "the loss" : "the norm of the gradient", is_loss && isnan(step->loss) ? "NaN" : "infinite",
-                   (unsigned long long)step->step, (unsigned long long)(step->step - 1));
-    signal->origin = (tn_origin){.sample = TN_ORIGIN_UNKNOWN, .row = TN_ORIGIN_UNKNOWN};
+    if (is_loss)
+        tn_signal_fire(signal, step->step, NULL, step->loss, 0, "the loss is %s at step %llu (after %llu updates)",
+                       isnan(step->loss) ? "NaN" : "infinite", at, at - 1);
+    else
+        tn_signal_fire(signal, step->step, NULL, step->gradient_norm, 0,
+                       "the gradient is NaN or infinite at step %llu (after %llu updates) and the loss is not: the backward pass made it",
+                       at, at - 1);
+    signal->origin = (tn_origin){
+        .sample = TN_ORIGIN_UNKNOWN, .row = TN_ORIGIN_UNKNOWN, .direction = is_loss ? NULL : "backward", .node_index = SIZE_MAX};
+}
+
+/* As a program's trace told it; `found` is what its tensors show, and may be empty. */
+static void tell_told(const state *s, tn_signal *signal, const tn_step *step, const suspect *found)
+{
+    tn_signal_fire(signal, step->step, found->is_set ? found->label : NULL, found->is_set ? (double)found->bad : step->loss, 0, "%s",
+                   s->told_text);
+    signal->origin = s->told;
 }
 
 static bool on_step(void *memory, const double *settings, tn_signal *signal, const tn_step *step)
@@ -187,12 +241,15 @@ static bool on_step(void *memory, const double *settings, tn_signal *signal, con
     if (s->fired)
         return true;
     bool is_observed = s->step == step->step;
-    bool is_broken = !isfinite(step->loss) || isinf(step->gradient_norm) || (is_observed && s->harmed);
+    bool is_told = s->has_told && s->told_step == step->step;
+    bool is_broken = !isfinite(step->loss) || isinf(step->gradient_norm) || (is_observed && s->harmed) || is_told;
     s->fired = is_broken;
     if (!is_broken) {
         tn_signal_quiet(signal);
         for (size_t i = 0; is_observed && i < TN_RULE_TENSORS; i++)
             s->harmless[i] = s->harmless[i] || s->bad_now[i];
+    } else if (is_told) {
+        tell_told(s, signal, step, is_observed && s->first.is_set ? &s->first : &(suspect){.is_set = false});
     } else if (is_observed && (s->first.is_set || s->excused.is_set)) {
         tell_origin(signal, step->step, s->first.is_set ? &s->first : &s->excused);
     } else {
@@ -212,13 +269,13 @@ const tn_rule tn_rule_nonfinite = {
     .title = "the loss or a tensor is no longer finite",
     .severity = TN_SIGNAL_ERROR,
     .what = "Where finite numbers first gave a NaN or an infinity: the op, forward, backward or update, the step, the tensor and the "
-            "sample. Infinities that do no harm (masks) are left alone.",
-    .blind_spots = "On steps whose tensors are not observed only the loss tells, up to a step late, and not where. A value that overflowed "
-                   "and was masked "
-                   "away within the same op is not seen.",
+            "sample; in a program that is traced the function, its file and line. Infinities that do no harm (masks) are left alone.",
+    .blind_spots = "On steps whose tensors are not observed only the loss and the gradient's norm tell, and not where: `tenet nonfinite` "
+                   "goes back and finds it. A value that overflowed and was masked away within the same op is not seen.",
     .needs_what = "step",
     .needs = needs,
     .state_size = sizeof(state),
     .on_step = on_step,
     .on_tensor = on_tensor,
+    .on_origin = on_origin,
 };

@@ -90,6 +90,16 @@ static void on_data(void *context, const tn_data_summary *data)
     }
 }
 
+static void on_origin(void *context, const tn_told_origin *origin)
+{
+    tn_rule_set *set = context;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_rule *rule = awake(set, i);
+        if (rule && rule->on_origin)
+            rule->on_origin(set->states[i], set->settings.values[i], &set->signals[i], origin);
+    }
+}
+
 static void on_end(void *context, uint64_t steps)
 {
     tn_rule_set *set = context;
@@ -141,6 +151,7 @@ tn_observer tn_rule_set_observer(tn_rule_set *set)
                          .on_tensor = on_tensor,
                          .on_score = on_score,
                          .on_data = on_data,
+                         .on_origin = on_origin,
                          .on_end = on_end,
                          .fired = count_fired,
                          .signal_at = signal_at};

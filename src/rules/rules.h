@@ -35,12 +35,14 @@ const char *tn_signal_severity_name(tn_signal_severity severity); /* "warning", 
 /* Where finite numbers became a NaN or an infinity: what the rule "nonfinite" tells beside its sentence. */
 typedef struct tn_origin {
     char node[48], op[32]; /* "divide_2", "divide"; "input" for the data, the optimizer for an update; empty where only the loss tells */
-    size_t node_index;     /* in hypes.net; the number of its nodes for the loss and the optimizer */
+    size_t node_index;     /* in hypes.net; the number of its nodes for the loss and the optimizer; SIZE_MAX for a program's function */
     const char *direction; /* "forward", "backward", "update", "data"; NULL where only the loss tells. The loss itself is forward */
     uint64_t sample, row;  /* of the batch, of the user's file, both from 0; TN_ORIGIN_UNKNOWN where not known */
     bool exact;            /* what it was made from is known to have been finite */
     char nan_node[48], nan_op[32]; /* where it was infinite first: what made NaN of that in the same step; empty where nothing did */
     const char *nan_direction;
+    char file[256]; /* of a program that was traced, and the line, from 1; empty and 0 where not known */
+    int line;
 } tn_origin;
 
 /* What a rule saw. */
@@ -82,6 +84,7 @@ typedef struct tn_rule {
     void (*on_tensor)(void *state, const double *settings, tn_signal *signal, const tn_tensor_seen *seen);
     void (*on_score)(void *state, const double *settings, tn_signal *signal, const tn_score_point *point);
     void (*on_data)(void *state, const double *settings, tn_signal *signal, const tn_data_summary *data);
+    void (*on_origin)(void *state, const double *settings, tn_signal *signal, const tn_told_origin *origin);
     void (*on_end)(void *state, const double *settings, tn_signal *signal, uint64_t steps);
 } tn_rule;
 

@@ -39,9 +39,10 @@ typedef struct tn_data_summary {
     const uint64_t *class_counts; /* [classes], some may be 0 */
     double majority;              /* share of the most frequent class; 0 where there are none, or nothing is known */
     size_t targets;
-    const tn_column_summary *target; /* [targets] */
-    double label_mean, label_std;    /* over all targets; 0 where there are none */
-    uint64_t nonfinite_labels, nonfinite_label_row;
+    const tn_column_summary *target;                /* [targets] */
+    double label_mean, label_std;                   /* over all targets; 0 where there are none */
+    uint64_t nonfinite_labels, nonfinite_label_row; /* TN_NO_ROW: not known */
+    bool made_labels; /* a program may have made the labels itself, and mean it that all are the same: a residual that is to vanish */
 } tn_data_summary;
 
 typedef struct tn_data_builder tn_data_builder;

@@ -345,6 +345,15 @@ void tn_recorder_data(tn_recorder *recorder, const tn_data_summary *data)
     }
 }
 
+void tn_recorder_origin(tn_recorder *recorder, const tn_told_origin *origin)
+{
+    for (size_t i = 0; i < recorder->config.observer_count; i++) {
+        const tn_observer *observer = &recorder->config.observers[i];
+        if (observer->on_origin)
+            observer->on_origin(observer->context, origin);
+    }
+}
+
 tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error)
 {
     if (!recorder)

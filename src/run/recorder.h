@@ -34,7 +34,7 @@ typedef struct tn_step {
     uint64_t samples; /* processed since the start */
     double loss;      /* of the batch, before the update; may be non-finite */
     double learning_rate;
-    double gradient_norm; /* global L2 before clipping; NAN where nobody computed it */
+    double gradient_norm; /* global L2 before clipping; of a program INFINITY where a gradient is NaN; NAN where nobody computed it */
     uint64_t wall_ns;     /* what the step took, without the recorder's own time; 0 where nobody measured */
 } tn_step;
 
@@ -47,7 +47,21 @@ typedef struct tn_score_point {
     double train_loss, valid_loss; /* mean over the same samples, evaluation mode */
 } tn_score_point;
 
-/* One that reads a run online. Any function may be NULL. on_data comes once where the data are known, usually before the first step. Calls come in the order of the training, from one thread. Return false from on_step to end the trial
+/* Where somebody else found that finite numbers broke: a program's own trace knows the function and its line. Strings are borrowed during the call; NULL where not known. */
+typedef struct tn_told_origin {
+    uint64_t step;
+    const char *op, *direction; /* "log"; "forward", "backward", "update" or "data" */
+    const char *file;
+    int line;        /* from 1; 0: not known */
+    bool has_sample; /* `sample`, of the batch and from 0, is known */
+    uint64_t sample;
+    bool exact;       /* what it was made from is known to have been finite */
+    const char *then; /* what made NaN of an infinity */
+    const char *text; /* all of it as a sentence; never NULL */
+} tn_told_origin;
+
+/* One that reads a run online. Any function may be NULL. on_data comes where the data are known, usually once and before the first step; of a program that is only trained, when enough labels were
+ * seen, and again at the end. on_origin comes before the on_step of its step. Calls come in the order of the training, from one thread. Return false from on_step to end the trial
  * (it is then `stopped`). */
 typedef struct tn_observer {
     void *context;
@@ -55,6 +69,7 @@ typedef struct tn_observer {
     void (*on_tensor)(void *context, const tn_tensor_seen *seen);
     void (*on_score)(void *context, const tn_score_point *point);
     void (*on_data)(void *context, const tn_data_summary *data); /* borrowed during the call */
+    void (*on_origin)(void *context, const tn_told_origin *origin);
     void (*on_end)(void *context, uint64_t steps);
     /* How many of its rules have fired, as of now; more than after the step before is an incident. */
     size_t (*fired)(void *context);
@@ -109,8 +124,9 @@ double tn_update_ratio(const tn_vitals *update, const tn_vitals *weight);
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step);
 void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point);
 
-/* What the training data look like. Tells the observers; nothing is written. */
+/* What the training data look like, and where finite numbers broke. Tell the observers; nothing is written. */
 void tn_recorder_data(tn_recorder *recorder, const tn_data_summary *data);
+void tn_recorder_origin(tn_recorder *recorder, const tn_told_origin *origin);
 
 /* Hands over to the store what is gathered: before something that takes long, so that little is lost with a killed process. Chunks are handed over by themselves
  * when they are full, and at the first step a quarter of a second after the last. */

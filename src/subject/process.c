@@ -328,7 +328,7 @@ tn_status tn_process_train(const tn_process_settings *settings, const tn_trial_r
         status = tn_process_find_facts(&process, &end, result, error);
     if (status == TN_OK) {
         *exit_code = exit_code_of(&end);
-        if (!end.spoke)
+        if (!end.spoke && !(end.status_known && end.status != 0)) /* one that failed has told why */
             (void)tell_silence(&process, result, &end, &result->error);
         *facts = process.facts;
         /* What these point into goes with the process. */

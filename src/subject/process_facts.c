@@ -188,3 +188,24 @@ bool tn_process_summarise(const tn_process *process, tn_data_summary *summary)
     }
     return true;
 }
+
+bool tn_process_summarise_labels(const json_t *told, tn_data_summary *summary)
+{
+    const json_t *labels = object(told, "seen_labels");
+    *summary = (tn_data_summary){.samples = count(labels, "count"),
+                                 .made_labels = !json_is_true(json_object_get(labels, "given")),
+                                 .nonfinite_row = TN_NO_ROW,
+                                 .nonfinite_labels = count(labels, "nonfinite"),
+                                 .nonfinite_label_row = TN_NO_ROW};
+    if (summary->samples == 0)
+        return false;
+    summary->classes = (size_t)count(labels, "classes");
+    if (summary->classes > 0) {
+        summary->majority = fmin(number_or_zero(labels, "majority"), 1);
+        return summary->majority > 0;
+    }
+    summary->targets = 1;
+    summary->label_mean = number(labels, "mean");
+    summary->label_std = number(labels, "std");
+    return summary->nonfinite_labels > 0 || (isfinite(summary->label_mean) && summary->label_std >= 0);
+}

@@ -384,10 +384,39 @@ static tn_status take_rank(tn_voice *voice, const tn_wire_record *record, tn_err
     return TN_OK;
 }
 
+/* What the voice whose training counts said of itself, for observers: where finite numbers broke, which comes once, and the labels of a plain training. */
+static void tell_said(tn_hearing *hearing, const tn_voice *voice, tn_wire_type type)
+{
+    if (!hearing->recorder || hearing->decided)
+        return;
+    tn_data_summary labels;
+    if (type == TN_WIRE_FACTS && hearing->mode == TN_RUN_TRAIN && tn_process_summarise_labels(voice->facts, &labels))
+        tn_recorder_data(hearing->recorder, &labels);
+    if (type != TN_WIRE_NOTE)
+        return;
+    const json_t *told = voice->origin, *sample = json_object_get(told, "sample");
+    json_int_t step = json_integer_value(json_object_get(told, "step"));
+    const tn_told_origin origin = {.step = step > 0 ? (uint64_t)step : 0,
+                                   .op = json_string_value(json_object_get(told, "op")),
+                                   .direction = json_string_value(json_object_get(told, "direction")),
+                                   .file = json_string_value(json_object_get(told, "file")),
+                                   .line = (int)json_integer_value(json_object_get(told, "line")),
+                                   .has_sample = json_is_integer(sample) && json_integer_value(sample) >= 0,
+                                   .sample = (uint64_t)json_integer_value(sample),
+                                   .exact = json_is_true(json_object_get(told, "exact")),
+                                   .then = json_string_value(json_object_get(told, "then")),
+                                   .text = json_string_value(json_object_get(told, "text"))};
+    if (origin.step > 0 && origin.text)
+        tn_recorder_origin(hearing->recorder, &origin);
+}
+
 static tn_status take_record(tn_hearing *hearing, tn_voice *voice, const tn_wire_record *record, tn_error *error)
 {
-    bool taken;
+    bool taken, had_origin = voice->origin != NULL;
     tn_status status = tn_voice_take(voice, record, &taken, error);
+    bool counts = voice == hearing->primary || (!hearing->primary && voice->caller->rank == 0);
+    if (status == TN_OK && counts && (record->type == TN_WIRE_FACTS || (voice->origin && !had_origin)))
+        tell_said(hearing, voice, record->type);
     if (status != TN_OK || taken || !is_training(record->type))
         return status;
     if (!hearing->primary && voice->caller->rank == 0)

@@ -424,9 +424,13 @@ tn_status tn_process_run(tn_process *process, tn_run_mode mode, const tn_trial_r
 
 /* ---- process_facts.c ---- */
 
-/* Fills process->facts, told and hypes from what the look told. */
 /* What the look found out about the training data, as observers of a trial that leaves them alone hear it. false: nothing. */
 bool tn_process_summarise(const tn_process *process, tn_data_summary *summary);
+
+/* What FACTS of a plain training say of the labels that its loss function was given. false: nothing. */
+bool tn_process_summarise_labels(const json_t *told, tn_data_summary *summary);
+
+/* Fills process->facts, told and hypes from what the look told. */
 tn_status tn_process_find_facts(tn_process *process, const tn_run_end *look, const tn_trial_result *result, tn_error *error);
 
 #endif

@@ -106,24 +106,24 @@ static void find_failure(tn_run *run, const json_t *end)
 {
     const tn_trial_result *result = run->hearing.result;
     const char *reason = text_of(end, "reason");
-    char how[96], words[400];
+    char how[96], words[400], when[48] = "before its first training step";
     if (run->failure.code != TN_OK || strcmp(reason, "steps") == 0 || strcmp(reason, "stopped") == 0)
         return;
+    if (result->steps > 0)
+        snprintf(when, sizeof when, "after step %" PRIu64, result->steps);
     tn_last_words(run->order.output, words, sizeof words);
     const char *before = words[0] ? " Its last words:\n" : "";
     if (strcmp(reason, "exception") == 0) {
-        tn_fail(&run->failure, TN_ERROR_IO, "The program ended by an exception after step %" PRIu64 ": %.600s", result->steps,
-                text_of(end, "text"));
+        tn_fail(&run->failure, TN_ERROR_IO, "The program ended by an exception %s: %.600s", when, text_of(end, "text"));
         tn_error_at(&run->failure, text_of(end, "file"), (int)json_integer_value(json_object_get(end, "line")), NULL);
         return;
     }
     bool failed = run->status_known && run->status != 0;
     if (failed && !(end && result->steps > 0)) {
         tn_child_tell(run->status, how);
-        tn_fail(&run->failure, TN_ERROR_IO, "The program %s after step %" PRIu64 ".%s%s", how, result->steps, before, words);
+        tn_fail(&run->failure, TN_ERROR_IO, "The program %s %s.%s%s", how, when, before, words);
     } else if (!end && !run->hearing.by_lines && result->steps > 0 && !(run->status_known && run->status == 0)) {
-        tn_fail(&run->failure, TN_ERROR_IO, "The program was gone after step %" PRIu64 "; how it ended is not known.%s%s", result->steps,
-                before, words);
+        tn_fail(&run->failure, TN_ERROR_IO, "The program was gone %s; how it ended is not known.%s%s", when, before, words);
     } else if (result->steps == 0) {
         tn_fail(&run->failure, TN_ERROR_UNSUPPORTED, "The program ended without a training step.%s%s", before, words);
     }

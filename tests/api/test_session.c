@@ -427,8 +427,10 @@ static recorded record(const char *folder, const char *watch, const char *const 
 static void watching_as_told(void **state)
 {
     static const char *const OFF[] = {"debug.watch=off"}, *const ALL[] = {"debug.watch=all"};
-    recorded all = record(*state, "all", NULL, 0), off = record(*state, "off", NULL, 0), some = record(*state, NULL, NULL, 0);
+    recorded all = record(*state, "all", NULL, 0), traced = record(*state, "trace", NULL, 0), off = record(*state, "off", NULL, 0),
+             some = record(*state, NULL, NULL, 0);
     assert_int_equal(all.observed, 480);
+    assert_int_equal(traced.observed, 480); /* an engine's ops are observed as they are */
     assert_int_equal(off.observed, 0);
     assert_true(some.observed >= 3); /* the first steps at least; how many more is up to the clock */
     assert_true(all.norms == 480 && off.norms == 480 && some.norms == 480);
@@ -442,7 +444,7 @@ static void mistakes_in_watching_are_told(void **state)
     static const struct {
         const char *watch, *share, *said;
     } WRONG[] = {
-        {"al", NULL, "--watch is 'al'; expected all, auto or off. Did you mean all?"},
+        {"al", NULL, "--watch is 'al'; expected trace, all, auto or off. Did you mean all?"},
         {NULL, "0", "--watch-share is '0'; expected a share"},
         {NULL, "60%", "--watch-share is '60%'; expected a share"},
         {"auto", "5%%", "--watch-share is '5%%'"},

@@ -1,7 +1,8 @@
-"""`tenet nonfinite -- python3 script.py`: faults planted in PyTorch programs, forward and backward, at the first step, after 57 and after 1,234 updates. Function, direction, step, sample, file and
+"""`tenet nonfinite -- python3 script.py` and `tenet train -- python3 script.py`: faults planted in PyTorch programs, forward and backward, at the first step, after 57 and after 1,234 updates. Function, direction, step, sample, file and
 line must be exact. Infinities that do no harm stay unnamed.
 
 Every script is the same loop around its own lines; the line that is to be named ends in "# here"."""
+import concurrent.futures
 import json
 import linecache
 import os
@@ -103,6 +104,9 @@ CASES = [
          before="import numpy\ndata = numpy.ones((AT + 25, 8, 1), 'float32')\ndata[AT, 3] = numpy.nan\ndata = torch.from_numpy(data)"),
 ]
 UPDATES = (0, 57, 1234)
+# Each fault in one direction and the other, at one of the steps each: in-process tests see to the rest.
+TRAINED = (("0/0", 57), ("log 0", 1234), ("sqrt of a negative", 57), ("exp overflow", 0), ("inf - inf", 57), ("0/0, backward", 0), ("where 0 log 0, backward", 57),
+           ("sqrt of 0, backward", 57), ("exp, backward", 57), ("inf - inf, backward", 0))
 
 HEALTHY = {
     "attention with a mask": ATTENTION % ("", ""),
@@ -112,13 +116,13 @@ HEALTHY = {
 }
 
 
-def examine(text, *arguments, command="nonfinite"):
+def examine(text, *arguments, command="nonfinite", options=()):
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH" and not name.startswith("TENET_")}
     environment.update(OMP_NUM_THREADS="1", NO_COLOR="1")
     with tempfile.TemporaryDirectory() as folder:
         script = pathlib.Path(folder) / "train.py"
         script.write_text(text)
-        done = subprocess.run([TENET, command, "--json", "--quiet", "--", sys.executable, str(script), *map(str, arguments)], cwd=folder, env=environment,
+        done = subprocess.run([TENET, command, "--json", "--quiet", *options, "--", sys.executable, str(script), *map(str, arguments)], cwd=folder, env=environment,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
     try:
         return json.loads(done.stdout), script
@@ -132,6 +136,13 @@ def text_of(case):
 
 def line_of(text):
     return next(number for number, line in enumerate(text.splitlines(), 1) if line.endswith("# here"))
+
+
+def trained(case, updates, watch):
+    """What the rule nonfinite says of a training: (its entry of the report, the script, the script's text)."""
+    text = text_of(case)
+    report, script = examine(text, updates, command="train", options=("--watch", watch))
+    return next(signal for signal in report["signals"] if signal["rule"] == "nonfinite"), script, text
 
 
 class Told:
@@ -230,6 +241,28 @@ class Nonfinite(unittest.TestCase):
                 finding, where = report["findings"][0], report["findings"][0]["where"]
                 self.assertEqual((finding["cause"], where["op"], where["direction"], where["step"]), (case.cause, case.op, case.direction, 58))
                 self.assertEqual((where["file"], where["line"], where["sample"]), (str(script.resolve()), line_of(text), SAMPLE))
+
+    def test_a_training_that_is_traced_names_function_step_and_line(self):
+        """Five faults, forward and backward; two side by side."""
+        cases = [(next(one for one in CASES if one.name == name), updates) for name, updates in TRAINED]
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            found = list(pool.map(lambda one: trained(*one, "trace" if one[1] else "auto"), cases))  # auto traces the first step
+        for (case, updates), (signal, script, text) in zip(cases, found):
+            with self.subTest(case.name, updates=updates):
+                where = signal["where"]
+                self.assertEqual((signal["state"], signal["severity"], signal["step"]), ("fired", "error", updates + 1))
+                self.assertEqual((where["op"], where["direction"], where["file"], where["line"]), (case.op, case.direction, str(script.resolve()), line_of(text)))
+                self.assertTrue(where["exact"])
+                self.assertEqual(where["sample"], SAMPLE)
+                self.assertNotIn("next", signal)
+                self.assertIn("at step %d (after %d updates), train.py:%d" % (updates + 1, updates, line_of(text)), signal["text"])
+
+    def test_a_training_that_is_not_traced_names_step_and_direction(self):
+        case = next(one for one in CASES if one.name == "sqrt of 0, backward")
+        signal, script, _ = trained(case, 57, "off")
+        self.assertEqual((signal["step"], signal["where"]["direction"]), (58, "backward"))
+        self.assertIn("the backward pass made it", signal["text"])
+        self.assertRegex(signal["next"], r"\Atenet nonfinite -- \S+ %s 57\Z" % script)
 
 
 if __name__ == "__main__":

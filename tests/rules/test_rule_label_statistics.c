@@ -121,6 +121,9 @@ static void test_without_columns(void **state)
         {{.samples = 1000, .targets = 1, .label_mean = 200000, .label_std = 1e5}, false},
         {{.samples = 1000, .targets = 1, .label_std = 1e9}, true},
         {{.samples = 1000, .targets = 1, .label_mean = 4}, true},
+        {{.samples = 1000, .targets = 1, .label_mean = 0, .made_labels = true}, false}, /* a residual that is to vanish */
+        {{.samples = 1000, .targets = 1, .label_std = 1e9, .made_labels = true}, true},
+        {{.samples = 1000, .targets = 1, .label_std = 1, .nonfinite_labels = 3, .nonfinite_label_row = TN_NO_ROW}, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         watch w;
@@ -134,12 +137,28 @@ static void test_without_columns(void **state)
     }
 }
 
+/* Sorted labels: what is seen first is of one class, and the signal is taken back where more comes. */
+static void test_more_labels_come(void **state)
+{
+    (void)state;
+    watch w;
+    tn_data_summary data = {.samples = 100, .classes = 1, .majority = 1};
+    watch_start(&w, "label_statistics", 1);
+    w.rule->on_data(w.state, w.settings, &w.signal, &data);
+    assert_says(&w, "100 % of the 100 samples seen are of one class: there is nothing to tell apart", TN_SIGNAL_ERROR);
+    data = (tn_data_summary){.samples = 1000, .classes = 3, .majority = 0.4};
+    w.rule->on_data(w.state, w.settings, &w.signal, &data);
+    assert_quiet(&w);
+    watch_stop(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_healthy),
         cmocka_unit_test(test_without_columns),
+        cmocka_unit_test(test_more_labels_come),
         cmocka_unit_test(test_too_few_and_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

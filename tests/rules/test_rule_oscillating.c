@@ -2,6 +2,7 @@
 #include "rules/support_rules.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { STEPS = 300 };
 
@@ -20,6 +21,43 @@ static void test_alternating(void **state)
     assert_severity(&w, TN_SIGNAL_WARNING);
     assert_int_equal(w.signal.step, 120);
     watch_stop(&w);
+}
+
+/* A step of `batch` samples. */
+static void watch_batch(watch *w, uint64_t batch, double loss)
+{
+    w->step++;
+    const tn_step step = {.step = w->step, .samples = batch * w->step, .loss = loss, .learning_rate = 0.1, .gradient_norm = NAN};
+    assert_true(w->rule->on_step(w->state, w->settings, &w->signal, &step));
+}
+
+/* Each update throws the network somewhere else: batches that follow no pattern, all of them far above the first. */
+static void test_leaps_above_the_start(void **state)
+{
+    (void)state;
+    watch w;
+    watch_start(&w, "oscillating", 1);
+    for (int i = 0; i < STEPS; i++)
+        watch_loss(&w, i == 0 ? 2.5 : 90 * exp(0.3 * tn_rng_normal(&w.rng)));
+    watch_end(&w);
+    assert_fired(&w);
+    assert_severity(&w, TN_SIGNAL_WARNING);
+    assert_int_equal(w.signal.step, 120);
+    assert_non_null(strstr(w.signal.text, "far above the 2.5 that it began with"));
+    watch_stop(&w);
+    for (int kind = 0; kind < 4; kind++) {
+        watch_start(&w, "oscillating", 2);
+        for (int i = 0; i < STEPS; i++) {
+            double noise = tn_rng_normal(&w.rng);
+            watch_batch(&w, kind == 2 ? 1 : 32,
+                        kind == 0   ? (i == 0 ? 2.5 : 90 + 0.5 * noise)   /* high, but no leaps */
+                        : kind == 1 ? 2.5 + 4.0 * i                       /* it rises all the way: diverging */
+                        : kind == 2 ? (i == 0 ? 1e-4 : 3 * noise * noise) /* one sample at a time, the first a lucky one */
+                                    : (i == 0 ? 0.02 : 9 + 5 * noise) /* a likelihood, which passes through 0 */);
+            assert_int_not_equal(w.signal.state, TN_RULE_FIRED);
+        }
+        watch_stop(&w);
+    }
 }
 
 static void test_healthy_batches(void **state)
@@ -94,9 +132,8 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_alternating),
-        cmocka_unit_test(test_healthy_batches),
-        cmocka_unit_test(test_scores),
+        cmocka_unit_test(test_alternating),     cmocka_unit_test(test_leaps_above_the_start),
+        cmocka_unit_test(test_healthy_batches), cmocka_unit_test(test_scores),
         cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
