@@ -72,6 +72,27 @@ void tn_vitals_fold(tn_vitals *vitals, uint64_t n, double shift, double sum, dou
     vitals->sum_of_squares += squares + shift * (2 * sum + size * shift);
 }
 
+/* Largest exponent of values whose squares add up in float without overflow, with a shift of that size. */
+enum { SAFE_TOP = 127 + 56 };
+
+/* Mean squared over mean of squares from which a block's variance is taken in double: the subtraction then costs less than four of float's bits. */
+static const double DROWNING = 15.0 / 16.0;
+
+/* Sum of a block's squares below which squares may have been lost to underflow. Each lost one is below 2^-126 and wrong by 2^-150 at most. */
+static const double SAFE_SQUARES = 0x1p-100;
+
+bool tn_vitals_float_holds(uint32_t top, size_t n, double sum, double squares)
+{
+    return top <= SAFE_TOP && squares >= SAFE_SQUARES && sum * (sum / (double)n) < DROWNING * squares;
+}
+
+float tn_vitals_next_shift(uint32_t top, size_t n, float shift, double sum, double squares)
+{
+    double size = (double)n, mean = (double)shift + sum / size;
+    double variance = (squares - sum * (sum / size)) / size;
+    return top <= SAFE_TOP && mean * mean > variance ? (float)mean : 0;
+}
+
 void tn_vitals_fold_extremes(tn_vitals *vitals, float min, float max)
 {
     /* + 0 turns -0 into +0, so that the result does not depend on the order in which the two zeros were met. */

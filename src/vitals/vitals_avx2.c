@@ -1,9 +1,12 @@
-/* vitals_avx2.c: vitals with AVX2, FMA and POPCNT.
+/* vitals_avx2.c: vitals with AVX2, FMA and POPCNT. Two passes over each block of 4,096 values; the second reads only what the first left in L1.
  *
- * One pass over a block takes extremes and moments (in double: conversion is cheap beside the histogram) and packs exponents and signs into
- * bytes. A second counts them by a positional popcount, as vitals_avx512.c does with better tools: vpshufb makes a key one-hot, carry-save
- * adders add sixteen such vectors up bit by bit, and vpmovmskb with popcnt counts what carries out. Exponents outside the window of 15 are
- * counted one by one; where they are many, tables count. */
+ * 1. Extremes and sums, in float lanes of at most 64 values each, which are added up in double. Beside them exponents and signs are packed into bytes.
+ * 2. The histogram, as a positional popcount, as vitals_avx512.c does it with better tools. With `top` the largest exponent of the block, keys number a window of 15 exponents below it; where
+ *    the block holds exponent 0, it has a key of its own and the window is 14. vpshufb makes a key one-hot, once for all values and once for the positive ones (it gives 0 where bit 7 of the index
+ *    is set, and there stands the sign); carry-save adders add such vectors up bit by bit, and vpmovmskb with popcnt counts what carries out.
+ *
+ * What does not fit is done again, as there: sums that float does not hold are taken in double about a value of the block, and the next blocks' in float about that block's mean; values below
+ * the window are counted one by one, or by a second window, or by tables; zeros are told from subnormals in a pass of their own; a block with NaN or Inf is taken value by value. */
 #include "vitals/vitals_kernels.h"
 
 #if defined(__x86_64__)
@@ -12,14 +15,16 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define TN_TARGET_AVX2 __attribute__((target("avx2,fma,popcnt,bmi")))
+#define TN_TARGET_AVX2        __attribute__((target("avx2,fma,popcnt,bmi")))
+#define TN_TARGET_AVX2_INLINE __attribute__((target("avx2,fma,popcnt,bmi"), always_inline)) static inline
 
 enum {
     GROUP = 32,            /* values that are packed into one vector of bytes */
+    SEGMENT = 1024,        /* values whose sums are added up in float: 16 lanes of 64 */
     CHUNK = 16 * GROUP,    /* values whose one-hot vectors are added up before bits are counted */
-    WINDOW = 15,           /* exponents with a key of their own; key 15 is all others */
     KEYS = 16,             /* of one sign */
-    ONE_BY_ONE = 64,       /* values outside the window that are cheaper to count singly than by tables */
+    NO_KEY = 128,          /* what vpshufb makes 0 of */
+    ONE_BY_ONE = 128,      /* values outside the window that are cheaper to count singly than by another */
     RETRY = 16,            /* blocks after which the window is tried again in place of tables */
     SMALL = 96,            /* values below which each is counted in the histogram at once */
     PREFETCH_BYTES = 8192, /* how far ahead of the reading the second level is filled */
@@ -29,44 +34,39 @@ enum {
 
 typedef struct block {
     _Alignas(32) uint8_t exponents[TN_VITALS_BLOCK];
-    _Alignas(32) uint8_t signs[TN_VITALS_BLOCK]; /* 128 for a negative value, else 0 */
+    _Alignas(32) uint8_t signs[TN_VITALS_BLOCK]; /* 128 for a negative value, else 0; the other bits hold its key, once there is one */
+    _Alignas(32) uint8_t keys[TN_VITALS_BLOCK];
     const unsigned char *bytes;
     size_t count;
-    size_t filled;  /* count rounded up to whole groups; the rest stands for the block's first value */
-    uint32_t first; /* the bits of that value */
-    uint32_t top;   /* largest exponent */
+    size_t filled;       /* count rounded up to whole groups; the rest stands for the block's first value */
+    uint32_t first;      /* the bits of that value */
+    float shift;         /* what sums are taken about */
+    float min, max;      /* not where a value is not finite */
+    double sum, squares; /* about shift */
+    uint32_t top;        /* largest exponent */
+    bool has_exponent_0;
 } block;
 
 /* Lanes of one pass. Two vectors take turns in sums, so that an addition need not wait for the one before. */
 typedef struct lanes {
-    __m256 min, max;
-    __m256d sum[4], squares[4], shift;
+    __m256 min, max, sum[2], squares[2], shift;
     __m256i top, bottom; /* largest and smallest exponent, in bytes */
 } lanes;
 
-/* Eight values into the sums of `turn`, 0 or 1. Returns sign and exponent, 9 bits, in 32-bit lanes. */
-TN_TARGET_AVX2 static inline __m256i absorb(lanes *l, size_t turn, const unsigned char *bytes)
+/* Eight values and their deviations from the shift into the sums of `turn`, 0 or 1. Returns sign and exponent, 9 bits, in 32-bit lanes. */
+TN_TARGET_AVX2_INLINE __m256i absorb(lanes *l, size_t turn, __m256 values, __m256 deviations)
 {
-    __m256 values = _mm256_loadu_ps((const void *)bytes);
     l->min = _mm256_min_ps(values, l->min);
     l->max = _mm256_max_ps(values, l->max);
-    __m256d low = _mm256_sub_pd(_mm256_cvtps_pd(_mm_loadu_ps((const void *)bytes)), l->shift);
-    __m256d high = _mm256_sub_pd(_mm256_cvtps_pd(_mm_loadu_ps((const void *)(bytes + 16))), l->shift);
-    l->sum[turn] = _mm256_add_pd(l->sum[turn], low);
-    l->sum[turn + 2] = _mm256_add_pd(l->sum[turn + 2], high);
-    l->squares[turn] = _mm256_fmadd_pd(low, low, l->squares[turn]);
-    l->squares[turn + 2] = _mm256_fmadd_pd(high, high, l->squares[turn + 2]);
+    l->sum[turn] = _mm256_add_ps(l->sum[turn], deviations);
+    l->squares[turn] = _mm256_fmadd_ps(deviations, deviations, l->squares[turn]);
     return _mm256_srli_epi32(_mm256_castps_si256(values), 23);
 }
 
-/* Thirty-two values: sums, and bytes at `at`, in no particular order. */
-TN_TARGET_AVX2 static inline void absorb_group(block *b, lanes *l, const unsigned char *bytes, size_t at)
+/* Sign and exponent of thirty-two values as bytes, in no particular order. */
+TN_TARGET_AVX2_INLINE void pack(block *b, lanes *l, size_t at, __m256i first, __m256i second, __m256i third, __m256i fourth)
 {
-    __m256i first = absorb(l, 0, bytes), second = absorb(l, 1, bytes + 32);
-    __m256i low = _mm256_packus_epi32(first, second), byte = _mm256_set1_epi16(255);
-    first = absorb(l, 0, bytes + 64);
-    second = absorb(l, 1, bytes + 96);
-    __m256i high = _mm256_packus_epi32(first, second);
+    __m256i low = _mm256_packus_epi32(first, second), high = _mm256_packus_epi32(third, fourth), byte = _mm256_set1_epi16(255);
     __m256i exponents = _mm256_packus_epi16(_mm256_and_si256(low, byte), _mm256_and_si256(high, byte));
     __m256i signs = _mm256_packus_epi16(_mm256_srli_epi16(low, 8), _mm256_srli_epi16(high, 8));
     l->top = _mm256_max_epu8(l->top, exponents);
@@ -75,24 +75,153 @@ TN_TARGET_AVX2 static inline void absorb_group(block *b, lanes *l, const unsigne
     _mm256_store_si256((void *)(b->signs + at), _mm256_slli_epi16(signs, 7));
 }
 
-TN_TARGET_AVX2 static inline double sum_lanes(const __m256d parts[4])
+TN_TARGET_AVX2_INLINE __m256 deviations_of(const lanes *l, __m256 values, bool shifted)
+{
+    return shifted ? _mm256_sub_ps(values, l->shift) : values;
+}
+
+/* Thirty-two values. With `shifted` false the shift is 0. */
+TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, bool shifted)
+{
+    const float *from = (const void *)(b->bytes + 4 * at);
+    __m256 v0 = _mm256_loadu_ps(from), v1 = _mm256_loadu_ps(from + 8), v2 = _mm256_loadu_ps(from + 16), v3 = _mm256_loadu_ps(from + 24);
+    __m256i e0 = absorb(l, 0, v0, deviations_of(l, v0, shifted)), e1 = absorb(l, 1, v1, deviations_of(l, v1, shifted));
+    __m256i e2 = absorb(l, 0, v2, deviations_of(l, v2, shifted)), e3 = absorb(l, 1, v3, deviations_of(l, v3, shifted));
+    pack(b, l, at, e0, e1, e2, e3);
+}
+
+/* Lanes that hold one of the `count` values that are left. */
+TN_TARGET_AVX2_INLINE __m256i first_lanes(size_t count)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(count < 8 ? (int)count : 8), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+/* The last count % GROUP values. What is past them stands for the block's first value, and adds nothing to the sums. */
+TN_TARGET_AVX2 static void absorb_rest(block *b, lanes *l, size_t at)
+{
+    __m256 filler = _mm256_castsi256_ps(_mm256_set1_epi32((int)b->first));
+    __m256i e[4];
+    for (size_t k = 0; k < 4; k++) {
+        size_t start = at + 8 * k;
+        __m256i valid = first_lanes(b->count > start ? b->count - start : 0);
+        __m256 values = _mm256_maskload_ps((const void *)(b->bytes + 4 * start), valid);
+        __m256 deviations = _mm256_and_ps(_mm256_sub_ps(values, l->shift), _mm256_castsi256_ps(valid));
+        e[k] = absorb(l, k & 1, _mm256_blendv_ps(filler, values, _mm256_castsi256_ps(valid)), deviations);
+    }
+    pack(b, l, at, e[0], e[1], e[2], e[3]);
+}
+
+TN_TARGET_AVX2_INLINE __m256d add_up(__m256d sum, const __m256 parts[2])
+{
+    __m256 both = _mm256_add_ps(parts[0], parts[1]);
+    __m256d halves = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(both)), _mm256_cvtps_pd(_mm256_extractf128_ps(both, 1)));
+    return _mm256_add_pd(sum, halves);
+}
+
+TN_TARGET_AVX2_INLINE double sum_of(__m256d parts)
 {
     double values[4];
-    _mm256_storeu_pd(values, _mm256_add_pd(_mm256_add_pd(parts[0], parts[1]), _mm256_add_pd(parts[2], parts[3])));
+    _mm256_storeu_pd(values, parts);
     return (values[0] + values[1]) + (values[2] + values[3]);
+}
+
+TN_TARGET_AVX2_INLINE uint32_t smallest_byte(__m256i bytes)
+{
+    __m128i half = _mm_min_epu8(_mm256_castsi256_si128(bytes), _mm256_extracti128_si256(bytes, 1));
+    half = _mm_min_epu8(half, _mm_srli_epi16(half, 8)); /* even bytes: the smaller of two */
+    return (uint32_t)_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_and_si128(half, _mm_set1_epi16(255)))) & 255u;
+}
+
+TN_TARGET_AVX2_INLINE float smallest_float(__m256 values)
+{
+    __m128 half = _mm_min_ps(_mm256_castps256_ps128(values), _mm256_extractf128_ps(values, 1));
+    half = _mm_min_ps(half, _mm_movehl_ps(half, half));
+    return _mm_cvtss_f32(_mm_min_ss(half, _mm_movehdup_ps(half)));
+}
+
+/* The first pass over b->bytes [b->count]: everything but the histogram. */
+TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted)
+{
+    float first;
+    memcpy(&first, b->bytes, sizeof first);
+    memcpy(&b->first, b->bytes, sizeof b->first);
+    lanes l;
+    l.min = l.max = _mm256_set1_ps(first);
+    l.shift = _mm256_set1_ps(b->shift);
+    l.top = _mm256_setzero_si256();
+    l.bottom = _mm256_set1_epi8(-1);
+    __m256d sum = _mm256_setzero_pd(), squares = _mm256_setzero_pd();
+    size_t i = 0;
+    while (i < b->count) {
+        l.sum[0] = l.sum[1] = l.squares[0] = l.squares[1] = _mm256_setzero_ps();
+        size_t end = b->count - i < SEGMENT ? b->count : i + SEGMENT;
+        for (; i + GROUP <= end; i += GROUP) {
+            _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES, _MM_HINT_T1);
+            _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES + 64, _MM_HINT_T1);
+            absorb_group(b, &l, i, shifted);
+        }
+        if (i < end) {
+            absorb_rest(b, &l, i);
+            i += GROUP;
+        }
+        sum = add_up(sum, l.sum);
+        squares = add_up(squares, l.squares);
+    }
+    b->filled = i;
+    b->sum = sum_of(sum);
+    b->squares = sum_of(squares);
+    b->min = smallest_float(l.min);
+    b->max = -smallest_float(_mm256_xor_ps(l.max, _mm256_set1_ps(-0.0f)));
+    b->top = 255 - smallest_byte(_mm256_xor_si256(l.top, _mm256_set1_epi8(-1)));
+    b->has_exponent_0 = smallest_byte(l.bottom) == 0;
+}
+
+TN_TARGET_AVX2 static void first_pass_about_0(block *b)
+{
+    first_pass(b, false);
+}
+
+TN_TARGET_AVX2 static void first_pass_about_shift(block *b)
+{
+    first_pass(b, true);
+}
+
+/* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
+TN_TARGET_AVX2 static void sums_in_double(block *b)
+{
+    __m256d center = _mm256_set1_pd((double)b->shift), sum[2], squares[2];
+    sum[0] = sum[1] = squares[0] = squares[1] = _mm256_setzero_pd();
+    for (size_t i = 0; i < b->count; i += 8) {
+        __m256i valid = first_lanes(b->count - i);
+        __m256 values = _mm256_maskload_ps((const void *)(b->bytes + 4 * i), valid);
+        values = _mm256_blendv_ps(_mm256_set1_ps(b->shift), values, _mm256_castsi256_ps(valid));
+        __m256d low = _mm256_sub_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(values)), center);
+        __m256d high = _mm256_sub_pd(_mm256_cvtps_pd(_mm256_extractf128_ps(values, 1)), center);
+        sum[0] = _mm256_add_pd(sum[0], low);
+        sum[1] = _mm256_add_pd(sum[1], high);
+        squares[0] = _mm256_fmadd_pd(low, low, squares[0]);
+        squares[1] = _mm256_fmadd_pd(high, high, squares[1]);
+    }
+    b->sum = sum_of(_mm256_add_pd(sum[0], sum[1]));
+    b->squares = sum_of(_mm256_add_pd(squares[0], squares[1]));
 }
 
 TN_TARGET_AVX2 static uint64_t count_zeros(const block *b)
 {
-    __m256i counted = _mm256_setzero_si256();
+    const float *values = (const void *)b->bytes;
+    __m256i counted[4];
+    for (size_t k = 0; k < 4; k++)
+        counted[k] = _mm256_setzero_si256();
     size_t i = 0;
-    for (; i + 8 <= b->count; i += 8) {
-        __m256i bits = _mm256_loadu_si256((const void *)(b->bytes + 4 * i));
-        counted = _mm256_sub_epi32(counted, _mm256_cmpeq_epi32(_mm256_add_epi32(bits, bits), _mm256_setzero_si256()));
-    }
+    for (; i + GROUP <= b->count; i += GROUP)
+        for (size_t k = 0; k < 4; k++) {
+            __m256 is_zero = _mm256_cmp_ps(_mm256_loadu_ps(values + i + 8 * k), _mm256_setzero_ps(), _CMP_EQ_OQ);
+            counted[k] = _mm256_sub_epi32(counted[k], _mm256_castps_si256(is_zero));
+        }
     uint32_t counts[8];
     uint64_t zeros = 0;
-    _mm256_storeu_si256((void *)counts, counted);
+    __m256i low = _mm256_add_epi32(counted[0], counted[1]), high = _mm256_add_epi32(counted[2], counted[3]);
+    _mm256_storeu_si256((void *)counts, _mm256_add_epi32(low, high));
     for (size_t lane = 0; lane < 8; lane++)
         zeros += counts[lane];
     for (; i < b->count; i++) {
@@ -103,62 +232,8 @@ TN_TARGET_AVX2 static uint64_t count_zeros(const block *b)
     return zeros;
 }
 
-/* The first pass over the block at `bytes`: everything but the histogram. */
-TN_TARGET_AVX2 static void first_pass(block *b, const unsigned char *bytes, size_t count, tn_vitals *vitals)
-{
-    float first;
-    memcpy(&first, bytes, sizeof first);
-    memcpy(&b->first, bytes, sizeof b->first);
-    b->bytes = bytes;
-    b->count = count;
-    lanes l = {.min = _mm256_set1_ps(first), .max = _mm256_set1_ps(first), .shift = _mm256_set1_pd((double)first)};
-    l.top = _mm256_setzero_si256();
-    l.bottom = _mm256_set1_epi8(-1);
-    for (size_t part = 0; part < 4; part++)
-        l.sum[part] = l.squares[part] = _mm256_setzero_pd();
-    size_t i = 0;
-    for (; i + GROUP <= b->count; i += GROUP) {
-        _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES, _MM_HINT_T1);
-        _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES + 64, _MM_HINT_T1);
-        absorb_group(b, &l, b->bytes + 4 * i, i);
-    }
-    b->filled = i;
-    if (i < b->count) {
-        /* Fillers equal the first value, so they add nothing to sums about it and leave the extremes alone. */
-        unsigned char last[4 * GROUP];
-        memcpy(last, b->bytes + 4 * i, 4 * (b->count - i));
-        for (size_t k = b->count - i; k < GROUP; k++)
-            memcpy(last + 4 * k, &first, sizeof first);
-        absorb_group(b, &l, last, i);
-        b->filled += GROUP;
-    }
-    uint8_t tops[32], bottoms[32];
-    float mins[8], maxs[8];
-    _mm256_storeu_si256((void *)tops, l.top);
-    _mm256_storeu_si256((void *)bottoms, l.bottom);
-    _mm256_storeu_ps(mins, l.min);
-    _mm256_storeu_ps(maxs, l.max);
-    for (size_t lane = 1; lane < 32; lane++) {
-        tops[0] = tops[lane] > tops[0] ? tops[lane] : tops[0];
-        bottoms[0] = bottoms[lane] < bottoms[0] ? bottoms[lane] : bottoms[0];
-    }
-    for (size_t lane = 1; lane < 8; lane++) {
-        mins[0] = mins[lane] < mins[0] ? mins[lane] : mins[0];
-        maxs[0] = maxs[lane] > maxs[0] ? maxs[lane] : maxs[0];
-    }
-    b->top = tops[0];
-    if (b->top == 255) {
-        tn_vitals_add_careful(vitals, b->bytes, b->count);
-    } else {
-        tn_vitals_fold(vitals, b->count, (double)first, sum_lanes(l.sum), sum_lanes(l.squares));
-        tn_vitals_fold_extremes(vitals, mins[0], maxs[0]);
-    }
-    if (bottoms[0] == 0)
-        vitals->zeros += count_zeros(b);
-}
-
 /* A full adder of 256 bits: a + b + c = 2 * carry + sum, bit by bit. The sum replaces a. */
-TN_TARGET_AVX2 static inline __m256i add_bits(__m256i *a, __m256i b, __m256i c)
+TN_TARGET_AVX2_INLINE __m256i add_bits(__m256i *a, __m256i b, __m256i c)
 {
     __m256i differ = _mm256_xor_si256(*a, b);
     __m256i carry = _mm256_or_si256(_mm256_and_si256(*a, b), _mm256_and_si256(differ, c));
@@ -167,145 +242,212 @@ TN_TARGET_AVX2 static inline __m256i add_bits(__m256i *a, __m256i b, __m256i c)
 }
 
 /* counts[i] += weight * (how many bytes of `plane` have bit i set). */
-TN_TARGET_AVX2 static inline void count_bits(__m256i plane, uint64_t weight, uint64_t counts[8])
+TN_TARGET_AVX2_INLINE void count_bits(__m256i plane, uint32_t weight, uint32_t counts[8])
 {
     for (size_t i = 8; i-- > 0;) {
-        counts[i] += weight * (uint64_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(plane));
-        plane = _mm256_slli_epi16(plane, 1);
+        counts[i] += weight * (uint32_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(plane));
+        plane = _mm256_add_epi8(plane, plane);
     }
 }
 
-/* One-hot vectors of eight keys, for vectors k and k + 1 of a chunk, into the adders. `flip` is 128 where negative values are counted. */
-TN_TARGET_AVX2 static inline __m256i add_two(__m256i *ones, const uint8_t *keys, size_t k, __m256i flip, __m256i table)
+/* Key k is exponent top - k, k below the window. The window is 15, and key 15 all others; with exponent 0 the window is 14, key 14 all others, and key 15 exponent 0. Behind the last group stands
+ * NO_KEY, up to a whole chunk. */
+TN_TARGET_AVX2_INLINE void make_keys(block *b, uint32_t top, bool has_exponent_0)
 {
-    __m256i a = _mm256_xor_si256(_mm256_load_si256((const void *)(keys + GROUP * k)), flip);
-    __m256i b = _mm256_xor_si256(_mm256_load_si256((const void *)(keys + GROUP * (k + 1))), flip);
-    return add_bits(ones, _mm256_shuffle_epi8(table, a), _mm256_shuffle_epi8(table, b));
-}
-
-/* Counts keys 0 .. 15 of both signs, key = min(top - exponent, 15). */
-TN_TARGET_AVX2 static void count_keys(const block *b, uint64_t counts[2][KEYS])
-{
-    _Alignas(32) uint8_t keys[CHUNK];
-    __m256i top = _mm256_set1_epi8((char)b->top), planes[4][4];
-    memset(counts, 0, 2 * KEYS * sizeof counts[0][0]);
-    for (size_t t = 0; t < 4; t++)
-        for (size_t p = 0; p < 4; p++)
-            planes[t][p] = _mm256_setzero_si256();
-    for (size_t start = 0; start < b->filled; start += CHUNK) {
-        for (size_t i = 0; i < CHUNK; i += GROUP) {
-            /* Past the end stands the key 0, which is subtracted below. */
-            __m256i key = _mm256_setzero_si256();
-            if (start + i < b->filled) {
-                __m256i e = _mm256_load_si256((const void *)(b->exponents + start + i));
-                key = _mm256_min_epu8(_mm256_sub_epi8(top, e), _mm256_set1_epi8(KEYS - 1));
-                key = _mm256_or_si256(key, _mm256_load_si256((const void *)(b->signs + start + i)));
-            }
-            _mm256_store_si256((void *)(keys + i), key);
+    const __m256i highest = _mm256_set1_epi8((char)top), others = _mm256_set1_epi8(has_exponent_0 ? KEYS - 2 : KEYS - 1);
+    const __m256i none = _mm256_set1_epi8((char)NO_KEY);
+    size_t i = 0;
+    for (; i < b->filled; i += GROUP) {
+        __m256i e = _mm256_load_si256((const void *)(b->exponents + i));
+        __m256i sign = _mm256_and_si256(_mm256_load_si256((const void *)(b->signs + i)), none);
+        __m256i key = _mm256_min_epu8(_mm256_sub_epi8(highest, e), others);
+        if (has_exponent_0) {
+            __m256i is_0 = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
+            key = _mm256_or_si256(key, _mm256_and_si256(is_0, _mm256_set1_epi8(KEYS - 1)));
         }
-        for (size_t t = 0; t < 4; t++) {
-            /* vpshufb gives 0 where bit 7 of the index is set. */
-            __m256i flip = _mm256_set1_epi8(t & 2 ? (char)128 : 0);
-            long long half = (long long)0x8040201008040201u;
-            __m256i table = t & 1 ? _mm256_set_epi64x(half, 0, half, 0) : _mm256_set_epi64x(0, half, 0, half);
-            __m256i *ones = &planes[t][0], *twos = &planes[t][1], *fours = &planes[t][2], *eights = &planes[t][3];
-            __m256i eight[2];
-            for (size_t k = 0; k < 2; k++) {
-                __m256i two_a = add_two(ones, keys, 8 * k, flip, table), two_b = add_two(ones, keys, 8 * k + 2, flip, table);
-                __m256i four_a = add_bits(twos, two_a, two_b);
-                two_a = add_two(ones, keys, 8 * k + 4, flip, table);
-                two_b = add_two(ones, keys, 8 * k + 6, flip, table);
-                eight[k] = add_bits(fours, four_a, add_bits(twos, two_a, two_b));
-            }
-            count_bits(add_bits(eights, eight[0], eight[1]), 16, &counts[t >> 1][8 * (t & 1)]);
-        }
+        _mm256_store_si256((void *)(b->keys + i), key);
+        _mm256_store_si256((void *)(b->signs + i), _mm256_or_si256(sign, key));
     }
-    for (size_t t = 0; t < 4; t++)
-        for (size_t p = 0; p < 4; p++)
-            count_bits(planes[t][p], (uint64_t)1 << p, &counts[t >> 1][8 * (t & 1)]);
-    counts[0][0] -= (CHUNK - b->filled % CHUNK) % CHUNK;
+    for (; i % CHUNK > 0; i += GROUP) {
+        _mm256_store_si256((void *)(b->keys + i), none);
+        _mm256_store_si256((void *)(b->signs + i), none);
+    }
 }
 
-/* Counts what lies outside the window: exponent 0 by popcount, others one by one. */
-TN_TARGET_AVX2 static void count_outside(const block *b, tn_vitals *vitals)
+/* One-hot vectors of two groups into the adders: bit i of a byte of *ones counts values of key i. */
+TN_TARGET_AVX2_INLINE __m256i add_two(__m256i *ones, const uint8_t *keys, __m256i table)
 {
-    __m256i top = _mm256_set1_epi8((char)b->top), outside = _mm256_set1_epi8(KEYS - 1);
+    __m256i a = _mm256_shuffle_epi8(table, _mm256_load_si256((const void *)keys));
+    __m256i b = _mm256_shuffle_epi8(table, _mm256_load_si256((const void *)(keys + GROUP)));
+    return add_bits(ones, a, b);
+}
+
+/* Counts eight of the keys [filled], those for which `table` has a bit: counts[i] is that of bit i. */
+TN_TARGET_AVX2 static void count_eight(const uint8_t *keys, size_t filled, __m256i table, uint32_t counts[8])
+{
+    __m256i ones = _mm256_setzero_si256(), twos = ones, fours = ones, eights = ones;
+    memset(counts, 0, 8 * sizeof *counts);
+    for (const uint8_t *at = keys; at < keys + filled; at += CHUNK) {
+        __m256i eight[2];
+        for (size_t k = 0; k < 2; k++) {
+            const uint8_t *from = at + k * CHUNK / 2;
+            __m256i two_a = add_two(&ones, from, table), two_b = add_two(&ones, from + 2 * GROUP, table);
+            __m256i four = add_bits(&twos, two_a, two_b);
+            two_a = add_two(&ones, from + 4 * GROUP, table);
+            two_b = add_two(&ones, from + 6 * GROUP, table);
+            eight[k] = add_bits(&fours, four, add_bits(&twos, two_a, two_b));
+        }
+        count_bits(add_bits(&eights, eight[0], eight[1]), 16, counts);
+    }
+    count_bits(ones, 1, counts);
+    count_bits(twos, 2, counts);
+    count_bits(fours, 4, counts);
+    count_bits(eights, 8, counts);
+}
+
+/* Counts the keys of the window below `top` by sign. */
+TN_TARGET_AVX2_INLINE void count_keys(block *b, uint32_t top, bool has_exponent_0, uint32_t counts[2][KEYS])
+{
+    long long half = (long long)0x8040201008040201u;
+    const __m256i low = _mm256_set_epi64x(0, half, 0, half), high = _mm256_set_epi64x(half, 0, half, 0);
+    make_keys(b, top, has_exponent_0);
+    count_eight(b->signs, b->filled, low, counts[0]);
+    count_eight(b->signs, b->filled, high, counts[0] + 8);
+    count_eight(b->keys, b->filled, low, counts[1]);
+    count_eight(b->keys, b->filled, high, counts[1] + 8);
+    for (size_t key = 0; key < KEYS; key++)
+        counts[1][key] -= counts[0][key];
+}
+
+TN_TARGET_AVX2 static void count_without_0(block *b, uint32_t top, uint32_t counts[2][KEYS])
+{
+    count_keys(b, top, false, counts);
+}
+
+TN_TARGET_AVX2 static void count_with_0(block *b, uint32_t top, uint32_t counts[2][KEYS])
+{
+    count_keys(b, top, true, counts);
+}
+
+/* Counts values of exponents 1 .. bound one by one. */
+TN_TARGET_AVX2 static void count_singly(const block *b, uint32_t bound, tn_vitals *vitals)
+{
+    const __m256i bounds = _mm256_set1_epi8((char)bound);
     for (size_t i = 0; i < b->filled; i += GROUP) {
         __m256i e = _mm256_load_si256((const void *)(b->exponents + i));
-        __m256i key = _mm256_min_epu8(_mm256_sub_epi8(top, e), outside);
-        uint32_t left = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(key, outside));
-        if (left == 0)
-            continue;
-        uint32_t zero = left & (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(e, _mm256_setzero_si256()));
-        uint32_t negative = (uint32_t)_mm256_movemask_epi8(_mm256_load_si256((const void *)(b->signs + i)));
-        vitals->histogram[0][0] += (uint64_t)__builtin_popcount(zero & ~negative);
-        vitals->histogram[1][0] += (uint64_t)__builtin_popcount(zero & negative);
-        for (left &= ~zero; left; left &= left - 1) {
+        __m256i is_low = _mm256_cmpeq_epi8(_mm256_min_epu8(e, bounds), e), is_0 = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
+        uint32_t left = (uint32_t)_mm256_movemask_epi8(_mm256_andnot_si256(is_0, is_low));
+        for (; left; left &= left - 1) {
             size_t at = i + (size_t)__builtin_ctz(left);
             vitals->histogram[b->signs[at] >> 7][b->exponents[at]]++;
         }
     }
 }
 
-TN_TARGET_AVX2 static uint64_t count_exponent_0(const block *b)
+/* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
+static uint64_t add_window(tn_vitals *vitals, uint32_t top, size_t window, uint32_t counts[2][KEYS])
 {
-    uint64_t count = 0;
-    for (size_t i = 0; i < b->filled; i += GROUP) {
-        __m256i zero = _mm256_cmpeq_epi8(_mm256_load_si256((const void *)(b->exponents + i)), _mm256_setzero_si256());
-        count += (uint64_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(zero));
-    }
-    return count;
+    uint64_t sum = 0;
+    for (size_t sign = 0; sign < 2; sign++)
+        for (size_t key = 0; key < window && key < top; key++) {
+            vitals->histogram[sign][top - key] += counts[sign][key];
+            sum += counts[sign][key];
+        }
+    return sum;
 }
 
-/* The second pass. Returns false, and adds nothing, where too many exponents lie outside the window. */
-static bool add_histogram(const block *b, tn_vitals *vitals)
+/* The second pass. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
+static bool add_histogram(block *b, tn_vitals *vitals)
 {
-    uint64_t counts[2][KEYS];
-    count_keys(b, counts);
-    uint64_t outside = counts[0][WINDOW] + counts[1][WINDOW];
-    if (outside > ONE_BY_ONE && outside > ONE_BY_ONE + count_exponent_0(b))
-        return false;
-    for (size_t sign = 0; sign < 2; sign++)
-        for (size_t key = 0; key < WINDOW && key <= b->top; key++)
-            vitals->histogram[sign][b->top - key] += counts[sign][key];
-    if (outside > 0)
-        count_outside(b, vitals);
-    return true;
+    uint32_t counts[2][KEYS], top = b->top;
+    size_t window = b->has_exponent_0 ? KEYS - 2 : KEYS - 1;
+    uint64_t below = b->filled;
+    if (b->has_exponent_0) {
+        count_with_0(b, top, counts);
+        vitals->histogram[0][0] += counts[0][KEYS - 1];
+        vitals->histogram[1][0] += counts[1][KEYS - 1];
+        below -= counts[0][KEYS - 1] + counts[1][KEYS - 1];
+    } else {
+        count_without_0(b, top, counts);
+    }
+    below -= add_window(vitals, top, window, counts);
+    if (below > ONE_BY_ONE) {
+        top -= (uint32_t)window;
+        window = KEYS - 1;
+        count_without_0(b, top, counts);
+        below -= add_window(vitals, top, window, counts);
+    }
+    if (below > 0)
+        count_singly(b, top - (uint32_t)window, vitals);
+    return below > ONE_BY_ONE;
 }
 
 static void count_by_tables(const block *b, tn_vitals_table *tables)
 {
     for (size_t i = 0; i < b->filled; i += TN_VITALS_TABLES)
         for (size_t t = 0; t < TN_VITALS_TABLES; t++)
-            tables[t][(uint32_t)b->signs[i + t] << 1 | b->exponents[i + t]]++;
+            tables[t][(b->signs[i + t] & 128u) << 1 | b->exponents[i + t]]++;
+}
+
+/* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters. */
+static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
+{
+    /* All values equal to the shift: nothing was lost. */
+    if (!tn_vitals_float_holds(b->top, b->count, b->sum, b->squares) && !(b->min == b->shift && b->max == b->shift)) {
+        memcpy(&b->shift, b->bytes, sizeof b->shift);
+        sums_in_double(b);
+        *next_shift = tn_vitals_next_shift(b->top, b->count, b->shift, b->sum, b->squares);
+    }
+    tn_vitals_fold(vitals, b->count, (double)b->shift, b->sum, b->squares);
+    tn_vitals_fold_extremes(vitals, b->min, b->max);
+}
+
+static void count_directly(const block *b, tn_vitals *vitals)
+{
+    for (size_t i = 0; i < b->filled; i++)
+        vitals->histogram[b->signs[i] >> 7][b->exponents[i]]++;
 }
 
 void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
-    const unsigned char *bytes = (const unsigned char *)values;
+    float shift = 0;
     size_t by_tables = 0, in_tables = 0;
-    for (; count > 0; bytes += 4 * b.count, count -= b.count) {
-        first_pass(&b, bytes, count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK, vitals);
+    for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
+        b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
+        b.shift = shift;
+        if (shift == 0)
+            first_pass_about_0(&b);
+        else
+            first_pass_about_shift(&b);
+        if (b.top == 255)
+            tn_vitals_add_careful(vitals, b.bytes, b.count);
+        else
+            add_moments(&b, vitals, &shift);
+        if (b.has_exponent_0)
+            vitals->zeros += count_zeros(&b);
         vitals->count += b.count;
-        bool windowed = b.count >= SMALL && by_tables == 0 && add_histogram(&b, vitals);
-        if (!windowed && b.count < TABLES_FROM) {
-            for (size_t i = 0; i < b.filled; i++)
-                vitals->histogram[b.signs[i] >> 7][b.exponents[i]]++;
-        } else if (!windowed) {
-            by_tables = by_tables > 0 ? by_tables - 1 : RETRY;
+        bool windowed = b.count >= SMALL && b.top < 255 && by_tables == 0;
+        if (windowed) {
+            by_tables = add_histogram(&b, vitals) ? RETRY : 0;
+        } else if (b.count < TABLES_FROM) {
+            count_directly(&b, vitals);
+        } else {
+            by_tables -= by_tables > 0;
             if (in_tables == 0)
                 memset(tables, 0, sizeof tables);
             count_by_tables(&b, tables);
             in_tables += b.count;
+            if (in_tables >= TABLES_FULL) {
+                tn_vitals_fold_tables(vitals, tables);
+                in_tables = 0;
+            }
         }
         vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.filled - b.count;
-        if (in_tables >= TABLES_FULL || (in_tables > 0 && count == b.count)) {
-            tn_vitals_fold_tables(vitals, tables);
-            in_tables = 0;
-        }
     }
+    if (in_tables > 0)
+        tn_vitals_fold_tables(vitals, tables);
     tn_vitals_finish(vitals);
 }
 

@@ -41,19 +41,10 @@ enum {
     KEY_OUTSIDE = 16,
     KEY_EXPONENT_0 = 17,
     WINDOW = BUCKETS - 1, /* exponents with a key of their own */
-    SAFE_TOP = 127 + 56,  /* largest exponent of a block whose squares add up in float without overflow, with a shift of that size */
     ONE_BY_ONE = 64,      /* values below the window that are cheaper to count singly than by another pass */
     RETRY = 16,           /* blocks after which windows are tried again in place of tables */
     TABLES_FULL = 1 << 30 /* values after which the tables are emptied, far below what their 32 bits hold */
 };
-
-/* Mean squared over mean of squares from which a block's variance is taken in double: the subtraction then costs less than four of float's
- * bits. */
-static const double DROWNING = 15.0 / 16.0;
-
-/* Sum of a block's squares below which squares may have been lost to underflow. Each lost one is below 2^-126 and wrong by 2^-150 at most.
- * */
-static const double SAFE_SQUARES = 0x1p-100;
 
 /* What the passes over one block leave to each other. */
 typedef struct block {
@@ -397,16 +388,11 @@ static bool add_histogram(const block *b, tn_vitals *vitals)
  * */
 static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
 {
-    double n = (double)b->count;
-    bool in_range = b->top <= SAFE_TOP;
-    bool safe = in_range && b->squares >= SAFE_SQUARES && b->sum * (b->sum / n) < DROWNING * b->squares;
     /* All values equal to the shift: nothing was lost. */
-    if (!safe && !(b->min == b->shift && b->max == b->shift)) {
+    if (!tn_vitals_float_holds(b->top, b->count, b->sum, b->squares) && !(b->min == b->shift && b->max == b->shift)) {
         memcpy(&b->shift, b->bytes, sizeof b->shift);
         sums_in_double(b);
-        double mean = (double)b->shift + b->sum / n;
-        double variance = (b->squares - b->sum * (b->sum / n)) / n;
-        *next_shift = in_range && mean * mean > variance ? (float)mean : 0;
+        *next_shift = tn_vitals_next_shift(b->top, b->count, b->shift, b->sum, b->squares);
     }
     tn_vitals_fold(vitals, b->count, (double)b->shift, b->sum, b->squares);
     tn_vitals_fold_extremes(vitals, b->min, b->max);

@@ -5,9 +5,15 @@
  *
  * Why the shift: with K any finite value of the block, sum((x - K)^2) = m2 + n (mean - K)^2 <= (n + 1) m2, since m2 alone holds
  * (K - mean)^2 n / (n - 1) or more. So the subtraction that gives m2 loses at most a factor n + 1 = 4097 of double's 1.1e-16, whatever the
- * data. */
+ * data.
+ *
+ * Sums in float (the kernels of AVX2 and AVX-512): lanes of at most 64 values, added up in double. With u = 2^-24 a sum is wrong by at most 66 u = 4e-6 of the sum of the magnitudes of what was
+ * added, rounding of x - K included, and usually by a hundredth of that, since errors of both signs meet. Where this does not do, tn_vitals_float_holds says so, and the block's sums are taken
+ * again in double. So m2, which is at least a sixteenth of the squares then, is wrong by at most 16 times as much. */
 #ifndef TN_VITALS_KERNELS_H
 #define TN_VITALS_KERNELS_H
+
+#include <stdbool.h>
 
 #include "vitals/vitals.h"
 
@@ -24,6 +30,13 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count);
 
 /* Folds the moments of n finite values with sum(x - shift) = sum and sum((x - shift)^2) = squares. n may be 0. */
 void tn_vitals_fold(tn_vitals *vitals, uint64_t n, double shift, double sum, double squares);
+
+/* Whether sums of n values about a shift (one that came from tn_vitals_next_shift, or 0), taken in float lanes, are to be trusted. `top`: the largest exponent of the values. False where squares may
+ * have left float's range, and where the mean is so large that the variance would drown. */
+bool tn_vitals_float_holds(uint32_t top, size_t n, double sum, double squares);
+
+/* What the next block's sums are best taken about, after a block whose sums about `shift` are exact. */
+float tn_vitals_next_shift(uint32_t top, size_t n, float shift, double sum, double squares);
 
 /* Lowers min and raises max. */
 void tn_vitals_fold_extremes(tn_vitals *vitals, float min, float max);

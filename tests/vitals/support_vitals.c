@@ -222,5 +222,5 @@ const char *difference(const tn_vitals *expected, const tn_vitals *found, double
 
 double tolerance_of(tn_isa isa)
 {
-    return isa == TN_ISA_AVX512 ? 5e-7 : 1e-11;
+    return isa == TN_ISA_SCALAR ? 1e-11 : 5e-7;
 }

@@ -42,7 +42,7 @@ void reference(tn_vitals *vitals, const float *values, size_t count);
 /* NULL where the two agree: counts, extremes and histograms exactly; sums to `tolerance` times the sum of what was added in magnitude. */
 const char *difference(const tn_vitals *expected, const tn_vitals *found, double tolerance);
 
-/* What a set's sums are held to: float lanes in AVX-512, double elsewhere. */
+/* What a set's sums are held to: float lanes in AVX2 and AVX-512, double elsewhere. */
 double tolerance_of(tn_isa isa);
 
 #endif

@@ -188,6 +188,45 @@ static void test_variance_survives_offset(void **state)
     free(values);
 }
 
+/* Values whose mean moves from block to block and far exceeds their spread: neither what floats add up nor a shift that came from another block may eat the variance. */
+static void test_moving_mean(void **state)
+{
+    (void)state;
+    enum { COUNT = 6 * 4096 + 37 };
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    const float means[] = {0, 1000, 1000, -3e7F, 1e-30F, 1e25F, 0.5F};
+    fill(values, COUNT, KIND_GAUSSIAN, 17);
+    for (size_t i = 0; i < COUNT; i++)
+        values[i] = means[i / 4096] + values[i] * (means[i / 4096] == 1e-30F ? 1e-33F : 1);
+    for (size_t first = 0; first < COUNT; first += 4096)
+        check(values + first, COUNT - first, KIND_OFFSET, "of moving means");
+    free(values);
+}
+
+/* All roundings in one direction: the worst that lanes of floats can do stays within the bound that vitals_kernels.h states. */
+static void test_worst_rounding(void **state)
+{
+    (void)state;
+    enum { COUNT = 4096 + 1024 + 5 };
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    /* Beside 1 a value just above half of float's last place is rounded up each time. */
+    for (size_t i = 0; i < COUNT; i++)
+        values[i] = i / 16 % 64 == 0 ? 1 : 0x1.00001p-24F;
+    tn_vitals expected;
+    reference(&expected, values, COUNT);
+    for (size_t s = 0; s < SET_COUNT; s++) {
+        tn_vitals vitals;
+        tn_vitals_init(&vitals);
+        tn_vitals_add_isa(&vitals, values, COUNT, SETS[s]);
+        assert_true(fabs(vitals.sum - expected.sum) <= 66 * 0x1p-24 * expected.sum);
+        assert_true(fabs(vitals.sum_of_squares - expected.sum_of_squares) <= 66 * 0x1p-24 * expected.sum_of_squares);
+        assert_true(fabs(vitals.m2 - expected.m2) <= 16 * 66 * 0x1p-24 * expected.m2);
+    }
+    free(values);
+}
+
 /* A fault in any field must not pass. */
 static void test_comparison_catches_planted_faults(void **state)
 {
@@ -256,6 +295,8 @@ int main(void)
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_derived),
         cmocka_unit_test(test_variance_survives_offset),
+        cmocka_unit_test(test_moving_mean),
+        cmocka_unit_test(test_worst_rounding),
         cmocka_unit_test(test_comparison_catches_planted_faults),
         cmocka_unit_test(test_names),
     };
