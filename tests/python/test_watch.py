@@ -132,7 +132,7 @@ class WhatIsSeen(unittest.TestCase):
         for step, (_, _, gradient, update, weight, largest) in enumerate(self.printed, 1):
             found = named(self.run_of_it, step)
             for role, mean in ((GRADIENT, gradient), (UPDATE, update), (WEIGHT, weight)):
-                self.assertAlmostEqual(found[(role, "first", "weight")][1].mean, mean, delta=1e-9)
+                self.assertAlmostEqual(found[(role, "first", "weight")][1].mean, mean, delta=1e-7)  # sums are gathered in float lanes
             self.assertAlmostEqual(found[(INPUT, "input", None)][1].max, largest, delta=1e-6)
             self.assertEqual(found[(ACTIVATION, "act", None)][1].min, 0.0)
 
@@ -451,7 +451,7 @@ for step in range(2):
             {"mode": "train", "want_norms": True},
         )
         for step, line in zip(run.steps, run.output.splitlines()):
-            self.assertAlmostEqual(step.gradient_norm, float(line), delta=1e-9 + 1e-7 * float(line))
+            self.assertAlmostEqual(step.gradient_norm, float(line), delta=1e-9 + 5e-7 * float(line))
         self.assertEqual(run.vitals, [])
 
 
