@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { TN_PROGRAM_OUTPUT_MAX = 1 << 18, TN_PROGRAM_ARGUMENTS_MAX = 16 };
+enum { TN_PROGRAM_OUTPUT_MAX = 1 << 21, TN_PROGRAM_ARGUMENTS_MAX = 16 };
 
 typedef struct program_run {
     int exit_code; /* 128 + the signal where one ended it */
