@@ -18,6 +18,7 @@
  *   factor  1000, a ratio of standard deviations. SageMaker has a ratio of 10 between variances of layers, TheDeepChecker deviations within [0.5, 2]; PyTorch's
  *           default initialisation alone loses a factor of 2.4 for each layer of relu, and networks of six such layers train.
  *   VALUES_MIN 4 values of a unit.
+ *   SWALLOWING 1e4: beside an update of that size a float no longer shows a weight of 1e-3, so such a weight is not judged by its update.
  * Blind spots: weights whose first observed step comes after training began; symmetric kernels that are fixed by design and multiply different inputs each
  * (depthwise blurs) look alike; a signal whose layers differ in scale by design. */
 #include <math.h>
@@ -27,7 +28,7 @@
 
 enum { VALUES_MIN = 4, COMPARED_MAX = 4096 /* units of a weight */ };
 
-static const double ROUNDING = 1e-6;
+static const double ROUNDING = 1e-6, SWALLOWING = 1e4;
 
 enum { ALIKE, FACTOR, SETTINGS };
 
@@ -102,6 +103,8 @@ static void see_weight(state *s, const double *settings, const tn_tensor_seen *s
     const tn_print print = tn_print_of(vitals);
     bool is_update = s->update_node && strcmp(s->update_node, seen->name->node) == 0 &&
                      strcmp(s->update_parameter, seen->name->parameter) == 0 && tn_print_equal(&print, &s->update);
+    if (is_update && fmax(-s->update.min, s->update.max) >= SWALLOWING)
+        return;
     s->weights++;
     if (vitals->zeros == vitals->count || is_update) {
         s->zero_weights++;
