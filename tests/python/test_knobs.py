@@ -100,11 +100,14 @@ class Programs(unittest.TestCase):
         run = self.trial(knobs={"label_scale": "standardize"}, steps=3)
         self.assertEqual(list(run.refused), ["label_scale"])
 
-    def test_train_mode_turns_nothing_and_tells_scores_alone(self):
+    def test_train_mode_turns_nothing_and_tells_scores_and_labels(self):
         run = support_parent.run(PROGRAM, {"mode": "train"})
         self.assertEqual((run.status, run.applied, run.refused), (0, [], {}))
         self.assertEqual([score.step for score in run.scores], [0, 30])
-        self.assertEqual(sorted(set(run.facts) - {"framework", "private"}), ["notes", "parameters", "score_why", "scored"])
+        self.assertEqual(
+            sorted(set(run.facts) - {"framework", "private"}),
+            ["classes", "expected_loss", "label_max", "label_mean", "label_min", "label_std", "majority", "notes", "outputs", "parameters", "score_why", "scored", "seen_labels", "task", "trivial_loss"],
+        )
         self.assertEqual(len(run.steps), 30)
         self.assertIn("done 10", run.output)
 

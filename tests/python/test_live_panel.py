@@ -230,7 +230,7 @@ class WithoutATerminal(unittest.TestCase):
             done = folder.train(folder.hypes(learning_rate=1e30), env=dict(os.environ, TERM="xterm"))
             self.assertEqual(done.returncode, CANCELLED)
             self.assertRegex(done.stderr, r"\A(tenet: .*\((after step \d+; )?tenet explain \w+\)\n)+\Z")
-            self.assertEqual(len(re.findall(r"at step \d+ .* tenet explain nonfinite\)\n", done.stderr)), 1)
+            self.assertEqual(len(re.findall(r"at step \d+ .*\(tenet explain nonfinite\)\n", done.stderr)), 1)
             self.assertNotIn("\x1b", done.stdout)
 
 
