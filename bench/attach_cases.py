@@ -34,7 +34,7 @@ CAUSES = {
 }
 
 
-def debug(options, subject):
+def debug(options, subject, seconds_max=SECONDS_MAX):
     """One debug: its report (None where there is none), seconds and last words."""
     command = [options.program, "debug", "--json", "--quiet"]
     if options.budget:
@@ -42,9 +42,9 @@ def debug(options, subject):
     environment = dict(os.environ, OMP_NUM_THREADS="1")
     start = time.monotonic()
     try:
-        done = subprocess.run(command + subject, capture_output=True, text=True, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL, env=environment, check=False)
+        done = subprocess.run(command + subject, capture_output=True, text=True, timeout=seconds_max, stdin=subprocess.DEVNULL, env=environment, check=False)
     except subprocess.TimeoutExpired:
-        return None, SECONDS_MAX, "it took more than %d s" % SECONDS_MAX
+        return None, seconds_max, "it took more than %d s" % seconds_max
     seconds = time.monotonic() - start
     try:
         return json.loads(done.stdout), seconds, ""

@@ -8,12 +8,11 @@ marks.
 Usage: misuse_cases.py [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--variant buggy|fixed]... [--budget B] [--reports FOLDER] [--output docs/misuse.md]
 """
 import argparse
-import json
 import os
 import pathlib
-import subprocess
 import sys
-import time
+
+from attach_cases import debug, keep
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "examples/torch/misuse"
@@ -63,25 +62,6 @@ def right_lines(name):
     if not lines:
         raise SystemExit("misuse_cases: %s/buggy.py holds none of %s" % (name, CASES[name][1]))
     return lines
-
-
-def debug(options, script):
-    """One debug: its report (None where there is none), seconds and last words."""
-    command = [options.program, "debug", "--json", "--quiet", "--threads", str(options.threads)]
-    if options.budget:
-        command += ["--budget", options.budget]
-    start = time.monotonic()
-    try:
-        done = subprocess.run([*command, "--", options.python, str(script)], capture_output=True, text=True, timeout=SECONDS_MAX, stdin=subprocess.DEVNULL,
-                              env=dict(os.environ, OMP_NUM_THREADS="1"), check=False)
-    except subprocess.TimeoutExpired:
-        return None, SECONDS_MAX, "it took more than %d s" % SECONDS_MAX
-    seconds = time.monotonic() - start
-    try:
-        return json.loads(done.stdout), seconds, ""
-    except ValueError:
-        words = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        return None, seconds, "exit status %d: %s" % (done.returncode, words[-1] if words else "nothing printed")
 
 
 def judge(name, variant, report):
@@ -151,11 +131,8 @@ def main():
         if options.only and not any(word in name for word in options.only):
             continue
         for variant in options.variant or ("buggy", "fixed"):
-            report, seconds, words = debug(options, SCRIPTS / name / (variant + ".py"))
-            if options.reports and report is not None:
-                folder = pathlib.Path(options.reports)
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / ("%s-%s.json" % (name, variant))).write_text(json.dumps(report, indent=1) + "\n")
+            report, seconds, words = debug(options, ["--threads", str(options.threads), "--", options.python, str(SCRIPTS / name / (variant + ".py"))], SECONDS_MAX)
+            keep(options, "%s-%s" % (name, variant), report)
             rows.append(row(name, variant, report, seconds, words))
             print(table(rows[-1:])[-1], flush=True)
     found, quiet, text = summary(rows)

@@ -5,20 +5,7 @@
 #include <unistd.h>
 
 #include "api/session.h"
-#include "base/memory.h"
 #include "report/report_page.h"
-
-/* Takes `document` over. */
-static tn_status keep(json_t *document, tn_report **report, tn_error *error)
-{
-    *report = tn_memory_create(1, sizeof **report);
-    if (*report) {
-        (*report)->document = document;
-        return TN_OK;
-    }
-    json_decref(document);
-    return tn_fail_memory(error, sizeof **report);
-}
 
 static bool is_report(const json_t *document)
 {
@@ -66,7 +53,7 @@ tn_status tn_report_from_store(const char *store_path, const char *run, tn_repor
     }
     free(json);
     (void)tn_store_close(store, NULL); /* nothing was written */
-    return status == TN_OK ? keep(document, report, error) : status;
+    return status == TN_OK ? tn_report_of(document, report, error) : status;
 }
 
 /* ---- from a file ---- */
@@ -79,7 +66,7 @@ tn_status tn_report_from_file(const char *path, tn_report **report, tn_error *er
         return tn_fail(error, TN_ERROR_DATA, "The report %.600s cannot be read: %s.", path, strerror(errno));
     json_t *document = json_load_file(path, 0, &mistake);
     if (document && is_report(document))
-        return keep(document, report, error);
+        return tn_report_of(document, report, error);
     if (document)
         tn_fail(error, TN_ERROR_DATA,
                 "%.600s is no report; expected a document of the schema tenet.report/1, as 'tenet debug --json' prints it.", path);

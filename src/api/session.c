@@ -176,14 +176,22 @@ void tn_session_cancel(tn_session *session)
     atomic_store(&session->cancel.requested, true);
 }
 
-tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error)
+tn_status tn_report_of(json_t *document, tn_report **report, tn_error *error)
 {
     *report = tn_memory_create(1, sizeof **report);
-    if (!*report) {
-        json_decref(document);
-        return tn_fail_memory(error, sizeof **report);
+    if (*report) {
+        (*report)->document = document;
+        return TN_OK;
     }
-    (*report)->document = document;
+    json_decref(document);
+    return tn_fail_memory(error, sizeof **report);
+}
+
+tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error)
+{
+    tn_status made = tn_report_of(document, report, error);
+    if (made != TN_OK)
+        return made;
     if (session->store) {
         char *json = tn_report_json(document);
         tn_error kept = {.code = TN_OK};

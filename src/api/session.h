@@ -73,7 +73,10 @@ tn_status tn_session_subject(tn_session *session, tn_subject **subject, tn_error
 /* What the subject is called in reports and in the store. */
 const char *tn_session_name(const tn_session *session);
 
-/* A report that owns `document` (stolen), kept in the session's store where there is one. */
+/* A report that owns `document` (stolen, in any case). */
+tn_status tn_report_of(json_t *document, tn_report **report, tn_error *error);
+
+/* The same, kept in the session's store where there is one. */
 tn_status tn_session_report(tn_session *session, json_t *document, tn_report **report, tn_error *error);
 
 /* Whether hypes can be written to settings->fixed_path, told before anything is trained. */

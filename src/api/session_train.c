@@ -96,12 +96,9 @@ static json_t *curve_json(json_writer *writer, const tn_trial_result *result)
     uint64_t points = result->steps < CURVE_POINTS ? result->steps : CURVE_POINTS;
     for (uint64_t i = 0; i < points; i++) {
         uint64_t first = result->steps * i / points, last = result->steps * (i + 1) / points;
-        double sum = 0;
-        for (uint64_t step = first; step < last; step++)
-            sum += result->losses[step];
         json_t *point = json_object();
         set(writer, point, "step", count(last));
-        set(writer, point, "loss", number(sum / (double)(last - first)));
+        set(writer, point, "loss", number(tn_trial_mean_loss(result, first, last)));
         append(writer, array, point);
     }
     return array;

@@ -91,6 +91,14 @@ static bool read_whole(const char *text, uint64_t least, uint64_t most, uint64_t
     return errno == 0 && number >= least && number <= most;
 }
 
+/* `or_else` ends the message: what else is expected. */
+static bool is_path(const char *option, const char *value, const char *or_else, char *message, size_t size)
+{
+    if (!*value)
+        snprintf(message, size, "%s is empty; expected the path of a file%s", option, or_else);
+    return *value;
+}
+
 /* Seeds are JSON integers, so at most 2^63 - 1. */
 static bool take(tn_options *options, const option_row *row, const char *value, char *message, size_t size)
 {
@@ -130,33 +138,17 @@ static bool take(tn_options *options, const option_row *row, const char *value, 
         options->budget = value;
         return true;
     case TN_OPTION_STORE:
-        if (!*value) {
-            snprintf(message, size, "--store is empty; expected the path of a file");
-            return false;
-        }
         options->store = value;
-        return true;
+        return is_path(row->name, value, "", message, size);
     case TN_OPTION_HTML:
-        if (!*value) {
-            snprintf(message, size, "--html is empty; expected the path of a file");
-            return false;
-        }
         options->html = value;
-        return true;
+        return is_path(row->name, value, "", message, size);
     case TN_OPTION_WRITE:
-        if (!*value) {
-            snprintf(message, size, "--write is empty; expected the path of a file");
-            return false;
-        }
         options->fixed = value;
-        return true;
+        return is_path(row->name, value, "", message, size);
     case TN_OPTION_OUTPUT:
-        if (!*value) {
-            snprintf(message, size, "--output is empty; expected the path of a file, or - for stdout");
-            return false;
-        }
         options->output = value;
-        return true;
+        return is_path(row->name, value, ", or - for stdout", message, size);
     case TN_OPTION_LAST:
         if (!read_whole(value, 1, 1000000, &number)) {
             snprintf(message, size, "--last is '%.*s'; expected a whole number from 1 to 1000000", SHOWN_MAX, value);

@@ -121,11 +121,8 @@ static json_t *curve_json(tn_investigation *investigation, const tn_trial_result
     uint64_t points = result->steps < CURVE_POINTS ? result->steps : CURVE_POINTS;
     for (uint64_t i = 0; i < points; i++) {
         uint64_t first = result->steps * i / points, last = result->steps * (i + 1) / points;
-        double sum = 0;
-        for (uint64_t step = first; step < last; step++)
-            sum += result->losses[step];
         tn_json_append(investigation, steps, json_integer((json_int_t)last));
-        tn_json_append(investigation, losses, tn_json_number(sum / (double)(last - first)));
+        tn_json_append(investigation, losses, tn_json_number(tn_trial_mean_loss(result, first, last)));
     }
     tn_json_set(investigation, curve, "step", steps);
     tn_json_set(investigation, curve, "loss", losses);

@@ -126,6 +126,9 @@ void tn_trial_result_deinit(tn_trial_result *result);
 double tn_trial_score(const tn_trial_result *result);
 double tn_trial_train_score(const tn_trial_result *result);
 
+/* Mean of the losses of steps [first, last), counted from 0, last > first: a point of a curve. */
+double tn_trial_mean_loss(const tn_trial_result *result, uint64_t first, uint64_t last);
+
 typedef enum tn_subject_task { TN_SUBJECT_CLASSIFICATION, TN_SUBJECT_REGRESSION } tn_subject_task;
 
 /* Facts that need no training. Fields that a kind of subject cannot know are 0, NAN or NULL, as noted. A native subject measures inputs on up to 10,000 training

@@ -26,6 +26,14 @@ void tn_trial_result_deinit(tn_trial_result *result)
     *result = (tn_trial_result){0};
 }
 
+double tn_trial_mean_loss(const tn_trial_result *result, uint64_t first, uint64_t last)
+{
+    double sum = 0;
+    for (uint64_t step = first; step < last; step++)
+        sum += result->losses[step];
+    return sum / (double)(last - first);
+}
+
 double tn_trial_train_score(const tn_trial_result *result)
 {
     return result->score_count ? result->scores[result->score_count - 1].train_score : NAN;

@@ -115,9 +115,12 @@ bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *secon
     if (first->patch && second->patch) {
         /* Both are changes of the subject as given, so either may be made first. */
         bool reverse = tn_patches_clash(first->patch, second->patch);
-        pair.patch = reverse ? tn_patch_merge(second->patch, first->patch) : tn_patch_merge(first->patch, second->patch);
+        const json_t *before = reverse ? second->patch : first->patch, *after = reverse ? first->patch : second->patch;
+        if (tn_patches_clash(before, after))
+            return false;
+        pair.patch = tn_patch_merge(before, after);
         if (!pair.patch) {
-            list->failed |= !tn_patches_clash(reverse ? second->patch : first->patch, reverse ? first->patch : second->patch);
+            list->failed = true;
             return false;
         }
     } else {
