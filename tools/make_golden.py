@@ -217,6 +217,42 @@ def make_layers(writer):
     writer.end()
 
 
+def tokens(vocabulary, *shape):
+    return torch.randint(0, vocabulary, shape).double()
+
+
+def make_shapes(writer):
+    def case(label, op, attributes, inputs, compute):
+        op_case(writer, label, op, attributes, inputs, {}, lambda x, _: compute(x))
+        writer.end()
+
+    for label, vocabulary, units, shape, scale in (("embedding", 7, 5, (3, 4), False), ("embedding scaled", 11, 16, (2, 3, 5), True)):
+        places = tokens(vocabulary, *shape)
+        weight = draw(vocabulary, units).requires_grad_()
+        output = F.embedding(places.long(), weight) * (units ** 0.5 if scale else 1)
+        d_output = draw(*output.shape)
+        output.backward(d_output)
+        writer.case(label, op="embedding", attributes=json.dumps({"vocabulary": vocabulary, "units": units, "scale": scale}), batch=shape[0], training=1)
+        for name, value in (("input0", places), ("weight", weight), ("d_output", d_output), ("output", output), ("d_input0", torch.zeros(*shape)),
+                            ("d_weight", weight.grad)):
+            writer.tensor(name, value)
+        writer.end()
+    op_case(writer, "dense of steps", "dense", {"units": 4, "bias": True}, [draw(3, 5, 7)], {"weight": draw(7, 4), "bias": draw(4)},
+            lambda x, p: F.linear(x[0], p["weight"].T, p["bias"]))
+    writer.end()
+    case("permute", "permute", {"order": [1, 0]}, [draw(2, 3, 5)], lambda x: x[0].permute(0, 2, 1))
+    case("permute three", "permute", {"order": [2, 0, 1]}, [draw(2, 3, 4, 5)], lambda x: x[0].permute(0, 3, 1, 2))
+    case("concat", "concat", {"axis": None}, [draw(3, 2, 5), draw(3, 2, 1), draw(3, 2, 4)], lambda x: torch.cat(x, -1))
+    case("permute image", "permute", {"order": [0, 2, 1]}, [draw(1, 2, 3, 4)], lambda x: x[0].permute(0, 1, 3, 2))
+    case("concat middle", "concat", {"axis": 1}, [draw(2, 2, 3, 2), draw(2, 2, 1, 2)], lambda x: torch.cat(x, 2))
+    case("concat first", "concat", {"axis": 0}, [draw(3, 2, 5), draw(3, 4, 5)], lambda x: torch.cat(x, 1))
+    for label, shape in (("", (3, 5, 7)), (" of an image", (2, 3, 4, 5)), (" of one", (2, 1, 3))):
+        last = tuple(range(1, len(shape) - 1))
+        case("global_avg_pool" + label, "global_avg_pool", {}, [draw(*shape)], lambda x, d=last: x[0].mean(d))
+        case("global_max_pool" + label, "global_max_pool", {}, [draw(*shape)], lambda x, d=last: torch.amax(x[0], d))
+    case("last", "last", {}, [draw(3, 5, 7)], lambda x: x[0][:, -1])
+
+
 def clamp(p, clip):
     return p if clip == 0 else torch.clamp(p, clip, 1 - clip)
 
@@ -331,7 +367,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent / "tests/engine/data"
     folder.mkdir(parents=True, exist_ok=True)
     for file, seed, makers in (("activations.golden", 1, [make_activations]), ("layers.golden", 2, [make_norms, make_layers]),
-                               ("arithmetic.golden", 5, [make_arithmetic]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
+                               ("arithmetic.golden", 5, [make_arithmetic]), ("sequences.golden", 6, [make_shapes]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
         torch.manual_seed(seed)
         writer = Writer(folder / file)
         for make in makers:

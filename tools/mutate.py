@@ -26,7 +26,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BACKWARD = re.compile(r"backward|gradient|d_input|d_weight|weight_tile|input_tile|bias_tile|add_partials|add_patches|scatter")
-GRADIENT_TESTS = ["test_gradient_activations", "test_gradient_norms", "test_gradient_layers", "test_gradient_arithmetic", "test_gradient_losses"]
+GRADIENT_TESTS = ["test_gradient_activations", "test_gradient_norms", "test_gradient_layers", "test_gradient_arithmetic", "test_gradient_sequences", "test_gradient_losses"]
 SECONDS = 60
 
 # (file, function, text of the mutant's line or "", reason)

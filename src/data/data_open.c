@@ -37,6 +37,15 @@ static void opening_deinit(data_opening *opening)
     tn_label_plan_deinit(&opening->plan);
 }
 
+/* Whether tokens of both have the same numbers. */
+static bool same_words(const tn_source *a, const tn_source *b)
+{
+    bool same = a->class_count == b->class_count && a->are_tokens == b->are_tokens && a->class_names && b->class_names;
+    for (size_t i = 0; same && i < a->class_count; i++)
+        same = strcmp(a->class_names[i], b->class_names[i]) == 0;
+    return same;
+}
+
 static tn_status open_sources(data_opening *opening, tn_error *error)
 {
     for (size_t s = 0; s < TN_SOURCES; s++) {
@@ -55,6 +64,12 @@ static tn_status open_sources(data_opening *opening, tn_error *error)
             return tn_hypes_fail(opening->hypes, paths[s], error,
                                  "its labels are of another kind than those of data.train (%zu and %zu columns)", source->label_width,
                                  train->label_width);
+        if (train->are_tokens && !same_words(train, source))
+            return tn_hypes_fail(
+                opening->hypes, paths[s], error,
+                "it is written in %zu other words or characters than data.train, which has %zu; hold validation data out of "
+                "data.train by {\"fraction\": 0.1}",
+                source->class_count, train->class_count);
     }
     return TN_OK;
 }
@@ -66,10 +81,10 @@ static tn_status number_rows(data_opening *opening, tn_error *error)
         const tn_source *source = opening->sources[s];
         if (source == NULL)
             continue;
-        size_t count = source->samples;
+        size_t count = source->samples, numbers;
         opening->kept[s] = tn_memory_create(count, sizeof *opening->kept[s]);
-        if (opening->plan.kind == TN_LABELS_CLASSES)
-            opening->class_of[s] = tn_memory_create(count, sizeof *opening->class_of[s]);
+        if (opening->plan.kind == TN_LABELS_CLASSES && tn_size_multiply(count, opening->plan.steps, &numbers))
+            opening->class_of[s] = tn_memory_create(numbers, sizeof *opening->class_of[s]);
         if (opening->kept[s] == NULL || (opening->plan.kind == TN_LABELS_CLASSES && opening->class_of[s] == NULL))
             return tn_fail_memory(error, 2 * count * sizeof *opening->kept[s]);
         if (opening->class_of[s] != NULL) {
@@ -78,7 +93,7 @@ static tn_status number_rows(data_opening *opening, tn_error *error)
                 return status;
         }
         for (size_t row = 0; row < count; row++)
-            if (opening->class_of[s] == NULL || opening->class_of[s][row] >= 0)
+            if (opening->class_of[s] == NULL || opening->plan.each_step || opening->class_of[s][row] >= 0)
                 opening->kept[s][opening->kept_count[s]++] = (uint32_t)row;
         if (opening->kept_count[s] == 0)
             return tn_hypes_fail(opening->hypes, "data.classes", error, "no sample of %s is of these classes", paths[s]);
@@ -131,15 +146,15 @@ static tn_status split(data_opening *opening, size_t counts[TN_SOURCES], tn_erro
 /* The set of rows [count] of a source. */
 static tn_status make_set(const data_opening *opening, size_t s, const uint32_t *rows, size_t count, tn_dataset **set, tn_error *error)
 {
-    size_t from = opening->sources[s] != NULL ? s : TRAIN;
-    tn_status status = tn_dataset_create(opening->sources[from], NULL, opening->plan.kind, count, set, error);
+    size_t from = opening->sources[s] != NULL ? s : TRAIN, steps = opening->plan.steps;
+    tn_status status = tn_dataset_create(opening->sources[from], NULL, opening->plan.kind, steps, count, set, error);
     if (status != TN_OK)
         return status;
     (*set)->classes = opening->plan.classes;
     for (size_t i = 0; i < count; i++) {
         (*set)->rows[i] = (*set)->label_rows[i] = rows[i];
         if (opening->class_of[from] != NULL)
-            (*set)->class_of[i] = opening->class_of[from][rows[i]];
+            memcpy((*set)->class_of + i * steps, opening->class_of[from] + rows[i] * steps, steps * sizeof(int32_t));
     }
     return TN_OK;
 }
@@ -226,7 +241,8 @@ static tn_status permute_labels(const data_opening *opening, size_t s, tn_datase
     for (size_t i = 0; i < set->samples; i++) {
         set->label_rows[i] = set->rows[order[i]];
         if (class_of != NULL)
-            set->class_of[i] = class_of[set->label_rows[i]];
+            memcpy(set->class_of + i * set->label_steps, class_of + set->label_rows[i] * set->label_steps,
+                   set->label_steps * sizeof *class_of);
     }
     tn_memory_destroy(order);
     return TN_OK;

@@ -2,14 +2,19 @@
 #include "data/dataset.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "data/dataset_parts.h"
 
-tn_status tn_dataset_create(tn_source *source, tn_scaling *scaling, tn_label_kind kind, size_t samples, tn_dataset **set, tn_error *error)
+tn_status tn_dataset_create(tn_source *source, tn_scaling *scaling, tn_label_kind kind, size_t label_steps, size_t samples,
+                            tn_dataset **set, tn_error *error)
 {
     *set = NULL;
+    size_t numbers;
+    if (!tn_size_multiply(samples, label_steps, &numbers))
+        return tn_fail_memory(error, SIZE_MAX);
     tn_dataset *created = tn_memory_create(1, sizeof *created);
     if (created == NULL)
         return tn_fail_memory(error, sizeof *created);
@@ -18,9 +23,10 @@ tn_status tn_dataset_create(tn_source *source, tn_scaling *scaling, tn_label_kin
     created->kind = kind;
     created->samples = samples;
     created->targets = kind == TN_LABELS_TARGETS ? source->label_width : 1;
+    created->label_steps = label_steps;
     created->rows = tn_memory_create(samples, sizeof *created->rows);
     created->label_rows = tn_memory_create(samples, sizeof *created->label_rows);
-    created->class_of = kind == TN_LABELS_CLASSES ? tn_memory_create(samples, sizeof *created->class_of) : NULL;
+    created->class_of = kind == TN_LABELS_CLASSES ? tn_memory_create(numbers, sizeof *created->class_of) : NULL;
     if (created->rows == NULL || created->label_rows == NULL || (kind == TN_LABELS_CLASSES && created->class_of == NULL)) {
         tn_dataset_destroy(created);
         return tn_fail_memory(error, 3 * samples * sizeof *created->rows);
@@ -43,7 +49,7 @@ void tn_dataset_destroy(tn_dataset *set)
 
 tn_status tn_dataset_view(const tn_dataset *set, const uint32_t *samples, size_t count, tn_dataset **view, tn_error *error)
 {
-    tn_status status = tn_dataset_create(set->source, set->scaling, set->kind, count, view, error);
+    tn_status status = tn_dataset_create(set->source, set->scaling, set->kind, set->label_steps, count, view, error);
     if (status != TN_OK)
         return status;
     (*view)->classes = set->classes;
@@ -53,7 +59,8 @@ tn_status tn_dataset_view(const tn_dataset *set, const uint32_t *samples, size_t
         (*view)->rows[i] = set->rows[sample];
         (*view)->label_rows[i] = set->label_rows[sample];
         if ((*view)->class_of != NULL)
-            (*view)->class_of[i] = set->class_of[sample];
+            memcpy((*view)->class_of + i * set->label_steps, set->class_of + sample * set->label_steps,
+                   set->label_steps * sizeof *set->class_of);
     }
     return TN_OK;
 }
@@ -83,6 +90,11 @@ size_t tn_dataset_targets(const tn_dataset *set)
     return set->targets;
 }
 
+size_t tn_dataset_label_steps(const tn_dataset *set)
+{
+    return set->label_steps;
+}
+
 size_t tn_dataset_row(const tn_dataset *set, size_t sample)
 {
     assert(sample < set->samples);
@@ -103,11 +115,13 @@ void tn_dataset_class_labels(const tn_dataset *set, const uint32_t *samples, siz
 {
     assert(set->kind == TN_LABELS_CLASSES);
     for (size_t i = 0; i < count; i++)
-        classes[i] = set->class_of[samples != NULL ? samples[i] : i];
+        memcpy(classes + i * set->label_steps, set->class_of + (samples != NULL ? samples[i] : i) * set->label_steps,
+               set->label_steps * sizeof *classes);
 }
 
 void tn_dataset_target_labels(const tn_dataset *set, const uint32_t *samples, size_t count, float *targets)
 {
+    assert(set->label_steps == 1);
     for (size_t i = 0; i < count; i++) {
         size_t sample = samples != NULL ? samples[i] : i;
         if (set->kind == TN_LABELS_CLASSES) {

@@ -4,7 +4,8 @@
  * stay bytes until a batch is gathered. Input scaling is one affine map a feature, y = (x - shift[f]) * gain[f], with statistics of the training
  * split only. Sample numbers are rows of the user's file (`tn_dataset_row`), so that a report can name them.
  *
- * Shapes of one sample: idx and npz images [h, w] and [h, w, c] are rank 3 (h, w, c; c = 1 for the former); all else is rank 1. */
+ * Shapes of one sample: idx and npz images [h, w] and [h, w, c] are rank 3 (h, w, c; c = 1 for the former); sequences of feature rows that a reader
+ * makes itself are rank 2 (time, features); all else is rank 1, sequences of token numbers (time) among it. */
 #ifndef TN_DATASET_H
 #define TN_DATASET_H
 
@@ -26,8 +27,8 @@ typedef struct tn_shape {
 size_t tn_shape_size(const tn_shape *shape); /* product of the dims; readers have checked that it fits */
 
 typedef enum tn_label_kind {
-    TN_LABELS_CLASSES, /* one class number a sample, 0 .. classes - 1 (one-hot rows are read as class numbers) */
-    TN_LABELS_TARGETS  /* `targets` real numbers a sample */
+    TN_LABELS_CLASSES, /* one class number a sample, or one for each of its steps, 0 .. classes - 1 (one-hot rows are read as class numbers) */
+    TN_LABELS_TARGETS /* `targets` real numbers a sample */
 } tn_label_kind;
 
 /* What the network has to learn, which decides the score. */
@@ -55,18 +56,19 @@ void tn_data_close(tn_data *data);
 size_t tn_dataset_samples(const tn_dataset *set);
 const tn_shape *tn_dataset_shape(const tn_dataset *set);
 tn_label_kind tn_dataset_label_kind(const tn_dataset *set);
-size_t tn_dataset_classes(const tn_dataset *set);            /* 0 for targets */
-size_t tn_dataset_targets(const tn_dataset *set);            /* width of a target row; 1 for classes */
+size_t tn_dataset_classes(const tn_dataset *set);     /* 0 for targets */
+size_t tn_dataset_targets(const tn_dataset *set);     /* width of a target row; 1 for classes */
+size_t tn_dataset_label_steps(const tn_dataset *set); /* class numbers of a sample: 1, or its steps where each has a label of its own */
 size_t tn_dataset_row(const tn_dataset *set, size_t sample); /* the row of the user's file, from 0 */
 
 /* inputs [count, size of shape] = the scaled inputs of samples[0..count-1]. samples may be NULL: 0, 1, ... count - 1. Thread-safe, allocates nothing. */
 void tn_dataset_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, float *inputs);
 void tn_dataset_raw_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, float *inputs); /* as in the file, unscaled */
 
-/* classes [count]; only for TN_LABELS_CLASSES. */
+/* classes [count, label steps]; only for TN_LABELS_CLASSES. Of a step that is padding it is -1. */
 void tn_dataset_class_labels(const tn_dataset *set, const uint32_t *samples, size_t count, int32_t *classes);
 
-/* targets [count, targets], after label scaling; class numbers are given as numbers. */
+/* targets [count, targets], after label scaling; class numbers, one a sample, are given as numbers. */
 void tn_dataset_target_labels(const tn_dataset *set, const uint32_t *samples, size_t count, float *targets);
 
 /* Label scaling of target column k: scaled = (original - shift) * gain. */

@@ -27,6 +27,8 @@ static bool looks_like_classes(const tn_source *source)
 {
     if (source->class_names != NULL)
         return true;
+    if (source->labels_each_step)
+        return true;
     bool seen[2] = {false, false};
     for (size_t row = 0; row < source->samples; row++) {
         if (source->label_width > 1) {
@@ -65,7 +67,8 @@ static tn_task find_task(const tn_hypes *hypes, const tn_source *train)
 {
     const char *metric = json_string_value(tn_hypes_value(hypes, "solver.metric"));
     if (metric != NULL)
-        return strcmp(metric, "accuracy") == 0 ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
+        return strcmp(metric, "accuracy") == 0 || strcmp(metric, "perplexity") == 0 || strcmp(metric, "bits") == 0 ? TN_TASK_CLASSIFICATION
+                                                                                                                   : TN_TASK_REGRESSION;
     const char *loss = json_string_value(tn_hypes_value(hypes, "loss.name"));
     bool distance = loss != NULL && (strcmp(loss, "mse") == 0 || strcmp(loss, "mae") == 0 || strcmp(loss, "huber") == 0);
     return !distance || looks_like_classes(train) || has_output_for_each_class(hypes, train) ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
@@ -97,6 +100,48 @@ static tn_status read_class(const tn_source *source, size_t row, size_t *number,
     }
     tn_source_error_at(source, row, error);
     return TN_ERROR_DATA;
+}
+
+/* The class number of one step of a row: -1 for padding. */
+static tn_status read_step(const tn_label_plan *plan, const tn_source *source, size_t row, size_t step, int32_t *number, tn_error *error)
+{
+    double value = tn_source_label(source, row, step);
+    *number = -1;
+    if ((plan->has_padding && value == (double)plan->padding) || (source->labels_each_step && value == -1))
+        return TN_OK;
+    if (value >= 0 && value <= CLASS_MAX && value == floor(value)) {
+        *number = (int32_t)value;
+        return TN_OK;
+    }
+    tn_fail(
+        error, TN_ERROR_DATA,
+        "the label of step %zu (from 0) of row %zu (from 0) is %g; expected a class number, 0 to %d. Where it stands for a step without a "
+        "label, say so by data.label.padding",
+        step, row, value, CLASS_MAX);
+    tn_source_error_at(source, row, error);
+    return TN_ERROR_DATA;
+}
+
+static tn_status count_step_classes(const tn_label_plan *plan, const tn_source *source, size_t *classes, tn_error *error)
+{
+    if (source->label_width != plan->steps) {
+        tn_fail(error, TN_ERROR_DATA, "holds %zu labels a row where data.train has %zu; sequences must have one length",
+                source->label_width, plan->steps);
+        return tn_error_at(error, source->name, 0, NULL);
+    }
+    for (size_t row = 0; row < source->samples; row++) {
+        for (size_t step = 0; step < plan->steps; step++) {
+            int32_t number;
+            tn_status status = read_step(plan, source, row, step, &number, error);
+            if (status != TN_OK)
+                return status;
+            *classes = number >= 0 && (size_t)number + 1 > *classes ? (size_t)number + 1 : *classes;
+        }
+    }
+    if (*classes > 0)
+        return TN_OK;
+    tn_fail(error, TN_ERROR_DATA, "every label is padding; there is nothing to learn");
+    return tn_error_at(error, source->name, 0, NULL);
 }
 
 static tn_status count_classes(const tn_source *source, size_t *classes, tn_error *error)
@@ -133,11 +178,41 @@ static tn_status read_filter(tn_label_plan *plan, const tn_hypes *hypes, const j
     return TN_OK;
 }
 
+/* Labels of each step: classes always, and no filter chooses among samples that hold many. */
+static tn_status plan_steps(tn_label_plan *plan, const tn_hypes *hypes, tn_source *const sources[TN_SOURCES], bool filtered,
+                            tn_error *error)
+{
+    const json_t *padding = tn_hypes_value(hypes, "data.label.padding");
+    plan->each_step = true;
+    plan->steps = sources[0]->label_width;
+    plan->has_padding = json_is_integer(padding);
+    plan->padding = json_integer_value(padding);
+    if (filtered)
+        return tn_hypes_fail(hypes, "data.classes", error,
+                             "keeps samples by their class, but here each step has one; leave data.classes out");
+    if (plan->task == TN_TASK_REGRESSION)
+        return tn_hypes_fail(
+            hypes, "loss", error,
+            "labels of each step are classes; use \"softmax_cross_entropy\". For real targets leave data.label.each_step out");
+    plan->kind = TN_LABELS_CLASSES;
+    for (size_t s = 0; s < TN_SOURCES; s++) {
+        tn_status status = sources[s] != NULL ? count_step_classes(plan, sources[s], &plan->written_classes, error) : TN_OK;
+        if (status != TN_OK)
+            return status;
+    }
+    if (sources[0]->class_names != NULL)
+        plan->written_classes = sources[0]->class_count;
+    plan->classes = plan->written_classes;
+    return TN_OK;
+}
+
 tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_source *const sources[TN_SOURCES], tn_error *error)
 {
-    *plan = (tn_label_plan){.task = find_task(hypes, sources[0]), .kind = TN_LABELS_TARGETS};
+    *plan = (tn_label_plan){.task = find_task(hypes, sources[0]), .kind = TN_LABELS_TARGETS, .steps = 1};
     const json_t *wanted = tn_hypes_value(hypes, "data.classes");
     bool filtered = json_is_array(wanted) && json_array_size(wanted) > 0;
+    if (json_is_true(tn_hypes_value(hypes, "data.label.each_step")) || sources[0]->labels_each_step)
+        return plan_steps(plan, hypes, sources, filtered, error);
     if (plan->task == TN_TASK_REGRESSION) {
         if (sources[0]->class_names != NULL)
             return tn_hypes_fail(hypes, "solver.metric", error,
@@ -187,7 +262,12 @@ static tn_status translate_word(const tn_source *train, const tn_source *source,
 
 tn_status tn_labels_number(const tn_label_plan *plan, const tn_source *train, const tn_source *source, int32_t *class_of, tn_error *error)
 {
-    for (size_t row = 0; row < source->samples; row++) {
+    for (size_t i = 0; plan->each_step && i < source->samples * plan->steps; i++) {
+        tn_status status = read_step(plan, source, i / plan->steps, i % plan->steps, &class_of[i], error);
+        if (status != TN_OK)
+            return status;
+    }
+    for (size_t row = 0; !plan->each_step && row < source->samples; row++) {
         size_t number;
         tn_status status = read_class(source, row, &number, error);
         if (status == TN_OK && source->class_names != NULL && source != train)

@@ -23,6 +23,9 @@ typedef struct tn_source {
     size_t samples, width; /* width: values of one sample */
     tn_shape shape;        /* of one sample */
     size_t label_width;    /* columns of labels; 1 for class numbers */
+    bool labels_each_step; /* the columns are class numbers of the steps of a sequence, and -1 those of steps that have none */
+    bool are_sequences;    /* inputs [n, time, features] are sequences, no images */
+    bool are_tokens;       /* inputs are numbers of words too: input i is the number of class_names[i] */
     tn_array inputs;       /* samples * width values */
     tn_array labels;       /* samples * label_width values */
     char **class_names;    /* [class_count], sorted: where the file has words for labels, label i is the number of its word; else NULL */

@@ -67,8 +67,10 @@ size_t tn_shape_size(const tn_shape *shape)
 }
 
 /* [n] and [n, features] are tables; [n, h, w] and [n, h, w, c] are images. */
-static tn_shape sample_shape(const tn_array *array)
+static tn_shape sample_shape(const tn_array *array, bool are_sequences)
 {
+    if (are_sequences && array->rank == 3)
+        return (tn_shape){.rank = 2, .dims = {array->dims[1], array->dims[2]}};
     switch (array->rank) {
     case 1:
         return (tn_shape){.rank = 1, .dims = {1}};
@@ -91,7 +93,7 @@ tn_status tn_source_complete(tn_source *source, tn_error *error)
     if (inputs->dims[0] != labels->dims[0])
         return tn_fail(error, TN_ERROR_DATA, "holds %zu labels for %zu samples; each sample needs one", labels->dims[0], inputs->dims[0]);
     source->samples = inputs->dims[0];
-    source->shape = sample_shape(inputs);
+    source->shape = sample_shape(inputs, source->are_sequences);
     source->width = tn_shape_size(&source->shape);
     source->label_width = labels->rank == 2 ? labels->dims[1] : 1;
     return TN_OK;

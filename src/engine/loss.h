@@ -13,8 +13,10 @@
 
 /* Labels of one batch. Exactly one of the two is set. */
 typedef struct tn_labels {
-    const int32_t *classes; /* [B] */
+    const int32_t
+        *classes; /* [B] of 0 .. width - 1; -1: this row has no label, and no part in loss and gradient (where the loss takes_classes) */
     const tn_real *targets; /* [B, width], width that of the network's output */
+    size_t counted;         /* rows that have a class, over which a mean is taken; 0: all of them */
 } tn_labels;
 
 typedef struct tn_loss_options {

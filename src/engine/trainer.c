@@ -151,15 +151,16 @@ static tn_status allocate_batch(tn_trainer *t, tn_error *error)
     t->memory = tn_memory_create(t->plan.reals, sizeof *t->memory);
     t->passes = tn_memory_create(t->graph.count, sizeof *t->passes);
     t->rngs = tn_memory_create(t->graph.count, sizeof *t->rngs);
-    t->classes = tn_memory_create(batch, sizeof *t->classes);
-    t->targets = tn_memory_create(batch * t->output_size, sizeof *t->targets);
+    t->classes = tn_memory_create(batch * t->label_steps, sizeof *t->classes);
+    t->targets = tn_memory_create(t->label_steps > 1 ? 0 : batch * t->output_size, sizeof *t->targets);
     t->sample_losses = tn_memory_create(batch, sizeof *t->sample_losses);
+    t->step_losses = tn_memory_create(t->label_steps > 1 ? batch * t->label_steps : 0, sizeof *t->step_losses);
     t->order = tn_memory_create(samples, sizeof *t->order);
     t->rows = tn_memory_create(t->batch, sizeof *t->rows);
     t->numbers = tn_memory_create(batch, sizeof *t->numbers);
     t->staging = tn_memory_create(sizeof(tn_real) == sizeof(float) ? 0 : batch * widest, sizeof *t->staging);
-    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->order || !t->rows || !t->numbers ||
-        !t->staging)
+    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->step_losses || !t->order ||
+        !t->rows || !t->numbers || !t->staging)
         return tn_fail_memory(error, t->plan.reals * sizeof *t->memory);
     return TN_OK;
 }
@@ -246,7 +247,7 @@ static tn_status name_tensors(tn_trainer *t, tn_error *error)
 
 static size_t planned_batch(const tn_trainer *t)
 {
-    size_t batch = PREDICT_BATCH;
+    size_t steps = t->label_steps, batch = steps < PREDICT_BATCH ? PREDICT_BATCH / steps : 1; /* a sequence is a batch by itself */
     while (batch > 1 && batch * tn_shape_size(&t->graph.input) > PREDICT_VALUES)
         batch /= 2;
     return batch > t->batch ? batch : t->batch;
@@ -260,6 +261,8 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
     if (status)
         return status;
     t->output_size = tn_shape_size(&t->graph.vertices[t->graph.count - 1].node.output);
+    t->label_steps = tn_dataset_label_steps(t->data->train);
+    t->label_width = t->output_size / t->label_steps;
     status = tn_trainer_check_labels(t, hypes, error);
     if (!status)
         status = tn_plan_init(&t->plan, &t->graph, planned_batch(t), tn_pool_threads(t->pool), error);
@@ -275,7 +278,7 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
         status = initialise(t, (uint64_t)tn_hypes_integer(hypes, "solver.seed"), error);
     for (size_t i = 0; i < t->graph.count && !status; i++)
         prepare_pass(t, i);
-    return status;
+    return status ? status : tn_trainer_check_tokens(t, hypes, error);
 }
 
 tn_status tn_trainer_create(const tn_hypes *hypes, const tn_data *data, tn_pool *pool, tn_trainer **trainer, tn_error *error)
@@ -314,6 +317,7 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->targets);
     tn_memory_destroy(t->staging);
     tn_memory_destroy(t->sample_losses);
+    tn_memory_destroy(t->step_losses);
     tn_memory_destroy(t->tensors);
     tn_memory_destroy(t->order);
     tn_memory_destroy(t->rows);
@@ -341,10 +345,15 @@ size_t tn_trainer_output_size(const tn_trainer *t)
     return t->output_size;
 }
 
+size_t tn_trainer_label_width(const tn_trainer *t)
+{
+    return t->label_width;
+}
+
 double tn_trainer_expected_loss(const tn_trainer *t)
 {
-    double of_a_sample = tn_loss_expected_initial(t->loss, t->output_size);
-    return t->loss_options.sum ? of_a_sample * (double)t->batch : of_a_sample;
+    double of_a_label = tn_loss_expected_initial(t->loss, t->label_width);
+    return t->loss_options.sum ? of_a_label * (double)(t->batch * t->label_steps) : of_a_label;
 }
 
 size_t tn_trainer_tensor_count(const tn_trainer *t)

@@ -37,6 +37,8 @@ uint64_t tn_trainer_steps_total(const tn_trainer *trainer); /* steps that hypes.
 uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);
 double tn_trainer_work(const tn_trainer *trainer);          /* multiply-adds of one sample's forward pass */
 size_t tn_trainer_output_size(const tn_trainer *trainer);   /* values that the network puts out for a sample */
+size_t tn_trainer_label_width(const tn_trainer *trainer);   /* of them, those for one label: all, but for labels of each step */
+bool tn_trainer_takes_tokens(const tn_trainer *trainer);    /* inputs are numbers that a node looks up (embedding), and have no scale */
 double tn_trainer_expected_loss(const tn_trainer *trainer); /* of a network that knows nothing: ln C; NAN where none is implied */
 size_t tn_trainer_tensor_count(const tn_trainer *trainer);  /* a tap sees indices below this */
 
@@ -54,7 +56,7 @@ const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index)
 void tn_trainer_step(tn_trainer *trainer, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result);
 
 /* The network in evaluation mode: outputs [count, output size] for samples of `set` (NULL: the first `count`), and, where losses is not
- * NULL, the loss of each sample [count].
+ * NULL, the loss of each sample [count], of a sequence the mean over its labels.
  * set must have the shape and labels of the training data. Does not disturb training. */
 void tn_trainer_predict(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses);
 

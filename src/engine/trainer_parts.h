@@ -59,10 +59,13 @@ struct tn_trainer {
     tn_pass *passes; /* [graph.count], filled but for what changes from step to step */
     tn_rng *rngs;    /* [graph.count] */
     size_t output_size;
-    int32_t *classes;       /* [plan.batch] */
+    size_t label_steps,
+        label_width; /* rows of the output of a sample that have a label each, and their width: 1 and output_size but for labels of each step */
+    int32_t *classes;       /* [plan.batch, label_steps] */
     tn_real *targets;       /* [plan.batch, output_size]; NULL where the loss takes classes */
     float *staging;         /* the double build only: [plan.batch, the larger of input and targets] */
     tn_real *sample_losses; /* [plan.batch] */
+    tn_real *step_losses;   /* [plan.batch, label_steps]; NULL where label_steps is 1 */
     uint32_t *numbers;      /* [plan.batch] of the samples of one batch of a prediction */
     double *
         squares; /* [square_count]: of the gradients, a sum for each group of each trainable parameter, so that the norm does not depend on who took which slice when */
@@ -90,6 +93,13 @@ tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hyp
 /* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. */
 void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
 tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
+
+/* The loss of each sample of a batch into trainer->sample_losses, that of a sequence being the mean over its steps with a label, and the gradient into d_output unless NULL. Returns the
+ * reduced loss; a mean is one over all labels of the batch. */
+double tn_trainer_losses(tn_trainer *trainer, size_t batch, const tn_real *output, const tn_labels *labels, tn_real *d_output);
+
+/* Whether all inputs of the sets are numbers of tokens that the nodes which look them up know; else an error with the row. */
+tn_status tn_trainer_check_tokens(tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
 
 /* Sums the squares of gradients [count], those of the values from `offset` of parameter `index` on: whole groups, but for the parameter's last. Thread-safe for slices that do not overlap. */
 void tn_trainer_add_squares(tn_trainer *trainer, size_t index, size_t offset, size_t count, const tn_real *gradients);

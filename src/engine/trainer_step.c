@@ -243,8 +243,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     forward(t, batch, true, &seen);
     tn_pass *last = &t->passes[t->graph.count - 1];
     tn_labels labels = tn_trainer_labels(t, set, order, batch);
-    t->loss->compute(&t->loss_options, batch, t->output_size, last->output, &labels, t->sample_losses,
-                     t->memory + t->plan.vertices[t->graph.count - 1].d_output);
+    double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
     bool fused = !tap && !(t->clip_norm > 0);
     backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
@@ -261,7 +260,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     t->samples += batch;
     t->step++;
     *result = (tn_step_result){.step = t->step,
-                               .loss = tn_loss_reduce(&t->loss_options, batch, t->sample_losses),
+                               .loss = loss,
                                .learning_rate = update.learning_rate,
                                .gradient_norm = norm,
                                .samples = t->samples,
@@ -284,7 +283,7 @@ void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *sa
         if (!losses)
             continue;
         tn_labels labels = tn_trainer_labels(t, set, t->numbers, batch);
-        t->loss->compute(&t->loss_options, batch, width, output, &labels, t->sample_losses, NULL);
+        (void)tn_trainer_losses(t, batch, output, &labels, NULL);
         for (size_t i = 0; i < batch; i++)
             losses[first + i] = (float)t->sample_losses[i];
     }

@@ -54,13 +54,27 @@ static double reference(const float *logits, size_t width, float label)
     return highest + log(sum) - (double)logits[(size_t)label];
 }
 
+/* The mean over the labels of a sample: one, or one for each row of the logits of a sequence. */
+static double reference_of(const tn_trial_result *twin, size_t i)
+{
+    const tn_shown_sample *sample = &twin->shown[i];
+    size_t rows = twin->label_size, width = twin->output_size / rows, counted = 0;
+    double sum = 0;
+    for (size_t k = 0; k < rows; k++) {
+        if (sample->label[k] < 0)
+            continue;
+        sum += reference(sample->output_before + k * width, width, sample->label[k]);
+        counted++;
+    }
+    return counted > 0 ? sum / (double)counted : 0;
+}
+
 static void compare(const tn_trial_result *given, const tn_trial_result *twin, probe *made)
 {
     made->samples = given->shown_count;
     made->gradient_broken = given->end == TN_TRIAL_NONFINITE || given->steps == 0 || !isfinite(given->gradient_norms[0]);
     for (size_t i = 0; i < given->shown_count && i < twin->shown_count; i++) {
-        double loss = given->shown[i].loss_before,
-               right = reference(twin->shown[i].output_before, twin->output_size, twin->shown[i].label[0]);
+        double loss = given->shown[i].loss_before, right = reference_of(twin, i);
         made->broken += isfinite(loss) ? 0 : 1;
         if (isfinite(loss))
             made->worst = fmax(made->worst, fabs(loss - right) / fmax(1, fabs(right)));

@@ -165,13 +165,14 @@ static bool accept_limits(const tn_key *key, const json_t *value)
 /* A list of scalars. Its elements keep their form, but for whole numbers written as reals. */
 static tn_status check_elements(const tn_hypes *hypes, const tn_key *key, json_t *list, const tn_place *place, tn_error *error)
 {
-    bool numbers = key->types & (TN_INTEGERS | TN_COLUMNS), words = key->types & (TN_STRINGS | TN_COLUMNS);
+    bool numbers = key->types & (TN_INTEGERS | TN_COLUMNS | TN_DIMENSIONS), words = key->types & (TN_STRINGS | TN_COLUMNS);
     if (json_array_size(list) == 0) {
         char path[256];
         return tn_place_fail(hypes, place, error, "%s is an empty list; give at least one element",
                              tn_place_path(place, path, sizeof path));
     }
-    tn_interval length = tn_schema_interval(key->types & (TN_STRINGS | TN_VALUES) ? key->bounds : "");
+    bool is_shape = key->types & TN_DIMENSIONS;
+    tn_interval length = tn_schema_interval(is_shape ? "[1, 4]" : key->types & (TN_STRINGS | TN_VALUES) ? key->bounds : "");
     if (!tn_interval_contains(&length, (double)json_array_size(list))) {
         char path[256];
         return tn_place_fail(hypes, place, error, "%s has %zu elements; at most %g are allowed", tn_place_path(place, path, sizeof path),
@@ -193,7 +194,7 @@ static tn_status check_elements(const tn_hypes *hypes, const tn_key *key, json_t
         if (is_number && json_is_real(element) && json_array_set_new(list, i, json_integer(whole)) != 0)
             return tn_fail_memory(error, sizeof whole);
         /* A node may take the same input twice; a class or a column twice is a slip. */
-        for (size_t j = 0; j < i && numbers; j++) {
+        for (size_t j = 0; j < i && numbers && !is_shape; j++) {
             if (json_equal(json_array_get(list, j), json_array_get(list, i))) {
                 return tn_place_fail(hypes, &here, error, "%s is %s, which element %zu is already; each may stand once",
                                      tn_place_path(&here, path, sizeof path), tn_value_found(element, found, sizeof found), j);
@@ -278,7 +279,7 @@ static tn_status check_value(const tn_hypes *hypes, const tn_key *key, json_t *v
             return check_list_of_objects(hypes, key, value, place, error);
         if ((types & TN_LIMITS) && accept_limits(key, value))
             return TN_OK;
-        if (types & (TN_INTEGERS | TN_STRINGS | TN_COLUMNS | TN_VALUES))
+        if (types & (TN_INTEGERS | TN_STRINGS | TN_COLUMNS | TN_VALUES | TN_DIMENSIONS))
             return check_elements(hypes, key, value, place, error);
         return fail_value(hypes, key, value, place, error);
     }

@@ -330,6 +330,7 @@ void tn_schema_describe(const tn_key *key, tn_text *text)
         {TN_PAIR,     "a whole number, or two of them [h, w],", true},
         {TN_LIST,     "a list of objects", false},
         {TN_INTEGERS, "a list of whole numbers", true},
+        {TN_DIMENSIONS, "a list of 1 to 4 whole numbers", true},
         {TN_STRINGS,  "a list of strings", false},
         {TN_COLUMNS,  "a list of names and whole numbers", false},
         {TN_VALUES,   "a list of values", false},

@@ -16,15 +16,16 @@ enum {
     TN_NAME = 1 << 4,
     TN_NULL = 1 << 5,
     TN_OBJECT = 1 << 6,
-    TN_LIST = 1 << 7,     /* of objects */
-    TN_PAIR = 1 << 8,     /* [h, w] of whole numbers; one number stands for both */
-    TN_INTEGERS = 1 << 9, /* a list of whole numbers, each once, not empty */
-    TN_STRINGS = 1 << 10, /* a list of strings, not empty */
-    TN_COLUMNS = 1 << 11, /* a list of strings and whole numbers, each once, not empty */
-    TN_RANGES = 1 << 12,  /* an object of paths, each with an object */
-    TN_LIMITS = 1 << 13,  /* [low, high] */
-    TN_VALUES = 1 << 14,  /* a list of anything, not empty */
-    TN_PATCH = 1 << 15    /* an object of paths, each with anything */
+    TN_LIST = 1 << 7,        /* of objects */
+    TN_PAIR = 1 << 8,        /* [h, w] of whole numbers; one number stands for both */
+    TN_INTEGERS = 1 << 9,    /* a list of whole numbers, each once, not empty */
+    TN_STRINGS = 1 << 10,    /* a list of strings, not empty */
+    TN_COLUMNS = 1 << 11,    /* a list of strings and whole numbers, each once, not empty */
+    TN_RANGES = 1 << 12,     /* an object of paths, each with an object */
+    TN_LIMITS = 1 << 13,     /* [low, high] */
+    TN_VALUES = 1 << 14,     /* a list of anything, not empty */
+    TN_DIMENSIONS = 1 << 16, /* a list of 1 to 4 whole numbers: a shape */
+    TN_PATCH = 1 << 15       /* an object of paths, each with anything */
 };
 
 /* Defaults that are no JSON. */

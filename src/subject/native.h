@@ -75,16 +75,20 @@ enum { TN_PROBE_SAMPLES = 2000, TN_TRAIN_PROBE_SAMPLES = 500 };
 /* What a choice of samples is for, so that choices do not follow each other. */
 typedef enum tn_probe_use { TN_PROBE_TRAIN, TN_PROBE_VALID, TN_PROBE_SHOWN, TN_PROBE_STATISTICS } tn_probe_use;
 
+/* How many samples of `set` (NULL: none) a probe of at most `most` holds. */
+size_t tn_probe_samples(const tn_dataset *set, size_t most);
+
 /* A fixed random choice of samples of a set, with their labels. Depends on data.seed only, never on a trial's seed. */
 typedef struct tn_probe {
     const tn_dataset *set;
     size_t count, width; /* width of a row of targets */
+    size_t steps;        /* class numbers of a sample */
     uint32_t *samples;   /* [count], ascending */
-    int32_t *classes;    /* [count] or NULL */
+    int32_t *classes;    /* [count, steps] or NULL */
     float *targets;      /* [count, width], scaled, or NULL */
 } tn_probe;
 
-/* set NULL: an empty probe. */
+/* At most `most` samples; of samples with a label for each step fewer, four labels for each of `most` at least. set NULL: an empty probe. */
 tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t most, tn_error *error);
 void tn_probe_deinit(tn_probe *probe);
 

@@ -72,22 +72,25 @@ static void walk(tn_native *native, const uint32_t *samples, size_t count, const
             tn_dataset_class_labels(set, numbers, part, memory->labels);
         else
             tn_dataset_target_labels(set, numbers, part, memory->targets);
-        tn_data_summary_add(builder, memory->inputs, classes ? memory->labels : NULL, classes ? NULL : memory->targets, rows, part);
+        bool has_class = classes && tn_dataset_label_steps(set) == 1;
+        tn_data_summary_add(builder, memory->inputs, has_class ? memory->labels : NULL, classes ? NULL : memory->targets, rows, part);
     }
 }
 
 /* Looks at the data as the network sees them, and keeps the summary for the trials' observers. */
-static tn_status find_input_facts(tn_native *native, tn_error *error)
+static tn_status find_input_facts(tn_native *native, bool are_tokens, tn_error *error)
 {
     tn_subject_facts *facts = &native->facts;
     const tn_dataset *set = native->data.train;
     size_t width = facts->features, total = tn_dataset_samples(set), values, classes = tn_dataset_classes(set);
+    size_t steps = tn_dataset_label_steps(set);
     size_t affordable = SEARCHED_VALUES / (width ? width : 1) + 1;
     const tn_data_shape shape = {
         .features = width,
-        .classes = classes,
+        .classes = steps == 1 ? classes : 0, /* a summary knows of one label a sample */
         .targets = classes ? 0 : tn_dataset_targets(set),
-        .is_table = tn_dataset_shape(set)->rank == 1,
+        .is_table = tn_dataset_shape(set)->rank == 1 && !are_tokens,
+        .is_codes = are_tokens,
     };
     walk_memory memory = {.chunk_samples = width < 64 ? CHUNK_VALUES / 64 : width < CHUNK_VALUES ? CHUNK_VALUES / width : 1};
     tn_probe probe;
@@ -100,7 +103,7 @@ static tn_status find_input_facts(tn_native *native, tn_error *error)
         return status;
     }
     memory.inputs = tn_memory_create(memory.chunk_samples * width, sizeof *memory.inputs);
-    memory.labels = tn_memory_create(memory.chunk_samples, sizeof *memory.labels);
+    memory.labels = tn_size_multiply(memory.chunk_samples, steps, &values) ? tn_memory_create(values, sizeof *memory.labels) : NULL;
     memory.targets =
         tn_size_multiply(memory.chunk_samples, shape.targets, &values) ? tn_memory_create(values, sizeof *memory.targets) : NULL;
     if (!memory.inputs || !memory.labels || !memory.targets)
@@ -181,7 +184,8 @@ static double trivial_of(const char *loss, const target *of)
 /* A sample's loss, to the reduced loss of a batch. */
 static double reduced(const tn_native *native, double loss)
 {
-    return strcmp(tn_hypes_string(native->hypes, "loss.reduction"), "sum") == 0 ? loss * (double)native->facts.batch_size : loss;
+    double labels = (double)(native->facts.batch_size * tn_dataset_label_steps(native->data.train));
+    return strcmp(tn_hypes_string(native->hypes, "loss.reduction"), "sum") == 0 ? loss * labels : loss;
 }
 
 /* counts [classes] of the training labels [samples]; values [samples] are the labels as numbers. */
@@ -217,20 +221,23 @@ static void judge_classes(tn_native *native, const size_t *counts, size_t classe
 static tn_status find_class_facts(tn_native *native, tn_error *error)
 {
     const tn_dataset *set = native->data.train;
-    size_t samples = tn_dataset_samples(set), classes = tn_dataset_classes(set);
-    int32_t *labels = tn_memory_create(samples, sizeof *labels);
+    size_t samples = tn_dataset_samples(set), classes = tn_dataset_classes(set), total = 0, known = 0;
+    bool fits = tn_size_multiply(samples, tn_dataset_label_steps(set), &total);
+    int32_t *labels = fits ? tn_memory_create(total, sizeof *labels) : NULL;
     size_t *counts = tn_memory_create(classes, sizeof *counts);
-    float *values = tn_memory_create(samples, sizeof *values);
+    float *values = fits ? tn_memory_create(total, sizeof *values) : NULL;
     tn_status status = TN_OK;
     if (!labels || !counts || !values)
-        status = tn_fail_memory(error, samples * sizeof *labels);
+        status = tn_fail_memory(error, total * sizeof *labels);
     else {
         tn_dataset_class_labels(set, NULL, samples, labels);
-        for (size_t i = 0; i < samples; i++) {
-            values[i] = (float)labels[i];
+        for (size_t i = 0; i < total; i++) {
+            if (labels[i] < 0)
+                continue;
+            values[known++] = (float)labels[i];
             counts[labels[i]]++;
         }
-        judge_classes(native, counts, classes, values, samples);
+        judge_classes(native, counts, classes, values, known);
     }
     tn_memory_destroy(labels);
     tn_memory_destroy(counts);
@@ -279,18 +286,18 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
     const json_t *name = tn_hypes_value(hypes, "name");
     bool classes = tn_dataset_label_kind(data->train) == TN_LABELS_CLASSES;
     uint64_t batch = (uint64_t)tn_hypes_integer(hypes, "solver.batch_size"), samples = tn_dataset_samples(data->train);
-    size_t probed = data->valid ? tn_dataset_samples(data->valid) : 0;
+    size_t probed = tn_probe_samples(data->valid, TN_PROBE_SAMPLES);
     uint32_t knobs = (TN_KNOB_PATCH << 1) - 1;
     native->facts = (tn_subject_facts){
         .kind = "native",
         .name = json_is_string(name) ? json_string_value(name) : tn_hypes_name(hypes),
         .parameters = tn_trainer_parameters(trainer),
         .train_samples = samples,
-        .probe_samples = probed < TN_PROBE_SAMPLES ? probed : TN_PROBE_SAMPLES,
+        .probe_samples = probed,
         .probe_is_validation = probed > 0,
         .task = data->task == TN_TASK_CLASSIFICATION ? TN_SUBJECT_CLASSIFICATION : TN_SUBJECT_REGRESSION,
         .features = tn_shape_size(tn_dataset_shape(data->train)),
-        .outputs = tn_trainer_output_size(trainer),
+        .outputs = tn_trainer_label_width(trainer),
         .steps_total = tn_trainer_steps_total(trainer),
         .steps_per_epoch = tn_trainer_steps_per_epoch(trainer),
         .batch_size = batch < samples ? batch : samples,
@@ -300,7 +307,9 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
         /* Classes have no scale. */
         .knobs = classes ? knobs & ~(uint32_t)TN_KNOB_LABEL_SCALE : knobs,
     };
-    tn_status status = find_input_facts(native, error);
+    if (tn_trainer_takes_tokens(trainer)) /* nor have tokens */
+        native->facts.knobs &= ~(uint32_t)TN_KNOB_INPUT_SCALE;
+    tn_status status = find_input_facts(native, tn_trainer_takes_tokens(trainer), error);
     if (status == TN_OK)
         status = classes ? find_class_facts(native, error) : find_target_facts(native, error);
     return status;

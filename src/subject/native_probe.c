@@ -19,19 +19,31 @@ static void choose(uint64_t seed, tn_probe_use use, size_t total, size_t count, 
             samples[chosen++] = (uint32_t)i;
 }
 
+/* Each step of a sequence is a prediction of its own. */
+enum { SEQUENCES_MIN = 32, LABELS_EACH = 4 };
+
+size_t tn_probe_samples(const tn_dataset *set, size_t most)
+{
+    size_t total = set ? tn_dataset_samples(set) : 0, steps = set ? tn_dataset_label_steps(set) : 1;
+    if (steps > LABELS_EACH)
+        most = LABELS_EACH * most / steps > SEQUENCES_MIN ? LABELS_EACH * most / steps : most < SEQUENCES_MIN ? most : SEQUENCES_MIN;
+    return total < most ? total : most;
+}
+
 tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t most, tn_error *error)
 {
     *probe = (tn_probe){.set = set};
     if (!set)
         return TN_OK;
-    size_t total = tn_dataset_samples(set), count = total < most ? total : most, values;
+    size_t total = tn_dataset_samples(set), count = tn_probe_samples(set, most), values;
     probe->count = count;
     probe->width = tn_dataset_targets(set);
+    probe->steps = tn_dataset_label_steps(set);
     probe->samples = tn_memory_create(count, sizeof *probe->samples);
     bool classes = tn_dataset_label_kind(set) == TN_LABELS_CLASSES;
-    if (classes)
-        probe->classes = tn_memory_create(count, sizeof *probe->classes);
-    else if (tn_size_multiply(count, probe->width, &values))
+    if (classes && tn_size_multiply(count, probe->steps, &values))
+        probe->classes = tn_memory_create(values, sizeof *probe->classes);
+    else if (!classes && tn_size_multiply(count, probe->width, &values))
         probe->targets = tn_memory_create(values, sizeof *probe->targets);
     if (!probe->samples || (classes ? !probe->classes : !probe->targets)) {
         tn_probe_deinit(probe);
@@ -60,6 +72,10 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
     if (probe->count == 0)
         return;
     tn_trainer_predict(trainer, probe->set, probe->samples, probe->count, outputs, losses);
+    if (probe->steps > 1) {
+        *score = tn_score_sequences(probe->count, probe->steps, losses, probe->classes, loss);
+        return;
+    }
     double sum = 0;
     for (size_t i = 0; i < probe->count; i++)
         sum += (double)losses[i];

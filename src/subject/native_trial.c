@@ -171,7 +171,7 @@ static void describe(trial *t)
         result->input_width = shape->dims[1];
         result->input_channels = shape->rank == 3 ? shape->dims[2] : 1;
     }
-    result->label_size = tn_dataset_targets(t->data->train);
+    result->label_size = tn_dataset_targets(t->data->train) * tn_dataset_label_steps(t->data->train);
     result->output_size = tn_trainer_output_size(t->trainer);
 }
 
@@ -215,10 +215,13 @@ static bool show_sample(trial *t, size_t i)
     tn_shown_sample *sample = &t->result->shown[t->result->shown_count++];
     sample->row = tn_dataset_row(t->shown.set, t->shown.samples[i]);
     sample->inputs = calloc(t->result->input_size ? t->result->input_size : 1, sizeof *sample->inputs);
-    const float class = t->shown.classes ? (float)t->shown.classes[i] : 0;
-    sample->label = t->shown.classes ? copy_row(&class, 1) : copy_row(t->shown.targets + i * t->shown.width, t->shown.width);
+    size_t steps = t->shown.steps;
+    sample->label =
+        t->shown.classes ? calloc(steps, sizeof *sample->label) : copy_row(t->shown.targets + i * t->shown.width, t->shown.width);
     if (!sample->inputs || !sample->label)
         return false;
+    for (size_t k = 0; t->shown.classes && k < steps; k++)
+        sample->label[k] = (float)t->shown.classes[i * steps + k];
     unscale(t, sample->label);
     tn_dataset_inputs(t->shown.set, &t->shown.samples[i], 1, sample->inputs);
     return true;

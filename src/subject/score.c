@@ -55,6 +55,42 @@ double tn_score_classification(size_t count, size_t width, const float *outputs,
     return ((double)right - (double)majority) / (double)(count - majority);
 }
 
+/* The entropy of the frequencies of classes [count], in nats, and how many are no padding. Larger class numbers than can be counted here are taken together, which only lowers it. */
+static double entropy_of(size_t count, const int32_t *classes, size_t *labels)
+{
+    uint64_t counts[CLASSES_COUNTED] = {0};
+    *labels = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (classes[i] < 0)
+            continue;
+        counts[classes[i] < CLASSES_COUNTED ? classes[i] : CLASSES_COUNTED - 1]++;
+        ++*labels;
+    }
+    double entropy = 0;
+    for (size_t k = 0; k < CLASSES_COUNTED; k++) {
+        double share = (double)counts[k] / (double)*labels;
+        entropy -= counts[k] > 0 ? share * log(share) : 0;
+    }
+    return entropy;
+}
+
+double tn_score_sequences(size_t count, size_t steps, const float *losses, const int32_t *classes, double *loss)
+{
+    size_t labels;
+    double entropy = entropy_of(count * steps, classes, &labels), sum = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t own = 0;
+        for (size_t k = 0; k < steps; k++)
+            own += classes[i * steps + k] >= 0;
+        sum += own > 0 ? (double)losses[i] * (double)own : 0;
+    }
+    *loss = labels > 0 ? sum / (double)labels : NAN;
+    if (labels == 0 || !(entropy > 0))
+        return NAN;
+    double score = 1 - *loss / entropy;
+    return score >= -1 ? score : -1; /* NaN too: it stands for outputs that are no numbers */
+}
+
 /* R2 of column k, at least -1; false where its target is constant or not finite. */
 static bool r2_of(size_t count, size_t width, size_t k, const float *outputs, const float *targets, double *r2)
 {

@@ -2,6 +2,8 @@
  *
  * Classification: (accuracy - majority) / (1 - majority), majority the share of the most frequent class among the scored labels. A prediction is the argmax; of a single output the side of
  * its threshold (0 for logits, 0.5 for probabilities). A row of equal outputs, or one with NaN, counts as wrong.
+ * Sequences with a label for each step: 1 - (mean cross entropy of a label) / (entropy of the labels' own frequencies), the share of the bits that a predictor of frequencies needs
+ * which is saved; never below -1. Steps without a label do not count.
  * Regression: R2 in original units, averaged over the targets (a constant target is left out), never below -1 so that averages stay meaningful. */
 #ifndef TN_SUBJECT_SCORE_H
 #define TN_SUBJECT_SCORE_H
@@ -12,6 +14,10 @@
 
 /* outputs [count, width], classes [count]; single_threshold: of a single output. NAN where all labels are the same class. */
 double tn_score_classification(size_t count, size_t width, const float *outputs, const int32_t *classes, double single_threshold);
+
+/* losses [count]: of each sample the mean cross entropy of its labels, in nats; classes [count, steps], -1 where a step has none. *loss: the mean over all labels. NAN both where there
+ * is no label, the score also where all labels are the same class. */
+double tn_score_sequences(size_t count, size_t steps, const float *losses, const int32_t *classes, double *loss);
 
 /* outputs and targets [count, width] in the same units. NAN where every target is constant. */
 double tn_score_regression(size_t count, size_t width, const float *outputs, const float *targets);

@@ -49,7 +49,7 @@ static void fill_inputs(const tn_op_case *of, tn_rng *rng, tn_real *values, size
             const double kink = of->kinks[k];
             x = fabs(x - kink) >= 0.05 ? x : kink + (x < kink ? -0.06 : 0.06);
         }
-        values[i] = (tn_real)x;
+        values[i] = of->tokens > 0 ? (tn_real)(order[i] % of->tokens) : (tn_real)x;
     }
     tn_memory_destroy(order);
 }

@@ -45,17 +45,21 @@ static void write_data(const char *folder, const support_problem *problem)
     for (size_t i = 0; i < problem->rank; i++)
         size *= problem->dims[i];
     float *inputs = malloc(n * size * sizeof *inputs), *targets = malloc(n * (problem->targets + 1) * sizeof *targets);
-    int32_t *classes = malloc(n * sizeof *classes);
+    size_t steps = problem->steps ? problem->steps : 1;
+    int32_t *classes = malloc(n * steps * sizeof *classes);
     assert_true(inputs && targets && classes);
     tn_rng rng;
     tn_rng_init(&rng, 7, TN_STREAM_TEST);
     for (size_t s = 0; s < n; s++) {
         /* Every class occurs, so that the number of classes is what the test asked for. */
-        classes[s] = problem->classes ? (int32_t)(s % problem->classes) : 0;
+        for (size_t k = 0; k < steps; k++)
+            classes[s * steps + k] = problem->classes ? (int32_t)((s + k) % (problem->classes + (problem->steps ? 1 : 0))) : 0;
         double sums[8] = {0};
         for (size_t i = 0; i < size; i++) {
-            double shift = problem->classes && i % problem->classes == (size_t)classes[s] ? 1.5 : 0;
+            double shift = problem->classes && i % problem->classes == (size_t)classes[s * steps] ? 1.5 : 0;
             inputs[s * size + i] = (float)(0.5 * tn_rng_normal(&rng) + shift);
+            if (problem->tokens)
+                inputs[s * size + i] = (float)((s * 7 + i * i) % problem->tokens);
             sums[i % 8] += (double)inputs[s * size + i] / 4;
         }
         for (size_t k = 0; k < problem->targets; k++)
@@ -64,9 +68,9 @@ static void write_data(const char *folder, const support_problem *problem)
     char shape[96];
     format_shape(shape, n, problem->rank, problem->dims);
     write_npy(folder, "x.npy", "<f4", shape, inputs, n * size * sizeof *inputs);
-    format_shape(shape, n, problem->classes ? 0 : 1, &problem->targets);
+    format_shape(shape, n, problem->classes && !problem->steps ? 0 : 1, problem->steps ? &problem->steps : &problem->targets);
     if (problem->classes)
-        write_npy(folder, "y.npy", "<i4", shape, classes, n * sizeof *classes);
+        write_npy(folder, "y.npy", "<i4", shape, classes, n * steps * sizeof *classes);
     else
         write_npy(folder, "y.npy", "<f4", shape, targets, n * problem->targets * sizeof *targets);
     free(inputs);
@@ -92,8 +96,8 @@ void support_trainer_prepare(support_trainer *support, const support_problem *pr
     char text[4096];
     int length = snprintf(
         text, sizeof text,
-        "{\"data\": {\"train\": {\"format\": \"npy\", \"inputs\": \"x.npy\", \"labels\": \"y.npy\"}, \"valid\": {\"fraction\": 0}},\n%s}",
-        rest);
+        "{\"data\": {\"train\": {\"format\": \"npy\", \"inputs\": \"x.npy\", \"labels\": \"y.npy\"}, \"valid\": {\"fraction\": 0}%s},\n%s}",
+        problem->data ? problem->data : "", rest);
     assert_true(length > 0 && (size_t)length < sizeof text);
     expect_ok(tn_hypes_parse(text, (size_t)length, "test.json", support->folder, &support->hypes, &error), &error);
     expect_ok(tn_data_open(support->hypes, NULL, &support->data, &error), &error);

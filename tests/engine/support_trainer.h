@@ -10,6 +10,9 @@ typedef struct support_problem {
     size_t rank, dims[3]; /* of a sample: 1 (a row) or 3 (an image) */
     size_t classes;       /* 0: targets */
     size_t targets;
+    size_t steps;     /* a class for each of so many steps of a sample, in place of one; class numbers `classes` are padding */
+    size_t tokens;    /* inputs are whole numbers below this; 0: reals */
+    const char *data; /* what stands in "data" beside the files, from a comma on; NULL: nothing */
 } support_problem;
 
 typedef struct support_trainer {

@@ -17,7 +17,8 @@
 
 #define TOLERANCE 4e-6
 
-static const char *const files[] = {TN_TEST_DATA "/activations.golden", TN_TEST_DATA "/layers.golden", TN_TEST_DATA "/arithmetic.golden"};
+static const char *const files[] = {TN_TEST_DATA "/activations.golden", TN_TEST_DATA "/layers.golden", TN_TEST_DATA "/arithmetic.golden",
+                                    TN_TEST_DATA "/sequences.golden"};
 enum { FILES = sizeof files / sizeof *files };
 
 static void copy_in(tn_real *to, const tn_golden_entry *from, size_t count)

@@ -92,11 +92,11 @@ static void missing_keys(void **state)
         {FILE_WITH("\n{\"op\": \"dense\"}", "\"mse\"", ""),
          "t.json:4: net.0 has no \"units\"; expected a whole number from 1 to 1000000 (at /net/0)"},
         {FILE_WITH("\n{\"units\": 3}", "\"mse\"", ""),
-         "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"max_pool2d\", "
-         "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
-         "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
-         "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
-         "\"exp\", \"softmax\", \"log\", \"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\" or \"divide\" (at /net/0)"},
+         "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"max_pool2d\", \"avg_pool2d\", \"flatten\", "
+         "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
+         "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
+         "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
+         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\" or \"embedding\" (at /net/0)"},
     };
     CHECK(mistakes);
 }
@@ -121,9 +121,10 @@ static void wrong_values(void **state)
         {WITH("\"solver\": 3,"), "t.json:5: solver is 3; expected an object (at /solver)"},
         {WITH("\"solver\": [1],"), "t.json:5: solver is the list [1]; expected an object (at /solver)"},
         {WITH("\"name\": \"\","), "t.json:5: name is an empty string; expected a string of at most 200 bytes (at /name)"},
-        {WITH("\"solver\": {\"metric\": \"acuracy\"},"), "t.json:5: solver.metric is the string \"acuracy\"; did you mean \"accuracy\"? "
-                                                         "Expected \"accuracy\", \"r2\", \"mse\" or \"mae\", or null "
-                                                         "(at /solver/metric)"},
+        {WITH("\"solver\": {\"metric\": \"acuracy\"},"),
+         "t.json:5: solver.metric is the string \"acuracy\"; did you mean \"accuracy\"? "
+         "Expected \"accuracy\", \"perplexity\", \"bits\", \"r2\", \"mse\" or \"mae\", or null "
+         "(at /solver/metric)"},
         {WITH("\"solver\": {\"decay\": \"linear\"},"),
          "t.json:5: solver.decay is the string \"linear\"; expected \"step\" or \"cosine\", or an object, or null (at /solver/decay)"},
         {FILE_WITH(DENSE, "true", ""),
@@ -140,11 +141,11 @@ static void wrong_values(void **state)
          "/net/0/padding)"},
         {FILE_WITH("7", "\"mse\"", ""), "t.json:3: net.0 is 7; expected an object (at /net/0)"},
         {FILE_WITH("{\"op\": 7}", "\"mse\"", ""),
-         "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"max_pool2d\", "
-         "\"avg_pool2d\", \"flatten\", \"dropout\", \"batch_norm\", "
-         "\"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", \"gelu\", "
-         "\"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", "
-         "\"exp\", \"softmax\", \"log\", \"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\" or \"divide\" (at /net/0/op)"},
+         "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"max_pool2d\", \"avg_pool2d\", \"flatten\", "
+         "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
+         "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
+         "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
+         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\" or \"embedding\" (at /net/0/op)"},
         {WITH("\"init\": {\"scheme\": \"he\"},"),
          "t.json:5: init.scheme is the string \"he\"; expected \"he_normal\", \"he_uniform\", \"glorot_normal\", \"glorot_uniform\", "
          "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\" or \"orthogonal\" (at "

@@ -1,6 +1,6 @@
 /* loss_softmax_cross_entropy.c: classes, from logits. For a sample, with p = softmax(x):
  *   -sum_k y_k log p_k = sum_k y_k (m + log(sum_j exp(x_j - m)) - x_k),  m = max x: stable.
- * Gradient p sum(y) - y. Class numbers mean one-hot y. A row that holds NaN or +Inf gives NaN. */
+ * Gradient p sum(y) - y. Class numbers mean one-hot y; a row without a class (-1) costs nothing, whatever it holds. A row that holds NaN or +Inf gives NaN. */
 #include "engine/losses/losses.h"
 
 /* exponentials [rows, width] = exp(x - m), their sums [rows] and maxima m [rows], of rows that fit in a block. */
@@ -45,6 +45,12 @@ TN_SIMD_CLONES
 static void finish_gradient(size_t width, tn_real sum, tn_real weight, const int32_t *label, const tn_real *restrict targets,
                             tn_real *restrict d)
 {
+    if (label != NULL && *label < 0) {
+        for (size_t k = 0; k < width; k++) {
+            d[k] = 0;
+        }
+        return;
+    }
     if (label != NULL) {
         const tn_real factor = weight / sum;
         for (size_t k = 0; k < width; k++) {
@@ -62,7 +68,7 @@ static void finish_gradient(size_t width, tn_real sum, tn_real weight, const int
 static void compute(const tn_loss_options *options, size_t batch, size_t width, const tn_real *output, const tn_labels *labels,
                     tn_real *sample_losses, tn_real *d_output)
 {
-    const tn_real weight = (tn_real)tn_loss_weight(options, batch);
+    const tn_real weight = (tn_real)tn_loss_weight_of(options, batch, labels);
     const size_t rows_per_block = width <= TN_LOSS_BLOCK ? TN_LOSS_BLOCK / width : 1;
     tn_real block[TN_LOSS_BLOCK], sums[TN_LOSS_BLOCK], maxima[TN_LOSS_BLOCK];
     for (size_t first = 0; first < batch; first += rows_per_block) {
@@ -83,6 +89,10 @@ static void compute(const tn_loss_options *options, size_t batch, size_t width, 
         for (size_t r = 0; r < rows; r++) {
             const tn_real *row = x + r * width;
             const double shift = (double)maxima[r], log_sum = (double)sums[r];
+            if (labels->classes != NULL && labels->classes[first + r] < 0) {
+                sample_losses[first + r] = 0;
+                continue;
+            }
             if (labels->classes != NULL) {
                 sample_losses[first + r] = (tn_real)(log_sum + (shift - (double)row[labels->classes[first + r]]));
                 continue;

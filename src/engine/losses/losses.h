@@ -25,6 +25,12 @@ TN_INLINE double tn_loss_weight(const tn_loss_options *options, size_t batch)
     return options->sum ? 1.0 : 1.0 / (double)batch;
 }
 
+/* The same of labels some of which may be missing. */
+TN_INLINE double tn_loss_weight_of(const tn_loss_options *options, size_t batch, const tn_labels *labels)
+{
+    return tn_loss_weight(options, labels->counted > 0 ? labels->counted : batch);
+}
+
 /* What a loss that works element by element does for `count` elements: errors [count], and slopes [count] = derivative of the error by
  * output, times factor. */
 typedef void tn_loss_span_fn(const tn_loss_options *options, size_t count, tn_real factor, const tn_real *output, const tn_real *target,

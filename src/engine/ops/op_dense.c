@@ -1,4 +1,5 @@
-/* op_dense.c: a fully connected layer. Input of any shape is taken as a flat row of its values.
+/* op_dense.c: a fully connected layer. A sequence [time, features] is mapped step by step, to [time, units], so that B below counts the steps of all samples;
+ * input of any other shape is taken as a flat row of its values.
  *
  * x [B, K], weight W [K, N], bias b [N], y [B, N]:
  *   y = x W + b,   dx = dy W^T,   dW = x^T dy,   db = sum over B of dy
@@ -17,11 +18,15 @@ enum { WEIGHT, BIAS };
 /* A tile narrower than this makes dnnl_sgemm slow: 64 x 512 x 512 transposed falls from 200 to 115 GFLOP/s in tiles of 64 columns. */
 enum { TILE_COLUMNS = 128, TILE_ALIGNMENT = 16, ROW_ALIGNMENT = TN_SINK_ROWS };
 
+/* Of a sequence, whose many rows make a tile's product long. */
+enum { TILE_WEIGHT_ROWS = 32 };
+
 /* Reals of dW that are handed over at once: 128 KB, so that they stay in L2 beside the weights that they change. */
 enum { BLOCK_REALS = 32768 };
 
 typedef struct attributes {
     size_t inputs, units;
+    size_t steps;      /* rows of a sample: 1 but for sequences */
     size_t block_rows; /* of dW, for the sink */
     bool bias;
 } attributes;
@@ -35,7 +40,9 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
 {
     (void)error;
     attributes *own = (attributes *)(void *)node->attributes;
-    own->inputs = tn_shape_size(&node->inputs[0]);
+    bool is_sequence = node->inputs[0].rank == 2;
+    own->steps = is_sequence ? node->inputs[0].dims[0] : 1;
+    own->inputs = tn_shape_size(&node->inputs[0]) / own->steps;
     own->units = tn_attribute_size(hypes_node, "units");
     own->bias = tn_attribute_boolean(hypes_node, "bias");
     own->block_rows = BLOCK_REALS / own->units / ROW_ALIGNMENT * ROW_ALIGNMENT;
@@ -43,14 +50,15 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
         own->block_rows = ROW_ALIGNMENT;
     if (own->block_rows > own->inputs)
         own->block_rows = own->inputs;
-    node->output = (tn_shape){.rank = 1, .dims = {own->units}};
+    const tn_shape row = {.rank = 1, .dims = {own->units}};
+    node->output = is_sequence ? (tn_shape){.rank = 2, .dims = {own->steps, own->units}} : row;
     node->scratch_per_worker = own->block_rows * own->units;
     node->scratch_shared = own->units;
     tn_parameter *weight = tn_node_add_parameter(node, "weight", &(tn_shape){.rank = 2, .dims = {own->inputs, own->units}});
     weight->fan_in = own->inputs;
     weight->fan_out = own->units;
     if (own->bias) {
-        tn_parameter *bias = tn_node_add_parameter(node, "bias", &node->output);
+        tn_parameter *bias = tn_node_add_parameter(node, "bias", &row);
         bias->fan_in = own->inputs;
         bias->fan_out = own->units;
     }
@@ -60,7 +68,9 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
 typedef struct job {
     const attributes *own;
     const tn_pass *pass;
+    size_t rows; /* of x and y */
     size_t scratch_each;
+    bool by_rows; /* tiles of y and dx are rows: those of a sequence are many */
     tn_tiles tiles;
 } job;
 
@@ -71,9 +81,14 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
+    if (j->by_rows) {
+        tn_gemm(false, false, count, units, j->own->inputs, pass->inputs[0] + first * j->own->inputs, j->own->inputs,
+                pass->parameters[WEIGHT], units, j->own->bias ? pass->parameters[BIAS] : NULL, false, pass->output + first * units, units);
+        return;
+    }
     const tn_real *bias = j->own->bias ? pass->parameters[BIAS] + first : NULL;
-    tn_gemm(false, false, pass->batch, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first, units,
-            bias, false, pass->output + first, units);
+    tn_gemm(false, false, j->rows, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first, units, bias,
+            false, pass->output + first, units);
 }
 
 static void input_tile(void *context, size_t tile, size_t worker)
@@ -83,7 +98,12 @@ static void input_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t inputs = j->own->inputs, units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, true, pass->batch, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL, false,
+    if (j->by_rows) {
+        tn_gemm(false, true, count, inputs, units, pass->d_output + first * units, units, pass->parameters[WEIGHT], units, NULL, false,
+                pass->d_inputs[0] + first * inputs, inputs);
+        return;
+    }
+    tn_gemm(false, true, j->rows, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL, false,
             pass->d_inputs[0] + first, inputs);
 }
 
@@ -91,8 +111,8 @@ static void input_tile(void *context, size_t tile, size_t worker)
 static void weight_rows(const job *j, size_t first, size_t count, tn_real *rows)
 {
     const tn_pass *pass = j->pass;
-    tn_gemm(true, false, count, j->own->units, pass->batch, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units, NULL,
-            false, rows, j->own->units);
+    tn_gemm(true, false, count, j->own->units, j->rows, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units, NULL, false,
+            rows, j->own->units);
 }
 
 static void weight_tile(void *context, size_t tile, size_t worker)
@@ -124,7 +144,11 @@ static void sum_rows(size_t rows, size_t columns, const tn_real *restrict values
 static void forward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
-    job j = {own, pass, 0, tn_tiles_split(own->units, 2 * pass->batch * own->inputs, TILE_ALIGNMENT, own->units / TILE_COLUMNS)};
+    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .by_rows = own->steps > 1};
+    if (j.by_rows)
+        j.tiles = tn_tiles_split(j.rows, 2 * own->inputs * own->units, 1, TN_TILES_MAX);
+    else
+        j.tiles = tn_tiles_split(own->units, 2 * j.rows * own->inputs, TILE_ALIGNMENT, own->units / TILE_COLUMNS);
     tn_pool_run(pass->pool, j.tiles.count, forward_tile, &j);
 }
 
@@ -132,8 +156,13 @@ static void forward(const tn_node *node, const tn_pass *pass)
 static void backward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
-    size_t work = 2 * pass->batch * own->units, most = own->inputs / TILE_COLUMNS;
-    job j = {own, pass, node->scratch_per_worker, tn_tiles_split(own->inputs, work, TILE_ALIGNMENT, most)};
+    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .by_rows = own->steps > 1};
+    size_t work = 2 * j.rows * own->units, most = own->inputs / (j.by_rows ? TILE_WEIGHT_ROWS : TILE_COLUMNS);
+    j.scratch_each = node->scratch_per_worker;
+    if (j.by_rows)
+        j.tiles = tn_tiles_split(j.rows, 2 * own->inputs * own->units, 1, TN_TILES_MAX);
+    else
+        j.tiles = tn_tiles_split(own->inputs, work, TILE_ALIGNMENT, most);
     if (pass->d_inputs[0])
         tn_pool_run(pass->pool, j.tiles.count, input_tile, &j);
     if (!pass->d_parameters[WEIGHT])
@@ -143,7 +172,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
     if (!own->bias)
         return;
     tn_real *sums = pass->sink ? pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker : pass->d_parameters[BIAS];
-    sum_rows(pass->batch, own->units, pass->d_output, sums);
+    sum_rows(j.rows, own->units, pass->d_output, sums);
     if (pass->sink)
         pass->sink->take(pass->sink->context, BIAS, 0, own->units, sums);
 }

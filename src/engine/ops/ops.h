@@ -32,5 +32,12 @@ extern const tn_op tn_op_reciprocal;
 extern const tn_op tn_op_subtract;
 extern const tn_op tn_op_multiply;
 extern const tn_op tn_op_divide;
+extern const tn_op tn_op_embedding;
+extern const tn_op tn_op_reshape;
+extern const tn_op tn_op_permute;
+extern const tn_op tn_op_concat;
+extern const tn_op tn_op_global_avg_pool;
+extern const tn_op tn_op_global_max_pool;
+extern const tn_op tn_op_last;
 
 #endif
