@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "experiments/race.h"
 
-enum { PAIRS = 5, PAIRS_CHEAP = TN_PAIRED_SEEDS_MAX, FRESH_SEED_OFFSET = 1000 };
+enum { PAIRS = TN_PAIRED_SEEDS_MIN, PAIRS_CHEAP = TN_PAIRED_SEEDS_MAX, FRESH_SEED_OFFSET = 1000 };
 
 /* All of 5 pairs must be better, or 7 of 8: by the sign test the two are as strong (p = 1/32 and 9/256), and a sound fix that meets one bad start in eight,
  * as a tiny relu net does, is not thrown away. */
@@ -49,16 +49,16 @@ static void add_trial(tn_investigation *investigation, tn_outcome *outcome, cons
     tn_json_append(investigation, outcome->trials, entry);
 }
 
-tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
+tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
 {
     *confirmation = (tn_confirmation){0};
-    size_t pairs = tn_race_pair_count(investigation, look->steps);
+    size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps);
     tn_trial_request requests[2 * TN_PAIRED_SEEDS_MAX];
     tn_trial_result results[2 * TN_PAIRED_SEEDS_MAX];
     uint64_t expected = 0;
     for (size_t i = 0; i < 2 * pairs; i++) {
-        requests[i] = tn_trial_as_given("confirm", look->steps);
+        requests[i] = tn_trial_as_given("confirm", steps);
         requests[i].knobs.set |= TN_KNOB_SEED;
         requests[i].knobs.seed = tn_race_fresh_seed(investigation, i / 2);
         if (i % 2)

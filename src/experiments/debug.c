@@ -183,7 +183,7 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
         investigation.is_whole = is_whole;
         investigation.planned_steps = is_whole ? USUAL_STEPS + USUAL_LOOKS * tn_look_steps(&investigation) : 0;
     }
-    for (size_t i = 0; i < count && status == TN_OK; i++)
+    for (size_t i = 0; i < count && status == TN_OK && !investigation.is_settled; i++)
         status = perform(&investigation, experiments[i], report, error);
     if (status == TN_OK)
         finish(&investigation, report, is_whole);
@@ -196,19 +196,21 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
     return status;
 }
 
-const tn_experiment *const *tn_debug_protocol(size_t *count)
+const tn_experiment *const *tn_debug_protocol(const tn_subject_facts *facts, size_t *count)
 {
-    static const tn_experiment *const protocol[] = {&tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite,
-                                                    &tn_experiment_overfit,      &tn_experiment_samples,     &tn_experiment_race,
-                                                    &tn_experiment_batch};
-    *count = sizeof protocol / sizeof *protocol;
-    return protocol;
+    static const tn_experiment *const protocol[] = {&tn_experiment_usage,     &tn_experiment_initial_loss, &tn_experiment_lr_boundary,
+                                                    &tn_experiment_nonfinite, &tn_experiment_overfit,      &tn_experiment_samples,
+                                                    &tn_experiment_race,      &tn_experiment_batch};
+    /* A network of hypes has no framework to misuse. */
+    size_t first = facts->is_program ? 0 : 1;
+    *count = sizeof protocol / sizeof *protocol - first;
+    return protocol + first;
 }
 
 tn_status tn_debug_once(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
 {
     size_t count;
-    const tn_experiment *const *protocol = tn_debug_protocol(&count);
+    const tn_experiment *const *protocol = tn_debug_protocol(tn_subject_facts_of(subject), &count);
     return run(subject, protocol, count, true, options, report, error);
 }
 

@@ -68,7 +68,7 @@ static tn_status fill(tn_investigation *investigation, json_t *document, tn_erro
     tn_status status = measure_step(investigation, &start_seconds, &step_seconds, error);
     json_t *plan = tn_json_checked(investigation, json_array());
     size_t count;
-    const tn_experiment *const *protocol = tn_debug_protocol(&count);
+    const tn_experiment *const *protocol = tn_debug_protocol(investigation->facts, &count);
     for (size_t i = 0; i < count && status == TN_OK; i++) {
         tn_planned planned = {.investigation = investigation, .list = tn_json_checked(investigation, json_array())};
         double seconds = 0;

@@ -17,13 +17,13 @@ typedef struct tn_experiment {
 
 extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_nonfinite, tn_experiment_overfit,
     tn_experiment_samples, tn_experiment_scale, tn_experiment_clip, tn_experiment_init, tn_experiment_decay, tn_experiment_race,
-    tn_experiment_search, tn_experiment_batch, tn_experiment_simplify, tn_experiment_climb, tn_experiment_softmax;
+    tn_experiment_search, tn_experiment_batch, tn_experiment_simplify, tn_experiment_climb, tn_experiment_softmax, tn_experiment_usage;
 
 /* Of tn_debug_bisect: it needs other hypes, so it is no experiment of the table. */
 extern const tn_experiment tn_experiment_bisect;
 
-/* The experiments of a whole debug, in their order. */
-const tn_experiment *const *tn_debug_protocol(size_t *count);
+/* The experiments of a whole debug of such a subject, in their order. */
+const tn_experiment *const *tn_debug_protocol(const tn_subject_facts *facts, size_t *count);
 
 /* A report about the subject that says nothing yet (a new reference). */
 json_t *tn_debug_document(tn_investigation *investigation);

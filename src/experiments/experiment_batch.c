@@ -36,7 +36,7 @@ typedef struct batch_case {
 
 static bool is_broken(const batch_case *self)
 {
-    return self->looked && (self->look.nonfinite || self->look.diverged || self->look.near_trivial);
+    return self->looked && tn_look_is_broken(&self->look);
 }
 
 static tn_status look(batch_case *self, tn_error *error)
@@ -112,7 +112,7 @@ static tn_status confirm_batch(batch_case *self, const attempt *lower, tn_error 
     fix->knobs.batch_size = 1;
     tn_race race = {.base = self->look.standing, .broken = is_broken(self), .best = 1};
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(investigation, &self->look, &race, fix, &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(investigation, self->look.steps, &race, fix, &confirmation, self->outcome, error);
     if (status == TN_OK && confirmation.confirmed)
         tn_finding_add_fix(investigation, &self->findings, &self->look, fix, &confirmation);
     return status;

@@ -73,7 +73,8 @@ static tn_status clip(clipping *self, tn_error *error)
 static tn_status confirm(clipping *self, tn_race *race, tn_error *error)
 {
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(self->investigation, &self->look, race, &self->fixes.fixes[0], &confirmation, self->outcome, error);
+    tn_status status =
+        tn_race_confirm(self->investigation, self->look.steps, race, &self->fixes.fixes[0], &confirmation, self->outcome, error);
     if (status != TN_OK || confirmation.pairs == 0)
         return status;
     tn_findings findings;

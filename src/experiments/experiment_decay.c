@@ -118,7 +118,7 @@ static tn_status confirm(decays *self, const decay_plan *best, tn_error *error)
     tn_look look = {.steps = self->steps, .standing = given};
     tn_race race = {.base = given, .best = best->score};
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(investigation, &look, &race, fix, &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(investigation, look.steps, &race, fix, &confirmation, self->outcome, error);
     if (status == TN_OK && confirmation.consistent) {
         tn_findings findings;
         tn_findings_init(&findings);

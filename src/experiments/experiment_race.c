@@ -76,7 +76,7 @@ static tn_status advise(diagnosis *self, const tn_fix *fix, tn_error *error)
     if (json_array_size(self->findings.advice) > 0)
         return TN_OK;
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(self->investigation, &self->look, &self->race, fix, &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(self->investigation, self->look.steps, &self->race, fix, &confirmation, self->outcome, error);
     if (status != TN_OK || !confirmation.consistent || confirmation.after_mean - confirmation.before_mean < WORTH_TELLING)
         return status;
     if (fix->visible)
@@ -108,7 +108,7 @@ static bool is_suspected(const diagnosis *self, const tn_confirmation *confirmat
 
 static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
 {
-    return tn_race_confirm(self->investigation, &self->look, &self->race, fix, confirmation, self->outcome, error);
+    return tn_race_confirm(self->investigation, self->look.steps, &self->race, fix, confirmation, self->outcome, error);
 }
 
 /* Confirms a candidate. Where fresh seeds suspect it and no more, another form of the same change goes before another cause: a fix that works on most seeds points at its
@@ -148,6 +148,9 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
         /* General remedies hide many faults, so they name a cause only where nothing else does. */
         if (fix->general && self->confirmed > 0)
             break;
+        /* What a measurement proved of the program, and training depends on, goes before what may hide it. */
+        if (fix->general)
+            tn_mend_add_controls(self->investigation, &self->findings, true);
         if (only_makes_slow(fix->cause)) {
             tn_status status = measure_patience(self, error);
             if (status != TN_OK)
@@ -284,7 +287,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = tn_nonfinite_examine(investigation, self->outcome, error);
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
-    tn_mend_add_controls(investigation, &self->findings);
+    tn_mend_add_controls(investigation, &self->findings, false);
     bool go_on = status == TN_OK && is_broken(self) && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
     if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
@@ -347,7 +350,7 @@ static void record(diagnosis *self)
 static void tell_seen(diagnosis *self)
 {
     tn_investigation *investigation = self->investigation;
-    tn_mend_add_controls(investigation, &self->findings);
+    tn_mend_add_controls(investigation, &self->findings, false);
     tn_mend_add_certain(investigation, &self->findings);
     const json_t *first = json_array_get(self->findings.findings, 0);
     if (!first)

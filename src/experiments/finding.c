@@ -185,9 +185,13 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
     tn_finding_describe_look(look, given, sizeof given);
     tn_evidence_add(investigation, evidence, look->standing, NAN, "look", "as given: %s", given);
     add_measurements(investigation, evidence, fix);
-    tn_evidence_add(investigation, evidence, confirmation->after_mean, confirmation->before_mean, "race",
-                    "%s, and nothing else changed: better on %zu of %zu fresh seeds, mean score %.2f where it was %.2f", fix->text,
-                    confirmation->better, confirmation->pairs, confirmation->after_mean, confirmation->before_mean);
+    if (confirmation->pairs > 0)
+        tn_evidence_add(investigation, evidence, confirmation->after_mean, confirmation->before_mean, "race",
+                        "%s, and nothing else changed: better on %zu of %zu fresh seeds, mean score %.2f where it was %.2f", fix->text,
+                        confirmation->better, confirmation->pairs, confirmation->after_mean, confirmation->before_mean);
+    else
+        tn_evidence_add(investigation, evidence, NAN, NAN, "race",
+                        "%s, and nothing else changed: better on one seed, and no fresh ones were run", fix->text);
     tn_json_set(investigation, finding, "where", where(investigation, look, json_object_get(change, "patch")));
     tn_json_set(investigation, finding, "confidence", tn_json_number(confidence(confirmation)));
     tn_json_set(investigation, finding, "symptoms", symptoms_of(investigation, findings, look, fix->cause, fix->other_cause));

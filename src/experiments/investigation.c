@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
+#include "experiments/look.h"
 
 tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *subject, const tn_debug_options *options, tn_error *error)
 {
@@ -26,6 +28,10 @@ void tn_investigation_deinit(tn_investigation *investigation)
 {
     tn_pool_destroy(investigation->pool);
     investigation->pool = NULL;
+    if (investigation->look)
+        tn_look_deinit(investigation->look);
+    tn_memory_destroy(investigation->look);
+    investigation->look = NULL;
     json_decref(investigation->origin.where);
     json_decref(investigation->origin.guard);
     investigation->origin = (tn_known_origin){0};

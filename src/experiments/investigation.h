@@ -77,10 +77,13 @@ typedef struct tn_investigation {
     uint64_t announced_steps;       /* of tn_investigation_expect so far */
     double progress;
     const char *activity;
-    atomic_bool spent; /* the budget ran out or the user cancelled */
+    atomic_bool spent;    /* the budget ran out or the user cancelled */
+    struct tn_look *look; /* a first look that the next experiment takes over (look.h); owned, or NULL */
     tn_known_rates rates;
     tn_known_origin origin;
     tn_known_race raced;
+    bool is_settled;           /* the cause is confirmed, and what comes behind in the protocol is left out */
+    bool mends_told;           /* what was seen of a program's use of its framework stands in the report already */
     bool is_whole;             /* the whole protocol, not one experiment of it */
     atomic_bool saw_nonfinite; /* a trial that changed no more than steps and seed turned non-finite */
     tn_verdict overfits;       /* whether ten samples can be learnt by heart; inconclusive until overfit has run */

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/memory.h"
+
 /* Below this score a network counts as no better than the trivial predictor. Unit: score (0 trivial, 1 perfect). Own choice: three standard errors of an accuracy over 100
  * probe samples; moved by small probe sets, where chance alone reaches it. */
 static const double NEAR_TRIVIAL = 0.1;
@@ -38,9 +40,36 @@ static void take_own_end(tn_investigation *investigation, tn_look *look)
     result->acknowledged |= (uint32_t)TN_KNOB_STEPS;
 }
 
+static bool take_kept(tn_investigation *investigation, tn_look *look)
+{
+    tn_look *kept = investigation->look;
+    if (!kept)
+        return false;
+    *look = *kept;
+    tn_memory_destroy(kept);
+    investigation->look = NULL;
+    return true;
+}
+
+tn_status tn_look_keep(tn_investigation *investigation, tn_look *look, tn_error *error)
+{
+    tn_look *kept = tn_memory_create(1, sizeof *kept);
+    if (!kept)
+        return tn_fail_memory(error, sizeof *kept);
+    *kept = *look;
+    *look = (tn_look){0};
+    investigation->look = kept;
+    return TN_OK;
+}
+
 tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *error)
 {
-    *look = (tn_look){.steps = tn_look_steps(investigation)};
+    return take_kept(investigation, look) ? TN_OK : tn_look_run_steps(investigation, tn_look_steps(investigation), look, error);
+}
+
+tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_look *look, tn_error *error)
+{
+    *look = (tn_look){.steps = steps};
     look->result.end = TN_TRIAL_CANCELLED;
     /* 0: a program that was not seen to end. */
     uint64_t total = investigation->facts->steps_total;
@@ -81,6 +110,11 @@ void tn_look_deinit(tn_look *look)
 bool tn_look_is_valid(const tn_look *look)
 {
     return tn_trial_is_valid(&look->request, &look->result);
+}
+
+bool tn_look_is_broken(const tn_look *look)
+{
+    return look->nonfinite || look->diverged || look->near_trivial;
 }
 
 bool tn_look_fired(const tn_look *look, const char *rule)

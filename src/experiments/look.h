@@ -15,10 +15,20 @@ typedef struct tn_look {
     bool nonfinite, diverged, near_trivial;
 } tn_look;
 
-/* Runs it. Fills *look, to be deinited in any case. A spent budget leaves look->result cancelled. */
+/* Runs it, or takes what tn_look_keep left. Fills *look, to be deinited in any case. A spent budget leaves look->result cancelled. */
 tn_status tn_look_run(tn_investigation *investigation, tn_look *look, tn_error *error);
+
+/* The same, for so many steps only. It takes nothing over. */
+tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_look *look, tn_error *error);
+
 void tn_look_deinit(tn_look *look);
 bool tn_look_is_valid(const tn_look *look);
+
+/* Leaves a look to the next who asks for one; *look is empty then. TN_ERROR_MEMORY alone. */
+tn_status tn_look_keep(tn_investigation *investigation, tn_look *look, tn_error *error);
+
+/* NaN, diverged or near the trivial score. */
+bool tn_look_is_broken(const tn_look *look);
 
 /* Steps that a trial of the subject may take: the user's own where affordable, else PROTOCOL B1's 2,000, or as many as the work of the net allows. */
 uint64_t tn_look_steps(const tn_investigation *investigation);

@@ -42,6 +42,37 @@ bool tn_mend_can_race(const json_t *mend)
     return !json_is_false(json_object_get(mend, "race"));
 }
 
+static bool has_control(const json_t *mend)
+{
+    return json_is_string(json_object_get(mend, "control"));
+}
+
+bool tn_mend_is_proven(const tn_subject_facts *facts, const json_t *patch)
+{
+    const char *path;
+    const json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)patch, path, value)
+    {
+        if (has_control(tn_mend_at(facts, path)))
+            return true;
+    }
+    return false;
+}
+
+bool tn_mend_any_proven_unraced(const tn_subject_facts *facts)
+{
+    size_t i;
+    const json_t *mend;
+    json_array_foreach(facts->mends, i, mend)
+    {
+        const char *name;
+        tn_cause_id cause;
+        if (tn_mend_read(mend, &name, &cause) && has_control(mend) && !tn_mend_can_race(mend))
+            return true;
+    }
+    return false;
+}
+
 static void add_seen(tn_investigation *investigation, json_t *evidence, const json_t *mend)
 {
     const char *seen = json_string_value(json_object_get(mend, "seen")), *control = json_string_value(json_object_get(mend, "control"));
@@ -95,17 +126,19 @@ static void add(tn_investigation *investigation, tn_findings *findings, const js
     tn_finding_place(investigation, findings, finding);
 }
 
-static void add_those(tn_investigation *investigation, tn_findings *findings, bool proven)
+static void add_those(tn_investigation *investigation, tn_findings *findings, bool proven, bool raced)
 {
     size_t i;
     const json_t *mend;
+    if (investigation->mends_told)
+        return;
     json_array_foreach(investigation->facts->mends, i, mend)
     {
         const char *name;
         tn_cause_id cause;
         char path[96];
-        bool wanted = proven ? json_is_string(json_object_get(mend, "control")) : json_is_true(json_object_get(mend, "certain"));
-        if (!wanted || !tn_mend_read(mend, &name, &cause))
+        bool wanted = proven ? has_control(mend) : json_is_true(json_object_get(mend, "certain"));
+        if (!wanted || (raced && !tn_mend_can_race(mend)) || !tn_mend_read(mend, &name, &cause))
             continue;
         snprintf(path, sizeof path, "%s%.80s", PREFIX, name);
         if (!is_found(findings, path))
@@ -113,12 +146,12 @@ static void add_those(tn_investigation *investigation, tn_findings *findings, bo
     }
 }
 
-void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings)
+void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings, bool raced)
 {
-    add_those(investigation, findings, true);
+    add_those(investigation, findings, true, raced);
 }
 
 void tn_mend_add_certain(tn_investigation *investigation, tn_findings *findings)
 {
-    add_those(investigation, findings, false);
+    add_those(investigation, findings, false, false);
 }

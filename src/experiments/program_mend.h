@@ -16,11 +16,17 @@ bool tn_mend_read(const json_t *mend, const char **name, tn_cause_id *cause);
 /* Whether a trial can show what the mend does. */
 bool tn_mend_can_race(const json_t *mend);
 
+/* Whether a control of the child's has proven a mend of this patch (NULL is allowed). */
+bool tn_mend_is_proven(const tn_subject_facts *facts, const json_t *patch);
+
+/* Whether one is proven that no trial can show. */
+bool tn_mend_any_proven_unraced(const tn_subject_facts *facts);
+
 /* Puts what the child saw of the mends in a patch, and measured, onto a list of evidence. */
 void tn_mend_add_evidence(tn_investigation *investigation, json_t *evidence, const json_t *patch);
 
-/* Findings of the mends that the child proved by a control. */
-void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings);
+/* Findings of the mends that the child proved by a control; raced: only of those that a trial can show. Not what findings have already, nor what an earlier experiment told. */
+void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings, bool raced);
 
 /* Suspected findings of the mends that are mistakes in any program, and that no finding names yet. */
 void tn_mend_add_certain(tn_investigation *investigation, tn_findings *findings);

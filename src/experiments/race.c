@@ -73,6 +73,7 @@ static int by_key(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* Runs candidates [count] for `steps` steps, and fills them in. */
 static tn_status run_round(tn_investigation *investigation, const tn_look *look, tn_candidate *candidates, size_t count, uint64_t steps,
                            tn_outcome *outcome, tn_error *error)
 {
@@ -205,12 +206,24 @@ void tn_race_plan(const tn_investigation *investigation, const tn_look *look, co
     }
 }
 
+static void init(tn_race *race, const tn_look *look, const tn_fix_list *list, size_t from)
+{
+    *race = (tn_race){.base = look->standing, .broken = tn_look_is_broken(look)};
+    for (size_t i = from; i < list->count; i++)
+        race->candidates[race->count++] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
+}
+
+static void note_best(tn_race *race)
+{
+    for (size_t i = 0; i < race->count; i++)
+        if (race->candidates[i].finished)
+            race->best = fmax(race->best, race->candidates[i].standing);
+}
+
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error)
 {
-    *race = (tn_race){.base = look->standing, .broken = look->nonfinite || look->diverged || look->near_trivial};
-    for (size_t i = from; i < list->count; i++)
-        race->candidates[race->count++] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
+    init(race, look, list, from);
     size_t alive = race->count;
     bool cheap = tn_race_is_cheap(investigation, look->steps);
     for (size_t round = cheap ? ROUND_COUNT - 1 : 0; round < ROUND_COUNT && alive > 0; round++) {
@@ -222,10 +235,17 @@ tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, cons
             break;
         alive = keep(race, race->candidates, alive, round + 2 == ROUND_COUNT);
     }
-    for (size_t i = 0; i < race->count; i++)
-        if (race->candidates[i].finished)
-            race->best = fmax(race->best, race->candidates[i].standing);
+    note_best(race);
     return TN_OK;
+}
+
+tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_race *race,
+                           tn_outcome *outcome, tn_error *error)
+{
+    init(race, look, list, 0);
+    tn_status status = run_round(investigation, look, race->candidates, race->count, look->steps, outcome, error);
+    note_best(race);
+    return status;
 }
 
 static int by_rank(const void *a, const void *b)

@@ -9,7 +9,7 @@
 #include "experiments/fixes/fix.h"
 #include "experiments/look.h"
 
-enum { TN_PAIRED_SEEDS_MAX = 8 };
+enum { TN_PAIRED_SEEDS_MIN = 5, TN_PAIRED_SEEDS_MAX = 8 };
 
 typedef struct tn_candidate {
     const tn_fix *fix;
@@ -26,14 +26,19 @@ typedef struct tn_candidate {
 typedef struct tn_race {
     tn_candidate candidates[TN_FIXES_MAX];
     size_t count;
-    double base; /* standing of the subject as given */
-    bool broken; /* NaN, diverged or near the trivial score: see look.h */
-    double best; /* standing of the best candidate that finished */
+    double base;  /* standing of the subject as given */
+    bool broken;  /* NaN, diverged or near the trivial score: see look.h */
+    double best;  /* standing of the best candidate that finished */
+    size_t pairs; /* of fresh seeds to confirm a candidate; 0: tn_race_pair_count */
 } tn_race;
 
 /* Races fixes [from .. list->count) and adds its trials to outcome. Errors as tn_trials_run. */
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error);
+
+/* All fixes of the list, all the way of the look, in one round. */
+tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_race *race,
+                           tn_outcome *outcome, tn_error *error);
 
 /* The trials of such a race, at most: each candidate's first round, and the rounds of those that go on. */
 void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned);
@@ -59,10 +64,11 @@ typedef struct tn_confirmation {
     bool confirmed;  /* consistent, and the means a repair */
 } tn_confirmation;
 
-tn_status tn_race_confirm(tn_investigation *investigation, const tn_look *look, const tn_race *race, const tn_fix *fix,
+/* Each pair is trained for `steps` steps, twice: as given, and with the fix. */
+tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error);
 
-/* Pairs of fresh seeds: 8 where a trial is cheap, else 5. */
+/* Pairs of fresh seeds: 8 where a trial is cheap, else TN_PAIRED_SEEDS_MIN. */
 size_t tn_race_pair_count(const tn_investigation *investigation, uint64_t steps);
 
 /* The seed of the i-th fresh pair. */

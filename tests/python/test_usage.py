@@ -1,6 +1,7 @@
 """Mistakes that only a framework program can make (torch_usage.py): a look sees each in the programs of examples/torch/misuse, on its line, and in none of their fixed twins; a trial makes the
 mend, and acknowledges it; what may look like a mistake and is none stays silent."""
 import pathlib
+import tempfile
 import unittest
 from concurrent import futures
 
@@ -111,6 +112,31 @@ class Seen(unittest.TestCase):
         seen, fixed = self.see("written_softmax", "stable_softmax", "unstable_softmax", "torch.exp(x)")
         self.alike(self.turn("written_softmax", seen, "stable_softmax"), fixed, 3)
 
+    def test_a_logarithm_of_a_softmax(self):
+        script = """
+optimizer = torch.optim.SGD(model.parameters(), lr=%g)
+hot = F.one_hot(y, 3).float()
+for step in range(30):
+    optimizer.zero_grad()
+    loss = -torch.sum(hot * %s)
+    loss.backward()
+    optimizer.step()
+"""
+        broken, whole = "torch.log(F.softmax(model(x), dim=1))", "F.log_softmax(model(x), dim=1)"
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "train.py"
+            program.write_text(HEAD + script % (0.01, broken))
+            mild, wild, stable = look(program), look(HEAD + script % (300, broken)), look(HEAD + script % (0.01, whole))
+            turned = support_parent.run(program, {"mode": "trial", "steps": 30, "patch": {"program.log_softmax": True}, "known": mild.facts["private"]})
+        self.assertIsNone(mends_of(mild)["log_softmax"]["control"])
+        self.assertFalse(mends_of(mild)["log_softmax"]["certain"])
+        self.assertIn("log() gave infinity", mends_of(wild)["log_softmax"]["control"])
+        self.assertIn("torch.log(", wild.facts["places"]["program"]["log_softmax"]["text"])
+        self.assertEqual(mends_of(stable), {})
+        self.assertEqual(turned.refused, {})
+        self.assertIn("patch", turned.applied)
+        self.alike([step.loss for step in turned.steps], [step.loss for step in stable.steps], 3)
+
     def test_a_scheduler_that_is_stepped_too_often(self):
         seen, fixed = self.see("scheduler_every_batch", "schedule_by_epochs", "wrong_schedule", "scheduler.step()")
         self.alike(self.turn("scheduler_every_batch", seen, "schedule_by_epochs"), fixed, 4)
@@ -134,6 +160,16 @@ for step in range(160):
     if step % 4 == 3:
         optimizer.step()
         optimizer.zero_grad()
+""")
+
+    def test_a_logarithm_that_is_kept_finite(self):
+        self.quiet("""
+for step in range(20):
+    optimizer.zero_grad()
+    p = F.softmax(model(x), dim=1)
+    loss = -(torch.log(p + 1e-9)[range(64), y]).mean() - 0.01 * (p * torch.log(p.clamp(min=1e-9))).sum(1).mean()
+    loss.backward()
+    optimizer.step()
 """)
 
     def test_a_frozen_body_and_a_detached_one(self):

@@ -15,6 +15,8 @@ typedef struct tn_fix {
     bool general;
     bool
         visible; /* the fault can be read off the hypes (all units of a layer start equal): a steady gain that is not dramatic makes it suspected, not advice */
+    bool
+        misuse; /* a use of the framework that its own documentation rules out, seen in the program: tried before all else (experiment_usage.c) */
     double prior;   /* how likely the cause is by what was seen, 0 .. 1: a head start in the race */
     double cost;    /* samples it processes, relative to the subject as given: 10 for ten times the steps */
     char text[160]; /* what to change, in words */

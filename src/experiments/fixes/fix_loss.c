@@ -27,6 +27,14 @@ static const char *logits_loss(const tn_hypes *hypes)
     return tn_net_outputs(hypes) > 1 ? "softmax_cross_entropy" : "sigmoid_cross_entropy";
 }
 
+/* Output and loss are a pair: where the loss is the right one and the output is not what it takes, the output is the cause, though another loss repairs it as well. */
+static bool misses_its_softmax(const tn_hypes *hypes)
+{
+    size_t output = tn_net_output_activation(hypes);
+    const char *op = output == TN_NO_NODE ? "" : tn_net_op(hypes, output);
+    return strcmp(tn_net_loss(hypes), "categorical_cross_entropy") == 0 && strcmp(op, "softmax") != 0;
+}
+
 void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
 {
     const tn_hypes *hypes = about->hypes;
@@ -53,7 +61,8 @@ void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
                                        "%s, which computes softmax and logarithm as one, in place of an unclipped logarithm", proper);
         fix->prior = about->look->nonfinite ? 0.9 : 0.3;
     } else if (tn_net_outputs(hypes) > 1 && strcmp(loss, "softmax_cross_entropy") != 0) {
-        tn_fix_add_patch(list, TN_CAUSE_wrong_loss, loss_without_activation(hypes, "softmax_cross_entropy"),
+        tn_cause_id cause = misses_its_softmax(hypes) ? TN_CAUSE_wrong_output : TN_CAUSE_wrong_loss;
+        tn_fix_add_patch(list, cause, loss_without_activation(hypes, "softmax_cross_entropy"),
                          "softmax_cross_entropy, which takes logits, in place of %s", loss)
             ->prior = 0.2;
     }

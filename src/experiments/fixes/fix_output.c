@@ -27,6 +27,13 @@ static const char *wanted_op(const tn_fix_case *about)
     return tn_net_outputs(about->hypes) > 1 ? "softmax" : "sigmoid";
 }
 
+/* A softmax or sigmoid before a loss that applies its own. */
+static bool is_doubled(const char *wanted, const char *op, const char *loss)
+{
+    bool squeezes = strcmp(op, "softmax") == 0 || strcmp(op, "sigmoid") == 0;
+    return !*wanted && squeezes && strstr(loss, "cross_entropy") != NULL;
+}
+
 /* Takes away every activation behind `first`, up to the loss. */
 static size_t remove_behind(const tn_hypes *hypes, size_t first, json_t *patch)
 {
@@ -63,4 +70,5 @@ void tn_fix_propose_output(const tn_fix_case *about, tn_fix_list *list)
         fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s before %s", wanted, loss);
     }
     fix->prior = 0.7;
+    fix->misuse = is_doubled(wanted, op, loss);
 }

@@ -20,5 +20,6 @@ void tn_fix_propose_program(const tn_fix_case *about, tn_fix_list *list)
         tn_patch_put(patch, json_true(), "program.%.80s", name);
         tn_fix *fix = tn_fix_add_patch(list, cause, patch, "%s", text ? text : name);
         fix->prior = prior >= 0 && prior <= 1 ? prior : fix->prior;
+        fix->misuse = true;
     }
 }
