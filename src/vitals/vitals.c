@@ -17,12 +17,7 @@ void tn_vitals_init(tn_vitals *vitals)
     vitals->max = -INFINITY;
 }
 
-void tn_vitals_add(tn_vitals *vitals, const float *values, size_t count)
-{
-    tn_vitals_add_isa(vitals, values, count, tn_isa_best());
-}
-
-void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_isa isa)
+static void add(tn_vitals *vitals, const float *values, size_t count, bool sampled, tn_isa isa)
 {
     if (count == 0)
         return;
@@ -31,17 +26,37 @@ void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_
     if (isa > best)
         isa = best;
     if (isa == TN_ISA_AVX512) {
-        tn_vitals_add_avx512(vitals, values, count);
+        tn_vitals_add_avx512(vitals, values, count, sampled);
         return;
     }
     if (isa == TN_ISA_AVX2) {
-        tn_vitals_add_avx2(vitals, values, count);
+        tn_vitals_add_avx2(vitals, values, count, sampled);
         return;
     }
 #else
     (void)isa;
 #endif
-    tn_vitals_add_scalar(vitals, values, count);
+    tn_vitals_add_scalar(vitals, values, count, sampled);
+}
+
+void tn_vitals_add(tn_vitals *vitals, const float *values, size_t count)
+{
+    add(vitals, values, count, false, tn_isa_best());
+}
+
+void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_isa isa)
+{
+    add(vitals, values, count, false, isa);
+}
+
+void tn_vitals_add_part(tn_vitals *vitals, const float *values, size_t count, size_t whole)
+{
+    tn_vitals_add_part_isa(vitals, values, count, whole, tn_isa_best());
+}
+
+void tn_vitals_add_part_isa(tn_vitals *vitals, const float *values, size_t count, size_t whole, tn_isa isa)
+{
+    add(vitals, values, count, whole >= TN_VITALS_SAMPLED_FROM, isa);
 }
 
 /* Adds the moments of n_b values to those of the n_a values in `vitals`. */
@@ -121,7 +136,6 @@ void tn_vitals_finish(tn_vitals *vitals)
 {
     vitals->histogram[0][TN_VITALS_EXPONENTS - 1] = 0;
     vitals->histogram[1][TN_VITALS_EXPONENTS - 1] = 0;
-    vitals->subnormals = vitals->histogram[0][0] + vitals->histogram[1][0] - vitals->zeros;
 }
 
 void tn_vitals_merge(tn_vitals *into, const tn_vitals *from)
@@ -146,6 +160,15 @@ void tn_vitals_merge(tn_vitals *into, const tn_vitals *from)
 uint64_t tn_vitals_finite(const tn_vitals *vitals)
 {
     return vitals->count - vitals->nan - vitals->positive_infinity - vitals->negative_infinity;
+}
+
+double tn_vitals_weight(const tn_vitals *vitals)
+{
+    uint64_t counted = 0;
+    for (size_t sign = 0; sign < 2; sign++)
+        for (size_t exponent = 1; exponent < TN_VITALS_EXPONENTS; exponent++)
+            counted += vitals->histogram[sign][exponent];
+    return counted ? (double)(tn_vitals_finite(vitals) - vitals->zeros - vitals->subnormals) / (double)counted : 0;
 }
 
 double tn_vitals_variance(const tn_vitals *vitals)

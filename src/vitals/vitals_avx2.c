@@ -5,6 +5,8 @@
  *    the block holds exponent 0, it has a key of its own and the window is 14. vpshufb makes a key one-hot, once for all values and once for the positive ones (it gives 0 where bit 7 of the index
  *    is set, and there stands the sign); carry-save adders add such vectors up bit by bit, and vpmovmskb with popcnt counts what carries out.
  *
+ * Where the histogram is sampled the first pass packs the runs that are counted and no others; extremes, sums and the smallest magnitude are taken of all values, in the same lanes.
+ *
  * What does not fit is done again, as there: sums that float does not hold are taken in double about a value of the block, and the next blocks' in float about that block's mean; values below
  * the window are counted one by one, or by a second window, or by tables; zeros are told from subnormals in a pass of their own; a block with NaN or Inf is taken value by value. */
 #include "vitals/vitals_kernels.h"
@@ -19,17 +21,17 @@
 #define TN_TARGET_AVX2_INLINE __attribute__((target("avx2,fma,popcnt,bmi"), always_inline)) static inline
 
 enum {
-    GROUP = 32,            /* values that are packed into one vector of bytes */
-    SEGMENT = 1024,        /* values whose sums are added up in float: 16 lanes of 64 */
-    CHUNK = 16 * GROUP,    /* values whose one-hot vectors are added up before bits are counted */
-    KEYS = 16,             /* of one sign */
-    NO_KEY = 128,          /* what vpshufb makes 0 of */
-    ONE_BY_ONE = 128,      /* values outside the window that are cheaper to count singly than by another */
-    RETRY = 16,            /* blocks after which the window is tried again in place of tables */
-    SMALL = 96,            /* values below which each is counted in the histogram at once */
-    PREFETCH_BYTES = 8192, /* how far ahead of the reading the second level is filled */
-    TABLES_FROM = 2048,    /* values of a block from which tables cost less than the histogram itself */
-    TABLES_FULL = 1 << 30  /* values after which the tables are emptied, far below what their 32 bits hold */
+    GROUP = 32,                  /* values that are packed into one vector of bytes */
+    SEGMENT = TN_VITALS_SEGMENT, /* values whose sums are added up in float: 16 lanes of 64 */
+    CHUNK = 16 * GROUP,          /* values whose one-hot vectors are added up before bits are counted */
+    KEYS = 16,                   /* of one sign */
+    NO_KEY = 128,                /* what vpshufb makes 0 of */
+    ONE_BY_ONE = 128,            /* values outside the window that are cheaper to count singly than by another */
+    RETRY = 16,                  /* blocks after which the window is tried again in place of tables */
+    SMALL = 96,                  /* values below which each is counted in the histogram at once */
+    PREFETCH_BYTES = 8192,       /* how far ahead of the reading the second level is filled */
+    TABLES_FROM = 2048,          /* values of a block from which tables cost less than the histogram itself */
+    TABLES_FULL = 1 << 30        /* values after which the tables are emptied, far below what their 32 bits hold */
 };
 
 typedef struct block {
@@ -38,19 +40,24 @@ typedef struct block {
     _Alignas(32) uint8_t keys[TN_VITALS_BLOCK];
     const unsigned char *bytes;
     size_t count;
-    size_t filled;       /* count rounded up to whole groups; the rest stands for the block's first value */
+    uint64_t segment;    /* the number of the block's first, which says where its run lies */
+    size_t filled;       /* exponents: of all values, or of the runs, up to whole groups */
+    size_t fillers;      /* of them, which stand for the block's first value */
     uint32_t first;      /* the bits of that value */
     float shift;         /* what sums are taken about */
     float min, max;      /* not where a value is not finite */
     double sum, squares; /* about shift */
-    uint32_t top;        /* largest exponent */
+    uint32_t top;        /* largest exponent of the values */
     bool has_exponent_0;
+    uint32_t filled_top; /* the same of those in `exponents` */
+    bool filled_has_0;
 } block;
 
 /* Lanes of one pass. Two vectors take turns in sums, so that an addition need not wait for the one before. */
 typedef struct lanes {
     __m256 min, max, sum[2], squares[2], shift;
-    __m256i top, bottom; /* largest and smallest exponent, in bytes */
+    __m256i top, bottom; /* largest and smallest exponent of what was packed, in bytes */
+    __m256i least;       /* smallest magnitude, in 32 bits; where the histogram is sampled */
 } lanes;
 
 /* Eight values and their deviations from the shift into the sums of `turn`, 0 or 1. Returns sign and exponent, 9 bits, in 32-bit lanes. */
@@ -80,14 +87,41 @@ TN_TARGET_AVX2_INLINE __m256 deviations_of(const lanes *l, __m256 values, bool s
     return shifted ? _mm256_sub_ps(values, l->shift) : values;
 }
 
-/* Thirty-two values. With `shifted` false the shift is 0. */
-TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, bool shifted)
+TN_TARGET_AVX2_INLINE void note_magnitude(lanes *l, __m256 values)
+{
+    l->least = _mm256_min_epu32(l->least, _mm256_and_si256(_mm256_castps_si256(values), _mm256_set1_epi32(0x7fffffff)));
+}
+
+TN_TARGET_AVX2_INLINE void prefetch(const block *b, size_t at)
+{
+    _mm_prefetch((const char *)b->bytes + 4 * at + PREFETCH_BYTES, _MM_HINT_T1);
+    _mm_prefetch((const char *)b->bytes + 4 * at + PREFETCH_BYTES + 64, _MM_HINT_T1);
+}
+
+/* Thirty-two values, whose exponents are packed as number b->filled and after. With `shifted` false the shift is 0. */
+TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, bool shifted, bool sampled)
 {
     const float *from = (const void *)(b->bytes + 4 * at);
+    prefetch(b, at);
     __m256 v0 = _mm256_loadu_ps(from), v1 = _mm256_loadu_ps(from + 8), v2 = _mm256_loadu_ps(from + 16), v3 = _mm256_loadu_ps(from + 24);
     __m256i e0 = absorb(l, 0, v0, deviations_of(l, v0, shifted)), e1 = absorb(l, 1, v1, deviations_of(l, v1, shifted));
     __m256i e2 = absorb(l, 0, v2, deviations_of(l, v2, shifted)), e3 = absorb(l, 1, v3, deviations_of(l, v3, shifted));
-    pack(b, l, at, e0, e1, e2, e3);
+    for (size_t k = 0; sampled && k < 4; k++)
+        note_magnitude(l, _mm256_loadu_ps(from + 8 * k));
+    pack(b, l, b->filled, e0, e1, e2, e3);
+    b->filled += GROUP;
+}
+
+/* Thirty-two values that are not counted in the histogram. */
+TN_TARGET_AVX2_INLINE void absorb_uncounted(const block *b, lanes *l, size_t at, bool shifted)
+{
+    const float *from = (const void *)(b->bytes + 4 * at);
+    prefetch(b, at);
+    for (size_t k = 0; k < 4; k++) {
+        __m256 values = _mm256_loadu_ps(from + 8 * k);
+        (void)absorb(l, k & 1, values, deviations_of(l, values, shifted));
+        note_magnitude(l, values);
+    }
 }
 
 /* Lanes that hold one of the `count` values that are left. */
@@ -97,7 +131,7 @@ TN_TARGET_AVX2_INLINE __m256i first_lanes(size_t count)
 }
 
 /* The last count % GROUP values. What is past them stands for the block's first value, and adds nothing to the sums. */
-TN_TARGET_AVX2 static void absorb_rest(block *b, lanes *l, size_t at)
+TN_TARGET_AVX2 static void absorb_rest(block *b, lanes *l, size_t at, bool counted)
 {
     __m256 filler = _mm256_castsi256_ps(_mm256_set1_epi32((int)b->first));
     __m256i e[4];
@@ -106,9 +140,15 @@ TN_TARGET_AVX2 static void absorb_rest(block *b, lanes *l, size_t at)
         __m256i valid = first_lanes(b->count > start ? b->count - start : 0);
         __m256 values = _mm256_maskload_ps((const void *)(b->bytes + 4 * start), valid);
         __m256 deviations = _mm256_and_ps(_mm256_sub_ps(values, l->shift), _mm256_castsi256_ps(valid));
-        e[k] = absorb(l, k & 1, _mm256_blendv_ps(filler, values, _mm256_castsi256_ps(valid)), deviations);
+        values = _mm256_blendv_ps(filler, values, _mm256_castsi256_ps(valid));
+        e[k] = absorb(l, k & 1, values, deviations);
+        note_magnitude(l, values);
     }
-    pack(b, l, at, e[0], e[1], e[2], e[3]);
+    if (!counted)
+        return;
+    pack(b, l, b->filled, e[0], e[1], e[2], e[3]);
+    b->filled += GROUP;
+    b->fillers = GROUP - (b->count - at);
 }
 
 TN_TARGET_AVX2_INLINE __m256d add_up(__m256d sum, const __m256 parts[2])
@@ -139,8 +179,43 @@ TN_TARGET_AVX2_INLINE float smallest_float(__m256 values)
     return _mm_cvtss_f32(_mm_min_ss(half, _mm_movehdup_ps(half)));
 }
 
+TN_TARGET_AVX2_INLINE uint32_t smallest_word(__m256i words)
+{
+    __m128i half = _mm_min_epu32(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+    half = _mm_min_epu32(half, _mm_srli_si128(half, 8));
+    return (uint32_t)_mm_cvtsi128_si32(_mm_min_epu32(half, _mm_srli_si128(half, 4)));
+}
+
+TN_TARGET_AVX2 static bool has_nonfinite(const block *b)
+{
+    __m256i over = _mm256_setzero_si256();
+    for (size_t i = 0; i < b->count; i += 8) {
+        __m256i values = _mm256_maskload_epi32((const void *)(b->bytes + 4 * i), first_lanes(b->count - i));
+        __m256i magnitudes = _mm256_and_si256(values, _mm256_set1_epi32(0x7fffffff));
+        over = _mm256_or_si256(over, _mm256_cmpgt_epi32(magnitudes, _mm256_set1_epi32(0x7f7fffff)));
+    }
+    return _mm256_movemask_epi8(over) != 0;
+}
+
+static uint32_t exponent_of(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits >> 23 & 255;
+}
+
+/* The largest exponent, from extremes and sums: a NaN is in no extreme, but in every sum. */
+TN_TARGET_AVX2_INLINE uint32_t top_of(const block *b)
+{
+    uint32_t low = exponent_of(b->min), high = exponent_of(b->max), top = low > high ? low : high;
+    uint64_t bits;
+    memcpy(&bits, &b->squares, sizeof bits);
+    bool overflowed = (bits >> 52 & 2047) == 2047;
+    return top < 255 && overflowed && has_nonfinite(b) ? 255 : top;
+}
+
 /* The first pass over b->bytes [b->count]: everything but the histogram. */
-TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted)
+TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted, bool sampled)
 {
     float first;
     memcpy(&first, b->bytes, sizeof first);
@@ -149,41 +224,56 @@ TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted)
     l.min = l.max = _mm256_set1_ps(first);
     l.shift = _mm256_set1_ps(b->shift);
     l.top = _mm256_setzero_si256();
-    l.bottom = _mm256_set1_epi8(-1);
+    l.bottom = l.least = _mm256_set1_epi8(-1);
     __m256d sum = _mm256_setzero_pd(), squares = _mm256_setzero_pd();
-    size_t i = 0;
-    while (i < b->count) {
+    b->filled = b->fillers = 0;
+    for (size_t start = 0; start < b->count; start += SEGMENT) {
         l.sum[0] = l.sum[1] = l.squares[0] = l.squares[1] = _mm256_setzero_ps();
-        size_t end = b->count - i < SEGMENT ? b->count : i + SEGMENT;
-        for (; i + GROUP <= end; i += GROUP) {
-            _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES, _MM_HINT_T1);
-            _mm_prefetch((const char *)b->bytes + 4 * i + PREFETCH_BYTES + 64, _MM_HINT_T1);
-            absorb_group(b, &l, i, shifted);
+        size_t i = start, end = b->count - start < SEGMENT ? b->count : start + SEGMENT, counted_to = end;
+        if (sampled) {
+            tn_vitals_run run = tn_vitals_run_of(b->segment + start / SEGMENT, end - start);
+            counted_to = start + run.first + run.count;
+            for (; i < start + run.first; i += GROUP)
+                absorb_uncounted(b, &l, i, shifted);
         }
-        if (i < end) {
-            absorb_rest(b, &l, i);
-            i += GROUP;
-        }
+        for (; i + GROUP <= counted_to; i += GROUP)
+            absorb_group(b, &l, i, shifted, sampled);
+        bool counted = i < counted_to;
+        for (; sampled && i + GROUP <= end; i += GROUP)
+            absorb_uncounted(b, &l, i, shifted);
+        if (i < end)
+            absorb_rest(b, &l, i, counted);
         sum = add_up(sum, l.sum);
         squares = add_up(squares, l.squares);
     }
-    b->filled = i;
     b->sum = sum_of(sum);
     b->squares = sum_of(squares);
     b->min = smallest_float(l.min);
     b->max = -smallest_float(_mm256_xor_ps(l.max, _mm256_set1_ps(-0.0f)));
-    b->top = 255 - smallest_byte(_mm256_xor_si256(l.top, _mm256_set1_epi8(-1)));
-    b->has_exponent_0 = smallest_byte(l.bottom) == 0;
+    b->filled_top = 255 - smallest_byte(_mm256_xor_si256(l.top, _mm256_set1_epi8(-1)));
+    b->filled_has_0 = smallest_byte(l.bottom) == 0;
+    b->top = sampled ? top_of(b) : b->filled_top;
+    b->has_exponent_0 = sampled ? smallest_word(l.least) < 0x800000 : b->filled_has_0;
 }
 
 TN_TARGET_AVX2 static void first_pass_about_0(block *b)
 {
-    first_pass(b, false);
+    first_pass(b, false, false);
 }
 
 TN_TARGET_AVX2 static void first_pass_about_shift(block *b)
 {
-    first_pass(b, true);
+    first_pass(b, true, false);
+}
+
+TN_TARGET_AVX2 static void first_pass_sampled_about_0(block *b)
+{
+    first_pass(b, false, true);
+}
+
+TN_TARGET_AVX2 static void first_pass_sampled_about_shift(block *b)
+{
+    first_pass(b, true, true);
 }
 
 /* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
@@ -206,30 +296,27 @@ TN_TARGET_AVX2 static void sums_in_double(block *b)
     b->squares = sum_of(_mm256_add_pd(squares[0], squares[1]));
 }
 
-TN_TARGET_AVX2 static uint64_t count_zeros(const block *b)
+/* Zeros and subnormals of the block, by their bits: comparing them as floats would depend on how the processor is told to treat subnormals. */
+TN_TARGET_AVX2 static void add_exponent_0(const block *b, tn_vitals *vitals)
 {
-    const float *values = (const void *)b->bytes;
-    __m256i counted[4];
-    for (size_t k = 0; k < 4; k++)
-        counted[k] = _mm256_setzero_si256();
-    size_t i = 0;
-    for (; i + GROUP <= b->count; i += GROUP)
-        for (size_t k = 0; k < 4; k++) {
-            __m256 is_zero = _mm256_cmp_ps(_mm256_loadu_ps(values + i + 8 * k), _mm256_setzero_ps(), _CMP_EQ_OQ);
-            counted[k] = _mm256_sub_epi32(counted[k], _mm256_castps_si256(is_zero));
-        }
-    uint32_t counts[8];
-    uint64_t zeros = 0;
-    __m256i low = _mm256_add_epi32(counted[0], counted[1]), high = _mm256_add_epi32(counted[2], counted[3]);
-    _mm256_storeu_si256((void *)counts, _mm256_add_epi32(low, high));
-    for (size_t lane = 0; lane < 8; lane++)
-        zeros += counts[lane];
-    for (; i < b->count; i++) {
-        uint32_t bits;
-        memcpy(&bits, b->bytes + 4 * i, sizeof bits);
-        zeros += bits << 1 == 0;
+    __m256i zeros = _mm256_setzero_si256(), small = zeros;
+    size_t padding = 0;
+    for (size_t i = 0; i < b->count; i += 8) {
+        __m256i values = i + 8 <= b->count ? _mm256_loadu_si256((const void *)(b->bytes + 4 * i))
+                                           : _mm256_maskload_epi32((const void *)(b->bytes + 4 * i), first_lanes(b->count - i));
+        __m256i magnitudes = _mm256_and_si256(values, _mm256_set1_epi32(0x7fffffff));
+        zeros = _mm256_sub_epi32(zeros, _mm256_cmpeq_epi32(magnitudes, _mm256_setzero_si256()));
+        small = _mm256_sub_epi32(small, _mm256_cmpgt_epi32(_mm256_set1_epi32(0x800000), magnitudes));
+        padding = i + 8 <= b->count ? 0 : i + 8 - b->count;
     }
-    return zeros;
+    uint32_t counts[2][8];
+    _mm256_storeu_si256((void *)counts[0], zeros);
+    _mm256_storeu_si256((void *)counts[1], _mm256_sub_epi32(small, zeros));
+    for (size_t lane = 0; lane < 8; lane++) {
+        vitals->zeros += counts[0][lane];
+        vitals->subnormals += counts[1][lane];
+    }
+    vitals->zeros -= padding;
 }
 
 /* A full adder of 256 bits: a + b + c = 2 * carry + sum, bit by bit. The sum replaces a. */
@@ -359,10 +446,10 @@ static uint64_t add_window(tn_vitals *vitals, uint32_t top, size_t window, uint3
 /* The second pass. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
 static bool add_histogram(block *b, tn_vitals *vitals)
 {
-    uint32_t counts[2][KEYS], top = b->top;
-    size_t window = b->has_exponent_0 ? KEYS - 2 : KEYS - 1;
+    uint32_t counts[2][KEYS], top = b->filled_top;
+    size_t window = b->filled_has_0 ? KEYS - 2 : KEYS - 1;
     uint64_t below = b->filled;
-    if (b->has_exponent_0) {
+    if (b->filled_has_0) {
         count_with_0(b, top, counts);
         vitals->histogram[0][0] += counts[0][KEYS - 1];
         vitals->histogram[1][0] += counts[1][KEYS - 1];
@@ -408,7 +495,19 @@ static void count_directly(const block *b, tn_vitals *vitals)
         vitals->histogram[b->signs[i] >> 7][b->exponents[i]]++;
 }
 
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count)
+static void take_first_pass(block *b, bool sampled)
+{
+    if (sampled && b->shift == 0)
+        first_pass_sampled_about_0(b);
+    else if (sampled)
+        first_pass_sampled_about_shift(b);
+    else if (b->shift == 0)
+        first_pass_about_0(b);
+    else
+        first_pass_about_shift(b);
+}
+
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
@@ -416,22 +515,20 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count)
     size_t by_tables = 0, in_tables = 0;
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
+        b.segment = vitals->count / SEGMENT;
         b.shift = shift;
-        if (shift == 0)
-            first_pass_about_0(&b);
-        else
-            first_pass_about_shift(&b);
+        take_first_pass(&b, sampled);
         if (b.top == 255)
             tn_vitals_add_careful(vitals, b.bytes, b.count);
         else
             add_moments(&b, vitals, &shift);
         if (b.has_exponent_0)
-            vitals->zeros += count_zeros(&b);
+            add_exponent_0(&b, vitals);
         vitals->count += b.count;
-        bool windowed = b.count >= SMALL && b.top < 255 && by_tables == 0;
-        if (windowed) {
+        if (b.filled - b.fillers >= SMALL && b.filled_top < 255 && by_tables == 0) {
             by_tables = add_histogram(&b, vitals) ? RETRY : 0;
-        } else if (b.count < TABLES_FROM) {
+        } else if (b.filled < TABLES_FROM) {
+            by_tables -= by_tables > 0;
             count_directly(&b, vitals);
         } else {
             by_tables -= by_tables > 0;
@@ -444,7 +541,7 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count)
                 in_tables = 0;
             }
         }
-        vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.filled - b.count;
+        vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.fillers;
     }
     if (in_tables > 0)
         tn_vitals_fold_tables(vitals, tables);

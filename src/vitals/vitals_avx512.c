@@ -10,6 +10,8 @@
  *    full adder is two vpternlogd) add up such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each key in a
  *    byte of its own.
  *
+ * Where the histogram is sampled the first pass is the same; then the values of exponent 0 are counted, and the groups of the runs moved to the front of the block's bytes, which the second pass counts.
+ *
  * What does not fit is done again:
  * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a value
  *   of the block. The next blocks' sums are then taken in float about that block's mean;
@@ -52,8 +54,9 @@ typedef struct block {
     _Alignas(64) uint8_t signs[TN_VITALS_BLOCK]; /* sign in bit 5; the other bits are anything */
     const unsigned char *bytes, *next;           /* the values of the block, and those to prefetch */
     size_t count, groups;
-    size_t fillers; /* among exponents and signs, as +0, that stand for no finite value */
-    float shift;    /* what sums are taken about */
+    uint64_t segment; /* the number of the block's first */
+    size_t fillers;   /* among exponents and signs, as +0, that stand for no finite value */
+    float shift;      /* what sums are taken about */
     float min, max;
     double sum, squares; /* about shift, by float lanes */
     uint32_t top;        /* largest exponent */
@@ -343,14 +346,43 @@ TN_TARGET_AVX512_CALLED uint64_t count_by_tables(const block *b, tn_vitals_table
     return exponent_0;
 }
 
-/* Values of exponent 0 by sign. Subnormals are rare, and looked for only where such values are. */
-static void add_exponent_0(const block *b, tn_vitals *vitals, uint64_t positive, uint64_t negative)
+/* How many values have exponent 0. Subnormals are rare, and looked for only where such values are. */
+static void add_exponent_0(const block *b, tn_vitals *vitals, uint64_t exponent_0)
 {
-    if (positive + negative == 0)
-        return;
-    vitals->histogram[0][0] += positive;
-    vitals->histogram[1][0] += negative;
-    vitals->zeros += positive + negative - count_subnormals(b);
+    uint64_t subnormals = exponent_0 ? count_subnormals(b) : 0;
+    vitals->subnormals += subnormals;
+    vitals->zeros += exponent_0 - subnormals;
+}
+
+/* Values of exponent 0, fillers included. Fetches what the second pass does not where it is of a few groups. */
+TN_TARGET_AVX512_CALLED uint64_t count_exponent_0(const block *b)
+{
+    uint64_t exponent_0 = 0;
+    for (size_t g = 0; g < b->groups; g++) {
+        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+        _mm_prefetch((const char *)b->next + 2 * TN_VITALS_BLOCK + 128 * g, _MM_HINT_T1);
+        _mm_prefetch((const char *)b->next + 2 * TN_VITALS_BLOCK + 128 * g + 64, _MM_HINT_T1);
+        exponent_0 += (uint64_t)__builtin_popcountll(_mm512_testn_epi8_mask(e, e));
+    }
+    return exponent_0;
+}
+
+/* Leaves the groups of the runs alone. Runs are whole groups, but for one that ends the block, and so takes the fillers along: they are at its end. */
+static void keep_runs(block *b)
+{
+    size_t kept = 0;
+    bool kept_last = false;
+    for (size_t start = 0; start < b->count; start += TN_VITALS_SEGMENT) {
+        size_t count = b->count - start < TN_VITALS_SEGMENT ? b->count - start : TN_VITALS_SEGMENT;
+        tn_vitals_run run = tn_vitals_run_of(b->segment + start / TN_VITALS_SEGMENT, count);
+        size_t first = (start + run.first) / GROUP, groups = (run.count + GROUP - 1) / GROUP;
+        memmove(b->exponents + GROUP * kept, b->exponents + GROUP * first, GROUP * groups);
+        memmove(b->signs + GROUP * kept, b->signs + GROUP * first, GROUP * groups);
+        kept += groups;
+        kept_last = first + groups == b->groups;
+    }
+    b->fillers = kept_last ? b->fillers : 0;
+    b->groups = kept;
 }
 
 /* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
@@ -366,13 +398,15 @@ static uint64_t add_window(tn_vitals *vitals, uint32_t top, uint64_t counts[2][B
     return sum;
 }
 
-/* The second pass. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
-static bool add_histogram(const block *b, tn_vitals *vitals)
+/* The second pass. *exponent_0 becomes the number of values of exponent 0. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
+static bool add_histogram(const block *b, tn_vitals *vitals, uint64_t *exponent_0)
 {
     uint64_t counts[2][BUCKETS];
     uint32_t top = b->top;
     count_keys(b, top, counts);
-    add_exponent_0(b, vitals, counts[0][WINDOW] - b->fillers, counts[1][WINDOW]);
+    vitals->histogram[0][0] += counts[0][WINDOW] - b->fillers;
+    vitals->histogram[1][0] += counts[1][WINDOW];
+    *exponent_0 = counts[0][WINDOW] - b->fillers + counts[1][WINDOW];
     uint64_t below = GROUP * b->groups - counts[0][WINDOW] - counts[1][WINDOW] - add_window(vitals, top, counts);
     if (below > ONE_BY_ONE) {
         top -= WINDOW;
@@ -398,7 +432,7 @@ static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
     tn_vitals_fold_extremes(vitals, b->min, b->max);
 }
 
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count)
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
@@ -407,33 +441,37 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count)
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
         b.next = count > b.count ? b.bytes + 4 * TN_VITALS_BLOCK : b.bytes;
+        b.segment = vitals->count / TN_VITALS_SEGMENT;
         b.shift = shift;
         if (shift == 0)
             first_pass_about_0(&b);
         else
             first_pass_about_shift(&b);
+        uint64_t exponent_0 = sampled ? count_exponent_0(&b) - b.fillers : 0;
+        if (sampled)
+            keep_runs(&b);
         if (b.top == 255) {
             tn_vitals_add_careful(vitals, b.bytes, b.count);
             remove_nonfinite(&b);
         } else {
             add_moments(&b, vitals, &shift);
         }
+        uint64_t counted_0;
         if (by_tables == 0) {
-            by_tables = add_histogram(&b, vitals) ? RETRY : 0;
+            by_tables = add_histogram(&b, vitals, &counted_0) ? RETRY : 0;
         } else {
             by_tables--;
             if (in_tables == 0)
                 memset(tables, 0, sizeof tables);
-            uint64_t exponent_0 = count_by_tables(&b, tables) - b.fillers;
+            counted_0 = count_by_tables(&b, tables) - b.fillers;
             vitals->histogram[0][0] -= b.fillers;
-            if (exponent_0 > 0)
-                vitals->zeros += exponent_0 - count_subnormals(&b);
             in_tables += b.count;
             if (in_tables >= TABLES_FULL) {
                 tn_vitals_fold_tables(vitals, tables);
                 in_tables = 0;
             }
         }
+        add_exponent_0(&b, vitals, sampled ? exponent_0 : counted_0);
         vitals->count += b.count;
     }
     if (in_tables > 0)

@@ -23,10 +23,27 @@ enum {
     TN_VITALS_BUCKETS = 2 * TN_VITALS_EXPONENTS /* sign bit and exponent, the upper nine bits of a float */
 };
 
-/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises. The caller makes sure that the processor has the set. */
-void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count);
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count);
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count);
+/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises; where `sampled` the histogram counts the runs alone. The caller makes sure that the processor has the set. */
+void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, bool sampled);
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled);
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled);
+
+/* A sampled histogram counts one run of each segment, at a place that moves from segment to segment, and by one more from eight segments to the next: rows of a tensor that are as long as some segments
+ * are not counted at the same columns again and again. Segments are numbered by what the vitals held before a block, blocks being whole numbers of segments. The last segment may be shorter; it
+ * has a run all the same, which may be shorter too. */
+enum { TN_VITALS_SEGMENT = 1024, TN_VITALS_RUN = TN_VITALS_SEGMENT / TN_VITALS_SAMPLED_ONE_IN };
+
+typedef struct tn_vitals_run {
+    size_t first, count; /* of a segment's values; first is a multiple of TN_VITALS_RUN */
+} tn_vitals_run;
+
+/* count: of the segment, from 1 to TN_VITALS_SEGMENT */
+static inline tn_vitals_run tn_vitals_run_of(uint64_t segment, size_t count)
+{
+    size_t runs = (count + TN_VITALS_RUN - 1) / TN_VITALS_RUN;
+    size_t first = (size_t)((3 * segment + segment / TN_VITALS_SAMPLED_ONE_IN) % runs) * TN_VITALS_RUN;
+    return (tn_vitals_run){first, count - first < TN_VITALS_RUN ? count - first : TN_VITALS_RUN};
+}
 
 /* Folds the moments of n finite values with sum(x - shift) = sum and sum((x - shift)^2) = squares. n may be 0. */
 void tn_vitals_fold(tn_vitals *vitals, uint64_t n, double shift, double sum, double squares);
@@ -48,8 +65,7 @@ void tn_vitals_add_careful(tn_vitals *vitals, const unsigned char *bytes, size_t
 typedef uint32_t tn_vitals_table[TN_VITALS_BUCKETS];
 void tn_vitals_fold_tables(tn_vitals *vitals, tn_vitals_table *tables);
 
-/* Takes what the kernels counted under exponent 255 (NaN and Inf) out of the histogram, and derives the subnormals: all of exponent 0 but
- * the zeros. */
+/* Takes what the kernels counted under exponent 255 (NaN and Inf) out of the histogram. */
 void tn_vitals_finish(tn_vitals *vitals);
 
 #endif

@@ -1,6 +1,6 @@
 /* vitals_scalar.c: vitals in plain C, the reference for the other sets.
  *
- * Three loops a block, free of branches that depend on the data: zeros and finiteness, histogram, extremes and moments. Apart, the compiler
+ * Three loops a block, free of branches that depend on the data: zeros, subnormals and finiteness, histogram, extremes and moments. Apart, the compiler
  * can vectorise the first and the last with what every processor has. A block with a non-finite value takes tn_vitals_add_careful in place
  * of the last. */
 #include <math.h>
@@ -15,7 +15,7 @@ enum {
     TABLES_FULL = 1 << 30 /* values after which the tables are emptied, far below what their 32 bits hold */
 };
 
-static const uint32_t MAGNITUDE = 0x7fffffffu, INFINITE = 0x7f800000u, SIGN = 0x80000000u;
+static const uint32_t MAGNITUDE = 0x7fffffffu, INFINITE = 0x7f800000u, SIGN = 0x80000000u, LEAST_NORMAL = 0x800000u;
 
 static uint32_t bits_at(const unsigned char *bytes, size_t index)
 {
@@ -118,11 +118,11 @@ static void add_finite(tn_vitals *vitals, const unsigned char *bytes, size_t cou
     tn_vitals_fold_extremes(vitals, min, max);
 }
 
-/* Zeros, and whether a value is not finite. */
-static uint64_t count_zeros(const unsigned char *bytes, size_t count, bool *nonfinite)
+/* Zeros and subnormals into the vitals, and whether a value is not finite. */
+static bool add_exponent_0(tn_vitals *vitals, const unsigned char *bytes, size_t count)
 {
-    bit_lanes zero_lanes = {0}, over_lanes = {0};
-    uint64_t zeros = 0;
+    bit_lanes zero_lanes = {0}, small_lanes = {0}, over_lanes = {0};
+    uint64_t zeros = 0, small = 0;
     bool over = false;
     size_t i = 0;
     for (; i + 4 <= count; i += 4) {
@@ -130,19 +130,23 @@ static uint64_t count_zeros(const unsigned char *bytes, size_t count, bool *nonf
         memcpy(&magnitude, bytes + 4 * i, sizeof magnitude);
         magnitude &= (int32_t)MAGNITUDE;
         zero_lanes -= magnitude == 0;
+        small_lanes -= magnitude < (int32_t)LEAST_NORMAL;
         over_lanes |= magnitude >= (int32_t)INFINITE;
     }
     for (; i < count; i++) {
         uint32_t magnitude = bits_at(bytes, i) & MAGNITUDE;
         zeros += magnitude == 0;
+        small += magnitude < LEAST_NORMAL;
         over |= magnitude >= INFINITE;
     }
     for (size_t lane = 0; lane < 4; lane++) {
         zeros += (uint64_t)zero_lanes[lane];
+        small += (uint64_t)small_lanes[lane];
         over |= over_lanes[lane] != 0;
     }
-    *nonfinite = over;
-    return zeros;
+    vitals->zeros += zeros;
+    vitals->subnormals += small - zeros;
+    return over;
 }
 
 static void count_by_tables(const unsigned char *bytes, size_t count, tn_vitals_table *tables)
@@ -158,26 +162,42 @@ static void count_by_tables(const unsigned char *bytes, size_t count, tn_vitals_
         tables[0][bits_at(bytes, i) >> 23]++;
 }
 
-void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count)
+static void count_directly(tn_vitals *vitals, const unsigned char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits = bits_at(bytes, i);
+        vitals->histogram[bits >> 31][bits >> 23 & 255]++;
+    }
+}
+
+/* The runs of a block that follows what the vitals hold. */
+static void count_runs(tn_vitals *vitals, const unsigned char *bytes, size_t count)
+{
+    uint64_t segment = vitals->count / TN_VITALS_SEGMENT;
+    for (size_t start = 0; start < count; start += TN_VITALS_SEGMENT, segment++) {
+        tn_vitals_run run = tn_vitals_run_of(segment, count - start < TN_VITALS_SEGMENT ? count - start : TN_VITALS_SEGMENT);
+        count_directly(vitals, bytes + 4 * (start + run.first), run.count);
+    }
+}
+
+void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, bool sampled)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
-    bool use_tables = count >= TABLES_FROM;
+    bool use_tables = count >= TABLES_FROM && !sampled;
     if (use_tables)
         memset(tables, 0, sizeof tables);
     const unsigned char *bytes = (const unsigned char *)values;
     size_t in_tables = 0;
     while (count > 0) {
         size_t block = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
-        bool nonfinite;
-        vitals->zeros += count_zeros(bytes, block, &nonfinite);
+        bool nonfinite = add_exponent_0(vitals, bytes, block);
         if (use_tables) {
             count_by_tables(bytes, block, tables);
             in_tables += block;
+        } else if (sampled) {
+            count_runs(vitals, bytes, block);
         } else {
-            for (size_t i = 0; i < block; i++) {
-                uint32_t bits = bits_at(bytes, i);
-                vitals->histogram[bits >> 31][bits >> 23 & 255]++;
-            }
+            count_directly(vitals, bytes, block);
         }
         if (nonfinite)
             tn_vitals_add_careful(vitals, bytes, block);

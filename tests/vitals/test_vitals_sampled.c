@@ -1,0 +1,213 @@
+/* test_vitals_sampled.c: vitals of a tensor that is watched: a histogram of one value in eight, the same ones on every instruction set, and all else as it would be without. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vitals/support_vitals.h"
+
+enum { LARGE = TN_VITALS_SAMPLED_FROM, SEGMENT = 1024, RUN = 128, COUNT = 40011 };
+
+static const tn_isa SETS[] = {TN_ISA_SCALAR, TN_ISA_AVX2, TN_ISA_AVX512};
+enum { SET_COUNT = sizeof SETS / sizeof SETS[0] };
+
+/* Whether value i of `count`, which follow `held` others, is counted. */
+static bool is_counted(size_t i, size_t count, size_t held)
+{
+    size_t segment = held / SEGMENT + i / SEGMENT, start = i / SEGMENT * SEGMENT;
+    size_t length = count - start < SEGMENT ? count - start : SEGMENT, runs = (length + RUN - 1) / RUN;
+    return i % SEGMENT / RUN == (3 * segment + segment / 8) % runs;
+}
+
+/* The histogram of the sample into expected, which has that of all. */
+static void expect_sample(tn_vitals *expected, const float *values, size_t count, size_t held)
+{
+    memset(expected->histogram, 0, sizeof expected->histogram);
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, (const char *)values + 4 * i, sizeof bits);
+        if ((bits >> 23 & 255) < 255 && is_counted(i, count, held))
+            expected->histogram[bits >> 31][bits >> 23 & 255]++;
+    }
+}
+
+static void check(const float *values, size_t count, kind which)
+{
+    tn_vitals expected, whole, found;
+    reference(&expected, values, count);
+    expect_sample(&expected, values, count, 0);
+    for (size_t s = 0; s < SET_COUNT; s++) {
+        tn_vitals_init(&found);
+        tn_vitals_add_part_isa(&found, values, count, LARGE, SETS[s]);
+        const char *field = difference(&expected, &found, tolerance_of(SETS[s]));
+        if (field)
+            fail_msg("%s differs: %zu values of kind %s, %s", field, count, kind_name(which), tn_isa_name(SETS[s]));
+        tn_vitals_init(&whole);
+        tn_vitals_add_isa(&whole, values, count, SETS[s]);
+        memcpy(whole.histogram, found.histogram, sizeof whole.histogram);
+        if (memcmp(&whole, &found, sizeof whole) != 0)
+            fail_msg("beside the histogram something changed: %zu values of kind %s, %s", count, kind_name(which), tn_isa_name(SETS[s]));
+    }
+}
+
+static void test_every_kind_and_length(void **state)
+{
+    (void)state;
+    float *values = malloc((COUNT + 1) * sizeof *values);
+    assert_non_null(values);
+    static const size_t counts[] = {1,    7,    31,   32,   33,   95,   96,   97,   127,  128,  129,  159,  160,  161,   255,   300,
+                                    1023, 1024, 1025, 1151, 1183, 1300, 2047, 2048, 2049, 4095, 4096, 4097, 5003, 12288, 20481, COUNT};
+    for (kind which = 0; which < KIND_COUNT; which++)
+        for (size_t c = 0; c < sizeof counts / sizeof counts[0]; c++) {
+            /* In turn at an even place and at one that is odd for every vector. */
+            fill(values + c % 2, counts[c], which, c);
+            check(values + c % 2, counts[c], which);
+        }
+    free(values);
+}
+
+/* Wide data, for which tables would be used, then narrow data after infinities, then offset data. */
+static void test_what_a_block_leaves_to_the_next(void **state)
+{
+    (void)state;
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    fill(values, 20000, KIND_WIDE, 12);
+    fill(values + 20000, 10000, KIND_FEW_NONFINITE, 12);
+    fill(values + 30000, COUNT - 30000, KIND_OFFSET, 12);
+    check(values, COUNT, KIND_CHANGING);
+    free(values);
+}
+
+/* Parts of a large tensor are sampled as it is; a small tensor and its parts are not. */
+static void test_what_is_sampled(void **state)
+{
+    (void)state;
+    float values[LARGE];
+    fill(values, LARGE, KIND_GAUSSIAN, 3);
+    for (size_t s = 0; s < SET_COUNT; s++) {
+        tn_vitals whole, part;
+        tn_vitals_init(&whole);
+        tn_vitals_init(&part);
+        tn_vitals_add_isa(&whole, values, LARGE - 1, SETS[s]);
+        tn_vitals_add_part_isa(&part, values, LARGE - 1, LARGE - 1, SETS[s]);
+        assert_memory_equal(&whole, &part, sizeof whole);
+        assert_true(fabs(tn_vitals_weight(&part) - 1) < 1e-12);
+        tn_vitals_init(&part);
+        tn_vitals_add_part_isa(&part, values, LARGE, LARGE, SETS[s]);
+        assert_true(fabs(tn_vitals_weight(&part) - 8) < 1e-12);
+    }
+}
+
+/* A second call goes on with the places where the first one ended. */
+static void test_parts(void **state)
+{
+    (void)state;
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    for (kind which = 0; which < KIND_COUNT; which++) {
+        fill(values, COUNT, which, 8);
+        for (size_t at = 0; at <= 9000; at += 900)
+            for (size_t s = 0; s < SET_COUNT; s++) {
+                tn_vitals expected, first, second, found;
+                reference(&expected, values, COUNT);
+                reference(&first, values, at);
+                expect_sample(&first, values, at, 0);
+                reference(&second, values + at, COUNT - at);
+                expect_sample(&second, values + at, COUNT - at, at);
+                tn_vitals_merge(&first, &second);
+                memcpy(expected.histogram, first.histogram, sizeof expected.histogram);
+                tn_vitals_init(&found);
+                tn_vitals_add_part_isa(&found, values, at, COUNT, SETS[s]);
+                tn_vitals_add_part_isa(&found, values + at, COUNT - at, COUNT, SETS[s]);
+                const char *field = difference(&expected, &found, tolerance_of(SETS[s]));
+                if (field)
+                    fail_msg("%s differs: kind %s, cut at %zu, %s", field, kind_name(which), at, tn_isa_name(SETS[s]));
+            }
+    }
+    free(values);
+}
+
+/* Shares of the sample are those of all to within four standard errors, and never of fewer than an eighth of the values. */
+static void test_shares(void **state)
+{
+    (void)state;
+    float *values = malloc(COUNT * sizeof *values);
+    assert_non_null(values);
+    const kind kinds[] = {KIND_GAUSSIAN, KIND_RELU, KIND_OFFSET_TINY, KIND_HUGE, KIND_SMALL, KIND_WIDE, KIND_THIRTY};
+    for (size_t k = 0; k < sizeof kinds / sizeof kinds[0]; k++)
+        for (size_t count = LARGE; count <= COUNT; count = 3 * count + 11) {
+            tn_vitals whole, found;
+            fill(values, count, kinds[k], count);
+            reference(&whole, values, count);
+            tn_vitals_init(&found);
+            tn_vitals_add_part(&found, values, count, count);
+            uint64_t counted = 0;
+            for (size_t i = 0; i < 2 * TN_VITALS_EXPONENTS; i++)
+                counted += (&found.histogram[0][0])[i];
+            assert_true(8 * counted >= count && 8 * counted < count + SEGMENT);
+            double weight = tn_vitals_weight(&found), finite = (double)tn_vitals_finite(&whole);
+            for (size_t sign = 0; sign < 2; sign++)
+                for (size_t e = 1; e < TN_VITALS_EXPONENTS; e++) {
+                    double share = (double)whole.histogram[sign][e] / finite, seen = weight * (double)found.histogram[sign][e] / finite;
+                    double bound = 4 * sqrt(share * (1 - share) / (double)counted) + 8.0 / (double)counted;
+                    if (!(fabs(seen - share) <= bound))
+                        fail_msg("%s: %zu values of kind %s: exponent %zu has the share %.4f, the sample %.4f",
+                                 sign ? "negative" : "positive", count, kind_name(kinds[k]), e, share, seen);
+                }
+        }
+    free(values);
+}
+
+/* Rows as long as a few segments: each column is counted somewhere. */
+static void test_every_column_is_counted(void **state)
+{
+    (void)state;
+    static const size_t widths[] = {64, 128, 512, 1024, 2048, 4096, 8192};
+    for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
+        size_t rows = 64, count = rows * widths[w], seen = 0;
+        for (size_t column = 0; column < widths[w]; column++) {
+            bool any = false;
+            for (size_t row = 0; row < rows && !any; row++)
+                any = is_counted(row * widths[w] + column, count, 0);
+            seen += any ? 1 : 0;
+        }
+        assert_int_equal(seen, widths[w]);
+    }
+}
+
+/* A sample of other values is not taken for the right one. */
+static void test_comparison_catches_planted_faults(void **state)
+{
+    (void)state;
+    float values[5000];
+    fill(values, 5000, KIND_GAUSSIAN, 4);
+    tn_vitals right, wrong;
+    reference(&right, values, 5000);
+    wrong = right;
+    expect_sample(&right, values, 5000, 0);
+    assert_string_equal(difference(&right, &wrong, 5e-7), "histogram");
+    expect_sample(&wrong, values, 5000, SEGMENT);
+    assert_string_equal(difference(&right, &wrong, 5e-7), "histogram");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_and_length),
+        cmocka_unit_test(test_what_a_block_leaves_to_the_next),
+        cmocka_unit_test(test_what_is_sampled),
+        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_every_column_is_counted),
+        cmocka_unit_test(test_comparison_catches_planted_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
