@@ -124,7 +124,7 @@ static PyObject *vitals(PyObject *module, PyObject *tensor)
     tn_vitals found;
     tn_vitals_init(&found);
     Py_BEGIN_ALLOW_THREADS;
-    tn_tensor_view_add(&view, &found);
+    tn_tensor_view_add(&view, false, &found);
     Py_END_ALLOW_THREADS;
     tn_tensor_view_close(&view);
     return tn_vitals_to_python(&found);

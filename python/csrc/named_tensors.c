@@ -74,7 +74,7 @@ static PyObject *tensors_tell(PyObject *self, PyObject *args)
     tn_vitals vitals;
     tn_vitals_init(&vitals);
     Py_BEGIN_ALLOW_THREADS;
-    tn_tensor_view_add(&view, &vitals);
+    tn_tensor_view_add(&view, true, &vitals);
     Py_END_ALLOW_THREADS;
     tn_tensor_view_close(&view);
     tn_shown_send(object->table.all[index], link, step, units > 0 ? (size_t)units : 1, &vitals);

@@ -38,14 +38,15 @@ static void subtract(float *restrict changes, float *restrict copy, const float 
     }
 }
 
-static void pass_floats(const float *values, float *copy, size_t all, tn_vitals *vitals, tn_vitals *changed)
+/* Of a tensor of `whole` values. */
+static void pass_floats(const float *values, float *copy, size_t all, size_t whole, tn_vitals *vitals, tn_vitals *changed)
 {
     float changes[BLOCK];
     for (size_t at = 0; at < all; at += BLOCK) {
         size_t count = all - at < BLOCK ? all - at : BLOCK;
         subtract(changes, copy + at, values + at, count);
-        tn_vitals_add(changed, changes, count);
-        tn_vitals_add(vitals, values + at, count);
+        tn_vitals_add_part(changed, changes, count, whole);
+        tn_vitals_add_part(vitals, values + at, count, whole);
     }
 }
 
@@ -93,12 +94,12 @@ static void take(const tn_tile *tile)
     tn_vitals_init(tile->results);
     tn_vitals_init(tile->changed);
     if (view->strided.type == TN_VALUE_FLOAT32 && job->copy && (view->row_major || view->dense)) {
-        pass_floats((const float *)view->strided.data + tile->from, (float *)job->copy + tile->from, tile->count, tile->results,
-                    tile->changed);
+        pass_floats((const float *)view->strided.data + tile->from, (float *)job->copy + tile->from, tile->count, view->count,
+                    tile->results, tile->changed);
         return;
     }
     if (is_plain(view)) {
-        tn_vitals_add(tile->results, (const float *)view->strided.data + tile->from, tile->count);
+        tn_vitals_add_part(tile->results, (const float *)view->strided.data + tile->from, tile->count, view->count);
         return;
     }
     /* All others are one tile each. */
@@ -109,7 +110,7 @@ static void take(const tn_tile *tile)
             change_of_others(values, job->copy, view->strided.type, view->count, tile->changed);
         memcpy(job->copy, values, view->count * tn_value_size(view->strided.type));
     }
-    tn_tensor_view_add(view, tile->results);
+    tn_tensor_view_add(view, true, tile->results);
 }
 
 /* ---- all of them ---- */

@@ -128,7 +128,16 @@ void tn_tensor_view_close(tn_tensor_view *view)
     view->capsule = NULL;
 }
 
-void tn_tensor_view_add(const tn_tensor_view *view, tn_vitals *vitals)
+/* Values in the order of memory. */
+static void add_floats(const tn_tensor_view *view, bool watched, tn_vitals *vitals)
+{
+    if (watched)
+        tn_vitals_add_part(vitals, view->strided.data, view->count, view->count);
+    else
+        tn_vitals_add(vitals, view->strided.data, view->count);
+}
+
+void tn_tensor_view_add(const tn_tensor_view *view, bool watched, tn_vitals *vitals)
 {
     if (view->dense && !view->row_major) {
         /* In the order of memory, which is faster; only the place of a non-finite value depends on the order. */
@@ -136,14 +145,17 @@ void tn_tensor_view_add(const tn_tensor_view *view, tn_vitals *vitals)
             .data = view->strided.data, .type = view->strided.type, .rank = 1, .shape = (const int64_t[]){(int64_t)view->count}};
         tn_vitals found;
         tn_vitals_init(&found);
-        (void)tn_vitals_add_strided(&found, &flat, NULL);
+        if (view->strided.type == TN_VALUE_FLOAT32)
+            add_floats(view, watched, &found);
+        else
+            (void)tn_vitals_add_strided(&found, &flat, NULL);
         if (tn_vitals_finite(&found) == found.count) {
             tn_vitals_merge(vitals, &found);
             return;
         }
     }
     if (view->row_major && view->strided.type == TN_VALUE_FLOAT32)
-        tn_vitals_add(vitals, view->strided.data, view->count);
+        add_floats(view, watched, vitals);
     else
         (void)tn_vitals_add_strided(vitals, &view->strided, NULL); /* the view's count has proved that it cannot fail */
 }

@@ -39,8 +39,8 @@ bool tn_tensor_view_open(const tn_tensor_asker *asker, PyObject *tensor, tn_tens
 bool tn_tensor_view_dlpack(PyObject *tensor, PyObject *to_dlpack, tn_tensor_view *view);
 void tn_tensor_view_close(tn_tensor_view *view);
 
-/* Adds the values; needs no GIL. */
-void tn_tensor_view_add(const tn_tensor_view *view, tn_vitals *vitals);
+/* Adds the values; needs no GIL. Where `watched`, the histogram of a large tensor of float32 is a sample (tn_vitals_add_part). */
+void tn_tensor_view_add(const tn_tensor_view *view, bool watched, tn_vitals *vitals);
 
 /* Where the units of an open view of `tensor` stand, which `axis` (negative: from the end) counts. *first: the length of the first axis. false, with no exception, where they cannot be read in
  * place, and of tensors of one axis, which tell no units apart. */

@@ -19,13 +19,13 @@ static void count_time(tn_watcher *watcher, uint64_t since_ns)
 static void add_view(const tn_tensor_view *view, tn_vitals *vitals)
 {
     if (view->count < GIL_AT) {
-        tn_tensor_view_add(view, vitals);
+        tn_tensor_view_add(view, true, vitals);
         return;
     }
     tn_vitals found;
     Py_BEGIN_ALLOW_THREADS;
     tn_vitals_init(&found);
-    tn_tensor_view_add(view, &found);
+    tn_tensor_view_add(view, true, &found);
     Py_END_ALLOW_THREADS;
     tn_vitals_merge(vitals, &found);
 }

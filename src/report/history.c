@@ -158,11 +158,11 @@ static tn_history_tensor *tensor_of(tn_history *history, const tn_tensor_name *n
     return tensor;
 }
 
-static uint16_t share_of(uint64_t part, uint64_t whole)
+static uint16_t share_of(double part, uint64_t whole)
 {
-    if (part == 0)
+    if (!(part > 0))
         return 0;
-    double share = (double)part / (double)whole * UINT16_MAX;
+    double share = part / (double)whole * UINT16_MAX;
     return share < 1 ? 1 : share > UINT16_MAX ? UINT16_MAX : (uint16_t)floor(share + 0.5);
 }
 
@@ -175,12 +175,12 @@ static void take_histogram(tn_history_row *row, const tn_vitals *vitals)
         if (vitals->histogram[0][e] || vitals->histogram[1][e])
             highest = e;
     row->top = (int)highest - EXPONENT_BIAS;
-    uint64_t counts[2][TN_HISTORY_BUCKETS] = {{0}};
-    counts[0][TN_HISTORY_BUCKETS - 1] = vitals->subnormals;
+    double counts[2][TN_HISTORY_BUCKETS] = {{0}}, weight = tn_vitals_weight(vitals);
+    counts[0][TN_HISTORY_BUCKETS - 1] = (double)vitals->subnormals;
     for (size_t sign = 0; sign < 2; sign++)
         for (size_t e = 1; e <= highest; e++) {
             size_t below = highest - e;
-            counts[sign][below < TN_HISTORY_BUCKETS ? below : TN_HISTORY_BUCKETS - 1] += vitals->histogram[sign][e];
+            counts[sign][below < TN_HISTORY_BUCKETS ? below : TN_HISTORY_BUCKETS - 1] += weight * (double)vitals->histogram[sign][e];
         }
     for (size_t sign = 0; sign < 2; sign++)
         for (size_t k = 0; k < TN_HISTORY_BUCKETS; k++)

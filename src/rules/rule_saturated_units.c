@@ -54,7 +54,7 @@ static bool share_at_bounds(const tn_tensor_name *name, const tn_vitals *vitals,
     } else if (tn_tensor_is_activation(name, "tanh")) {
         *share = 1 - (1 - mean_square) / TENTH;
     } else if (tn_tensor_is_activation(name, "hard_sigmoid")) {
-        *share = (double)(vitals->zeros + vitals->histogram[0][EXPONENT_OF_1]) / n;
+        *share = ((double)vitals->zeros + tn_vitals_weight(vitals) * (double)vitals->histogram[0][EXPONENT_OF_1]) / n;
         *threshold = HARD_SHARE;
     } else {
         return false;

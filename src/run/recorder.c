@@ -220,7 +220,7 @@ static void take_tile(void *context, size_t tile, size_t worker)
     const tiling *cut = context;
     size_t first = tile * cut->size, left = cut->count - first;
     tn_vitals_init(&cut->tiles[tile]);
-    tn_vitals_add(&cut->tiles[tile], cut->values + first, left < cut->size ? left : cut->size);
+    tn_vitals_add_part(&cut->tiles[tile], cut->values + first, left < cut->size ? left : cut->size, cut->count);
 }
 
 static void take_vitals(tn_recorder *recorder, const float *values, size_t count)
@@ -228,7 +228,7 @@ static void take_vitals(tn_recorder *recorder, const float *values, size_t count
     tn_vitals_init(&recorder->vitals);
     size_t tiles = count / TILE_VALUES < TILES ? count / TILE_VALUES : TILES;
     if (tiles < 2) {
-        tn_vitals_add(&recorder->vitals, values, count);
+        tn_vitals_add_part(&recorder->vitals, values, count, count);
         return;
     }
     size_t size = ((count + tiles - 1) / tiles + TILE_UNIT - 1) / TILE_UNIT * TILE_UNIT;

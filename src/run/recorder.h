@@ -3,6 +3,8 @@
  * A subject opens a recorder for each trial and hands it every step's scalars and, on observed steps, its tensors. The recorder computes vitals, tells its observers (rules), and
  * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread.
  *
+ * Vitals that the recorder takes have the histogram of a sample where a tensor is large (tn_vitals_add_part).
+ *
  * Update ratio. How far a step moves a parameter is rms(update) / rms(weight), with the weight before the step (tn_update_ratio). Both vitals come on each observed step.
  *
  * Incidents. A rule that fires, and a step whose loss or gradient norm is not finite, are incidents. A subject that can do steps again (the engine) then does so, and shows the tensors of the

@@ -1,7 +1,7 @@
 /* vitals_pack.c: vitals as a blob of the store, and back.
  *
- * Version 1, all numbers little-endian:
- *   byte       version, 1
+ * All numbers little-endian:
+ *   byte       version: 1 where the histogram counts every finite value, 2 where it counts a sample of them
  *   byte       0
  *   uint16     buckets that follow
  *   uint64 x7  count, nan, positive_infinity, negative_infinity, zeros, subnormals, first_nonfinite
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-enum { VERSION = 1, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
+enum { WHOLE = 1, SAMPLED = 2, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
 
 /* Written out, so that a compiler makes one store of it. */
 static unsigned char *put_uint64(unsigned char *at, uint64_t value)
@@ -58,8 +58,8 @@ static unsigned char *put_double(unsigned char *at, double value)
     return put_uint64(at, bits);
 }
 
-/* The buckets that are not 0, and how many there are. Most are, so eight are looked at at once. */
-static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used)
+/* The buckets that are not 0, how many there are, and the sum of all. Most are 0, so eight are looked at at once. */
+static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used, uint64_t *sum)
 {
     enum { TOGETHER = 8 };
     for (size_t i = 0; i < BUCKETS; i += TOGETHER) {
@@ -70,6 +70,7 @@ static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, 
             if (histogram[k]) {
                 at = put_count(put_uint16(at, k), histogram[k]);
                 ++*used;
+                *sum += histogram[k];
             }
     }
     return at;
@@ -87,9 +88,9 @@ static size_t pack(const tn_vitals *vitals, unsigned char *bytes)
     at = put_float(put_float(at, vitals->min), vitals->max);
     for (size_t i = 0; i < 4; i++)
         at = put_double(at, sums[i]);
-    uint64_t used = 0;
-    at = put_buckets(at, &vitals->histogram[0][0], &used);
-    bytes[0] = VERSION;
+    uint64_t used = 0, counted = 0;
+    at = put_buckets(at, &vitals->histogram[0][0], &used, &counted);
+    bytes[0] = counted == tn_vitals_finite(vitals) ? WHOLE : SAMPLED;
     bytes[1] = 0;
     put_uint16(bytes + 2, used);
     return (size_t)(at - bytes);
@@ -167,8 +168,8 @@ static bool take(uint64_t *left, uint64_t more)
     return true;
 }
 
-/* The buckets hold every finite value once, zeros and subnormals in the buckets of exponent 0. */
-static bool consistent(const tn_vitals *vitals)
+/* The buckets hold every finite value once, zeros and subnormals in the buckets of exponent 0; or, of a sample, fewer. */
+static bool consistent(const tn_vitals *vitals, uint64_t version)
 {
     uint64_t left = vitals->count;
     if (!take(&left, vitals->nan) || !take(&left, vitals->positive_infinity) || !take(&left, vitals->negative_infinity))
@@ -176,20 +177,22 @@ static bool consistent(const tn_vitals *vitals)
     bool any_nonfinite = left != vitals->count;
     if (any_nonfinite ? vitals->first_nonfinite >= vitals->count : vitals->first_nonfinite != TN_VITALS_NO_INDEX)
         return false;
+    if (!take(&left, vitals->zeros) || !take(&left, vitals->subnormals))
+        return false;
+    uint64_t small = vitals->zeros + vitals->subnormals;
     for (size_t sign = 0; sign < 2; sign++)
         for (size_t exponent = 0; exponent < TN_VITALS_EXPONENTS; exponent++)
-            if (!take(&left, vitals->histogram[sign][exponent]))
+            if (!take(exponent == 0 ? &small : &left, vitals->histogram[sign][exponent]))
                 return false;
-    uint64_t small = vitals->histogram[0][0] + vitals->histogram[1][0];
-    return left == 0 && take(&small, vitals->zeros) && take(&small, vitals->subnormals) && small == 0;
+    return (left == 0 && small == 0) == (version == WHOLE);
 }
 
 tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error)
 {
     tn_vitals_init(vitals);
-    if (size > 0 && bytes[0] > VERSION)
+    if (size > 0 && bytes[0] > SAMPLED)
         return tn_fail(error, TN_ERROR_STORE, "these vitals have the format %u; this tenet knows formats up to %d. Update tenet.", bytes[0],
-                       VERSION);
+                       SAMPLED);
     unpacker from = {.bytes = bytes, .size = size};
     uint64_t version = get(&from, 1), zero = get(&from, 1), used = get(&from, 2);
     vitals->count = get(&from, 8);
@@ -205,7 +208,7 @@ tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *v
     vitals->sum_of_squares = get_double(&from);
     vitals->mean = get_double(&from);
     vitals->m2 = get_double(&from);
-    bool sound = version == VERSION && zero == 0 && used <= BUCKETS;
+    bool sound = version >= WHOLE && zero == 0 && used <= BUCKETS;
     uint64_t next = 0;
     for (uint64_t i = 0; sound && i < used && !from.failed; i++) {
         uint64_t bucket = get(&from, 2), values = get_count(&from);
@@ -214,7 +217,7 @@ tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *v
             (&vitals->histogram[0][0])[bucket] = values;
         next = bucket + 1;
     }
-    if (sound && !from.failed && from.at == size && consistent(vitals))
+    if (sound && !from.failed && from.at == size && consistent(vitals, version))
         return TN_OK;
     tn_vitals_init(vitals);
     return tn_fail(

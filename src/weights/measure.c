@@ -39,7 +39,7 @@ static double bucket_decay(const tn_vitals *vitals, size_t exponent)
     return above > 0 && above < here ? (inner + log(here / above) / (1.5 * low)) / 2 : inner;
 }
 
-/* Sum of x^4. Within a bucket the density falls as exp(-decay x), and the last one ends at the largest value: for a bell curve the result is right to a few per cent, where an even density would give twice as much. */
+/* Sum of x^4 over the values that the histogram counts. Within a bucket the density falls as exp(-decay x), and the last one ends at the largest value: for a bell curve the result is right to a few per cent, where an even density would give twice as much. */
 static double fourth_moment(const tn_vitals *vitals)
 {
     double sum = 0, largest = fmax(fabs((double)vitals->min), fabs((double)vitals->max));
@@ -97,7 +97,7 @@ void tn_measure_vitals(const tn_component *component, const tn_vitals *vitals, t
     if (!(measure->rms > 0) || !isfinite(measure->rms))
         return;
     measure->gain = measure->rms * (measure->has_fan ? sqrt((double)component->fan_in) : 1);
-    measure->kurtosis = fourth_moment(vitals) / (double)finite / pow(measure->rms, 4);
+    measure->kurtosis = tn_vitals_weight(vitals) * fourth_moment(vitals) / (double)finite / pow(measure->rms, 4);
     measure->tail = fmax(fabs(measure->min), fabs(measure->max)) / measure->rms;
     measure->shift = fabs(measure->mean) / measure->rms;
     relative_histogram(vitals, measure->rms, measure->histogram);

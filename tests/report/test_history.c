@@ -176,6 +176,28 @@ static void the_least_share_is_not_lost(void **state)
     tn_history_destroy(history);
 }
 
+/* A sample stands for all values, beside the zeros, which are known. */
+static void samples_give_shares(void **state)
+{
+    (void)state;
+    enum { MANY = 40960 };
+    static float values[MANY];
+    for (size_t i = 0; i < MANY; i++)
+        values[i] = i % 4 == 0 ? 0.0F : i % 4 == 1 ? -1.0F : 2.0F;
+    tn_history *history = create();
+    tn_vitals vitals;
+    tn_vitals_init(&vitals);
+    tn_vitals_add_part(&vitals, values, MANY, MANY);
+    tn_observer observer = tn_history_observer(history);
+    observer.on_tensor(observer.context, &(tn_tensor_seen){.step = 1, .name = &WEIGHT, .vitals = &vitals});
+    const tn_history_row *row = &tn_history_tensor_at(history, 0)->last;
+    assert_true(row->zeros == 0.25);
+    assert_int_equal(row->top, 1);
+    assert_int_equal(row->histogram[0][0], 32768);
+    assert_int_equal(row->histogram[1][1], 16384);
+    tn_history_destroy(history);
+}
+
 /* Whichever comes first, an update finds its weight, and no other. */
 static void updates_are_held_against_weights(void **state)
 {
@@ -271,6 +293,7 @@ int main(void)
         cmocka_unit_test(scores_are_kept_where_taken),
         cmocka_unit_test(a_row_tells_the_vitals),
         cmocka_unit_test(the_least_share_is_not_lost),
+        cmocka_unit_test(samples_give_shares),
         cmocka_unit_test(updates_are_held_against_weights),
         cmocka_unit_test(rows_are_thinned),
         cmocka_unit_test(tensors_beyond_the_bound_are_counted),

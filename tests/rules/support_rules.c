@@ -45,7 +45,7 @@ void watch_seen(watch *w, tn_tensor_seen seen, const float *values, size_t count
 {
     tn_vitals vitals;
     tn_vitals_init(&vitals);
-    tn_vitals_add(&vitals, values, count);
+    tn_vitals_add_part(&vitals, values, count, count); /* as the recorder does */
     seen.step = w->step + 1;
     seen.vitals = &vitals;
     if (w->rule->on_tensor)
@@ -60,7 +60,7 @@ void watch_units(watch *w, const tn_tensor_name *name, size_t index, const float
     tn_unit *unit = tn_memory_create(name->units, sizeof *unit);
     assert_non_null(unit);
     tn_vitals_init(&vitals);
-    tn_vitals_add(&vitals, values, count);
+    tn_vitals_add_part(&vitals, values, count, count); /* as the recorder does */
     tn_unit_vitals_init(&units, unit, name->units, low, high);
     tn_unit_vitals_add(&units, values, count / name->units, 1);
     const tn_tensor_seen seen = {

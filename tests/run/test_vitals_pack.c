@@ -14,12 +14,10 @@
 #include "base/rng.h"
 #include "run/recorder.h"
 
-static void comes_back(const float *values, size_t count, size_t at_most)
+static void packed_come_back(tn_vitals vitals, size_t at_most, unsigned char version)
 {
-    tn_vitals vitals, back;
+    tn_vitals back;
     unsigned char bytes[TN_VITALS_PACKED_MAX];
-    tn_vitals_init(&vitals);
-    tn_vitals_add(&vitals, values, count);
     size_t size = tn_vitals_pack(&vitals, NULL, 0);
     assert_true(size <= at_most);
     /* Nothing is written where it does not fit. */
@@ -28,8 +26,21 @@ static void comes_back(const float *values, size_t count, size_t at_most)
     assert_int_equal(bytes[0], 0xAA);
     assert_int_equal(tn_vitals_pack(&vitals, bytes, size), size);
     assert_int_equal(bytes[size], 0xAA);
+    assert_int_equal(bytes[0], version);
     assert_int_equal(tn_vitals_unpack(bytes, size, &back, NULL), TN_OK);
     assert_memory_equal(&vitals, &back, sizeof vitals);
+}
+
+/* With all values counted, and as a part of a tensor that is sampled. */
+static void comes_back(const float *values, size_t count, size_t at_most)
+{
+    tn_vitals vitals;
+    tn_vitals_init(&vitals);
+    tn_vitals_add(&vitals, values, count);
+    packed_come_back(vitals, at_most, 1);
+    tn_vitals_init(&vitals);
+    tn_vitals_add_part(&vitals, values, count, TN_VITALS_SAMPLED_FROM);
+    packed_come_back(vitals, at_most, count > 128 ? 2 : 1);
 }
 
 static void all_kinds_come_back(void **state)
@@ -118,14 +129,23 @@ static void damaged_blobs(void **state)
         unsigned char value;
         const char *what;
     } faults[] = {
-        {0, 2, "a newer version"},   {0, 0, "version 0"},
-        {1, 1, "the reserved byte"}, {2, 6, "more buckets than there are"},
-        {2, 4, "fewer buckets"},     {4, 9, "a larger count"},
-        {4, 7, "a smaller count"},   {12, 0, "no NaN"},
-        {12, 9, "nine NaN"},         {20, 1, "an infinity"},
-        {36, 2, "two zeros"},        {44, 1, "a subnormal"},
-        {52, 8, "first after last"}, {100, 128, "buckets not rising"},
-        {102, 0, "an empty bucket"}, {102, 0x80, "a count without an end"},
+        {0, 3, "a newer version"},
+        {0, 2, "a sample that counts all"},
+        {0, 0, "version 0"},
+        {1, 1, "the reserved byte"},
+        {2, 6, "more buckets than there are"},
+        {2, 4, "fewer buckets"},
+        {4, 9, "a larger count"},
+        {4, 7, "a smaller count"},
+        {12, 0, "no NaN"},
+        {12, 9, "nine NaN"},
+        {20, 1, "an infinity"},
+        {36, 2, "two zeros"},
+        {44, 1, "a subnormal"},
+        {52, 8, "first after last"},
+        {100, 128, "buckets not rising"},
+        {102, 0, "an empty bucket"},
+        {102, 0x80, "a count without an end"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
         memcpy(copy, bytes, size);
@@ -133,6 +153,37 @@ static void damaged_blobs(void **state)
         copy[faults[i].at] = faults[i].value;
         refuses(copy, size, faults[i].what);
     }
+}
+
+/* A sample of the values whose counts do not fit. */
+static void damaged_samples(void **state)
+{
+    (void)state;
+    float values[1024];
+    tn_vitals vitals;
+    unsigned char bytes[TN_VITALS_PACKED_MAX];
+    for (size_t i = 0; i < 1024; i++)
+        values[i] = i % 2 ? 1.0F : 0.0F; /* 64 of each are counted */
+    tn_vitals_init(&vitals);
+    tn_vitals_add_part(&vitals, values, 1024, TN_VITALS_SAMPLED_FROM);
+    const tn_vitals right = vitals;
+    size_t size = tn_vitals_pack(&vitals, bytes, sizeof bytes);
+    bytes[0] = 1;
+    refuses(bytes, size, "a sample as the whole");
+    vitals.histogram[1][0] = 449;
+    size = tn_vitals_pack(&vitals, bytes, sizeof bytes);
+    refuses(bytes, size, "more zeros counted than there are");
+    vitals = right;
+    vitals.histogram[0][126] = 449;
+    size = tn_vitals_pack(&vitals, bytes, sizeof bytes);
+    refuses(bytes, size, "more others counted than there are");
+    vitals = right;
+    vitals.zeros = 1025;
+    size = tn_vitals_pack(&vitals, bytes, sizeof bytes);
+    refuses(bytes, size, "more zeros than values");
+    vitals = right;
+    size = tn_vitals_pack(&vitals, bytes, sizeof bytes);
+    assert_int_equal(tn_vitals_unpack(bytes, size, &vitals, NULL), TN_OK);
 }
 
 /* Whatever is taken from random damage is consistent, since it packs to what was read. */
@@ -168,7 +219,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_kinds_come_back), cmocka_unit_test(the_largest_fits), cmocka_unit_test(bytes_are_pinned),
-        cmocka_unit_test(damaged_blobs),       cmocka_unit_test(random_damage),
+        cmocka_unit_test(damaged_blobs),       cmocka_unit_test(damaged_samples),  cmocka_unit_test(random_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -216,6 +216,12 @@ static void test_measures(void **state)
     tn_measure_vitals(&component, &vitals, &box);
     assert_true(fabs(box.kurtosis - 1.8) < 0.2);
     assert_true(fabs(box.tail - sqrt(3)) < 0.01);
+    /* A histogram of a sample, as a run records it, tells the same. */
+    tn_vitals_init(&vitals);
+    tn_vitals_add_part(&vitals, values, COUNT, COUNT);
+    tn_measure sampled;
+    tn_measure_vitals(&component, &vitals, &sampled);
+    assert_true(fabs(sampled.kurtosis - box.kurtosis) < 0.05 && tn_histogram_distance(sampled.histogram, box.histogram) < 0.05);
     assert_true(tn_histogram_distance(measure.histogram, box.histogram) > 0.1);
     /* 1 / 200 of the strength lies in each direction of a rotation; all of it in that of an outer product. */
     tn_error error = {0};
