@@ -161,7 +161,7 @@ static void damaged_samples(void **state)
     (void)state;
     float values[1024];
     tn_vitals vitals;
-    unsigned char bytes[TN_VITALS_PACKED_MAX];
+    unsigned char bytes[TN_VITALS_PACKED_MAX] = {0};
     for (size_t i = 0; i < 1024; i++)
         values[i] = i % 2 ? 1.0F : 0.0F; /* 64 of each are counted */
     tn_vitals_init(&vitals);
