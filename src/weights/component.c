@@ -366,8 +366,10 @@ static void tell_fans(network *net, bool by_tenet)
         tn_component *bias = &net->components[i];
         for (size_t k = net->group_begin[i]; bias->kind == TN_KIND_BIAS && k < net->group_end[i]; k++) {
             const tn_component *weight = &net->components[net->order[k]];
-            if (tn_kind_is_weight(weight->kind) && weight->fan_in > bias->fan_in)
+            if (tn_kind_is_weight(weight->kind) && weight->fan_in > bias->fan_in) {
                 bias->fan_in = weight->fan_in;
+                bias->weight = net->order[k] + 1;
+            }
         }
     }
 }
@@ -464,7 +466,7 @@ static void tell(network *net, bool by_tenet)
     for (size_t i = 0; i < net->count; i++) {
         tn_component *component = &net->components[i];
         simplify(component->name, net->names[i]);
-        component->fan_in = component->fan_out = 0;
+        component->fan_in = component->fan_out = component->weight = 0;
         component->outputs_first = false;
         component->kind = tell_alone(component, net->names[i]);
     }

@@ -36,6 +36,8 @@ typedef struct tn_component {
     size_t fan_in,
         fan_out; /* values that feed an output, and outputs that a value feeds; 0 where unknown. Of an embedding: fan_in is the length of a row. Of a bias or gain: fan_in is its weight's */
     bool outputs_first; /* axis 0 counts the outputs (PyTorch), else the last (Keras, tenet) */
+    size_t
+        weight; /* of a bias: 1 + the number of the weight beside it, of those with the largest fan_in the first; 0 where there is none */
 } tn_component;
 
 /* Tells each of components [count] of one network. `by_tenet`: the file says that tenet wrote it. */

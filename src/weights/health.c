@@ -95,6 +95,29 @@ static tn_status tell_kinds(tn_health *health, bool by_tenet, tn_error *error)
     return status;
 }
 
+/* What the component of `number` was made of: components were told without those that are skipped. */
+static const tn_judged *told(const tn_health *health, size_t number)
+{
+    for (size_t i = 0; i < health->count; i++)
+        if (!health->judged[i].skipped && number-- == 0)
+            return &health->judged[i];
+    return NULL;
+}
+
+/* Biases of outputs beside their weights. A network of one layer is left alone: where all is output, biases may do all the work. */
+static void judge_output_biases(tn_health *health)
+{
+    size_t weights = 0;
+    for (size_t i = 0; i < health->count; i++)
+        weights += !health->judged[i].skipped && tn_kind_is_weight(health->judged[i].component.kind);
+    for (size_t i = 0; i < health->count && weights > 1; i++) {
+        tn_judged *judged = &health->judged[i];
+        const tn_judged *weight = judged->skipped || judged->component.weight == 0 ? NULL : told(health, judged->component.weight - 1);
+        if (weight)
+            tn_judge_output_biases(judged, weight);
+    }
+}
+
 static tn_status judge(tn_health *health, json_t *source, json_t **document, tn_error *error)
 {
     bool has_norms = false;
@@ -105,6 +128,7 @@ static tn_status judge(tn_health *health, json_t *source, json_t **document, tn_
     for (size_t i = 0; i < health->count; i++)
         if (!health->judged[i].skipped)
             tn_judge_component(&health->judged[i], has_norms);
+    judge_output_biases(health);
     tn_tally tally = tn_judge_network(health->judged, health->count);
     *document = tn_health_document(health->judged, health->count, &tally, source);
     return *document ? TN_OK : tn_fail_memory(error, sizeof **document);

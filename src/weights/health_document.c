@@ -76,6 +76,7 @@ static json_t *measure_json(json_writer *writer, const tn_judged *judged)
     set(writer, object, "tail", number(measure->tail));
     set(writer, object, "shift", number(measure->shift));
     set(writer, object, "zeros", number(measure->zero_share));
+    set(writer, object, "negative", number(measure->negative_share));
     if (measure->has_values) {
         set(writer, object, "concentration", number(measure->concentration));
         set(writer, object, "units", count_json(measure->units));
@@ -99,7 +100,7 @@ static json_t *fresh_json(json_writer *writer, const tn_fresh *fresh)
 
 static json_t *problems_json(json_writer *writer, const tn_judged *judged)
 {
-    static const char *const KINDS[] = {"nonfinite", "constant", "dead_units", "twin_units", NULL};
+    static const char *const KINDS[] = {"nonfinite", "constant", "dead_units", "twin_units", "flipped_gains", "output_biases", NULL};
     json_t *array = json_array();
     for (size_t i = 0; i < judged->problem_count; i++) {
         const tn_problem *problem = &judged->problems[i];
@@ -171,6 +172,7 @@ static json_t *tally_json(json_writer *writer, const tn_tally *tally)
     set(writer, object, "outside", count_json(tally->outside));
     set(writer, object, "far", count_json(tally->far));
     set(writer, object, "exploded", count_json(tally->exploded));
+    set(writer, object, "thrown", count_json(tally->thrown));
     set(writer, object, "huge_values", number(tally->judged_values > 0 ? tally->huge_values / tally->judged_values : 0));
     set(writer, object, "unjudged", count_json(tally->unjudged));
     set(writer, object, "broken", count_json(tally->broken));

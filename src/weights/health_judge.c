@@ -21,6 +21,13 @@ static const double OUTSIDE = 0.5, FAR = 1.5, EXPLODED = 4;
 enum { JUDGED_VALUES_MIN = 64 };
 /* Shares of units. Trained networks have a few dead units; exact twins none but by construction. */
 static const double DEAD_SHARE = 0.5, TWIN_SHARE = 0.1;
+/* Gains begin at 1. In the reference at most 4 % of those of a normalisation are below 0 (crepe_full); at ten times the good rate all of them can be. So few of a kind may fall so by chance where they began at 0. */
+static const double FLIPPED_SHARE = 0.9;
+enum { FLIPPED_COUNT_MIN = 16 };
+/* Standard deviation of an output's biases over the gain of its weights: at most 0.29 in the reference (kjv_lstm), 0.28 in healthy networks of the engine, also of rare classes and far targets; 0.47 to 0.52
+ * where ten times the good rate did damage (docs/bench.md). Of one or two outputs it tells nothing. */
+static const double OUTPUT_BIASES_SPREAD = 0.4;
+enum { OUTPUT_BIASES_MIN = 3 };
 /* Share of the judged weight tensors clearly outside, or of their values in tensors whose gain lies far above, above which the network is unhealthy, and the mean strain. Set between the mature networks, each judged by the others, and networks trained at ten times the good
  * rate (docs/bench.md); moved by the networks in the reference. */
 static const double OUTSIDE_SHARE = 0.5, STRAIN = 4;
@@ -108,6 +115,26 @@ static void judge_units(tn_judged *judged)
         add_problem(judged, (tn_problem){.kind = TN_PROBLEM_TWIN_UNITS, .level = TN_LEVEL_FAR, .value = twins, .limit = TWIN_SHARE});
 }
 
+static void judge_gains(tn_judged *judged)
+{
+    const tn_measure *measure = &judged->measure;
+    if (judged->component.kind == TN_KIND_NORM_GAIN && measure->count >= FLIPPED_COUNT_MIN && measure->negative_share > FLIPPED_SHARE)
+        add_problem(judged,
+                    (tn_problem){
+                        .kind = TN_PROBLEM_FLIPPED_GAINS, .level = TN_LEVEL_FAR, .value = measure->negative_share, .limit = FLIPPED_SHARE});
+}
+
+void tn_judge_output_biases(tn_judged *biases, const tn_judged *weight)
+{
+    double spread = biases->measure.std / weight->measure.gain;
+    if (biases->component.kind != TN_KIND_BIAS || weight->component.kind != TN_KIND_DENSE_OUTPUT ||
+        biases->component.count < OUTPUT_BIASES_MIN || weight->component.count < JUDGED_VALUES_MIN || !weight->measure.has_fan ||
+        !(spread > OUTPUT_BIASES_SPREAD) || !isfinite(spread))
+        return;
+    add_problem(biases,
+                (tn_problem){.kind = TN_PROBLEM_OUTPUT_BIASES, .level = TN_LEVEL_FAR, .value = spread, .limit = OUTPUT_BIASES_SPREAD});
+}
+
 void tn_judge_component(tn_judged *judged, bool has_norms)
 {
     const tn_measure *measure = &judged->measure;
@@ -130,6 +157,7 @@ void tn_judge_component(tn_judged *judged, bool has_norms)
         return;
     }
     judge_units(judged);
+    judge_gains(judged);
     const tn_reference *reference = tn_reference_of(kind);
     if (!reference || reference->networks == 0 || judged->component.count < JUDGED_VALUES_MIN)
         return;
@@ -173,7 +201,7 @@ static tn_verdict verdict_of(const tn_tally *tally)
                        tally->fresh_values >= FRESH_VALUES_SHARE * tally->values;
     if (looks_fresh && 2 * tally->moved_vectors <= tally->vectors)
         return TN_VERDICT_UNTRAINED;
-    if (tally->exploded > 0 || tally->huge_values > OUTSIDE_SHARE * tally->judged_values ||
+    if (tally->exploded > 0 || tally->thrown > 0 || tally->huge_values > OUTSIDE_SHARE * tally->judged_values ||
         (tally->judged > 0 && ((double)tally->outside > OUTSIDE_SHARE * (double)tally->judged || tally->strain > STRAIN)))
         return TN_VERDICT_UNHEALTHY;
     if (tally->judged == 0 || (double)tally->judged < JUDGED_SHARE * (double)(tally->judged + tally->unjudged))
@@ -192,6 +220,7 @@ tn_tally tn_judge_network(const tn_judged *judged, size_t count)
             const tn_problem *problem = &judged[i].problems[k];
             tally.broken += problem->kind == TN_PROBLEM_NONFINITE || problem->kind == TN_PROBLEM_TWIN_UNITS ||
                             (problem->kind == TN_PROBLEM_CONSTANT && problem->level == TN_LEVEL_FAR);
+            tally.thrown += problem->kind == TN_PROBLEM_FLIPPED_GAINS || problem->kind == TN_PROBLEM_OUTPUT_BIASES;
         }
         if (!tn_kind_is_weight(judged[i].component.kind))
             continue;

@@ -20,10 +20,12 @@ const char *tn_level_name(tn_level level);
 
 typedef enum tn_problem_kind {
     TN_PROBLEM_NONFINITE,
-    TN_PROBLEM_CONSTANT,   /* a weight all of whose values are equal */
-    TN_PROBLEM_DEAD_UNITS, /* units whose weights are as good as zero */
-    TN_PROBLEM_TWIN_UNITS, /* units that are copies of each other */
-    TN_PROBLEM_FEATURE     /* a feature outside of its band */
+    TN_PROBLEM_CONSTANT,      /* a weight all of whose values are equal */
+    TN_PROBLEM_DEAD_UNITS,    /* units whose weights are as good as zero */
+    TN_PROBLEM_TWIN_UNITS,    /* units that are copies of each other */
+    TN_PROBLEM_FLIPPED_GAINS, /* gains of a normalisation that are nearly all negative */
+    TN_PROBLEM_OUTPUT_BIASES, /* biases of an output that differ by more than its weights can make up for */
+    TN_PROBLEM_FEATURE        /* a feature outside of its band */
 } tn_problem_kind;
 
 typedef struct tn_problem {
@@ -35,7 +37,7 @@ typedef struct tn_problem {
     double excess;
 } tn_problem;
 
-enum { TN_PROBLEMS_MAX = TN_FEATURES + 4 };
+enum { TN_PROBLEMS_MAX = TN_FEATURES + 6 };
 
 typedef struct tn_judged {
     tn_component component;
@@ -66,6 +68,7 @@ typedef struct tn_tally {
     size_t unjudged;               /* weight tensors that are large enough, but of a kind without a reference */
     size_t broken;                 /* tensors with a value that is no number, weights that are constant, and units that are copies */
     size_t exploded;
+    size_t thrown;                     /* normalisations with flipped gains, and outputs with biases that are too far apart */
     double judged_values, huge_values; /* of the judged, and of those whose gain lies far above */
     double strain;                     /* the mean over the judged */
     tn_verdict verdict;
@@ -73,6 +76,9 @@ typedef struct tn_tally {
 
 /* Sets level and problems from measure and reference (health_judge.c). has_norms: the network normalises, so that small weights do no harm. */
 void tn_judge_component(tn_judged *judged, bool has_norms);
+
+/* Adds what the biases of an output tell beside its weights; both are judged, and `weight` is of the kind of an output. */
+void tn_judge_output_biases(tn_judged *biases, const tn_judged *weight);
 
 /* The verdict over components [count] that are judged. */
 tn_tally tn_judge_network(const tn_judged *judged, size_t count);

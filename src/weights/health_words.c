@@ -77,6 +77,16 @@ void tn_problem_describe(tn_text *text, const tn_judged *judged, const tn_proble
     case TN_PROBLEM_TWIN_UNITS:
         tn_text_addf(text, "%zu of its %zu units are exact copies of others", judged->measure.twin_units, judged->measure.units);
         break;
+    case TN_PROBLEM_FLIPPED_GAINS:
+        tn_text_addf(text, "%.0f %% of its gains, which begin at 1, are below 0; in mature networks at most 4 %% are",
+                     100 * problem->value);
+        break;
+    case TN_PROBLEM_OUTPUT_BIASES:
+        tn_text_addf(text,
+                     "they differ by %s, which is %.2f times what the weights beside them multiply a signal by; in mature networks at "
+                     "most 0.3 times",
+                     tn_number_format(buffer, judged->measure.std, 2), problem->value);
+        break;
     default:
         describe_feature(text, judged, problem);
     }
@@ -105,6 +115,11 @@ const char *tn_problem_cause(const tn_problem *problem)
         return "usually weight decay on units that get no gradient any more (dead relu), or pruning";
     case TN_PROBLEM_TWIN_UNITS:
         return "units that begin equal stay equal: the initial weights were copied or constant";
+    case TN_PROBLEM_FLIPPED_GAINS:
+        return "usually a learning rate that is too high: a step as long as the gain itself throws it to the other side of 0";
+    case TN_PROBLEM_OUTPUT_BIASES:
+        return "usually a learning rate that is too high: biases follow what the last batches held; or classes of very different "
+               "frequency, or targets far from 0";
     default:
         if (problem->feature == TN_FEATURE_GAIN && !problem->above)
             return "usually weight decay that is too strong, initial weights that were too small, or a layer that gets no gradient";
@@ -119,6 +134,10 @@ static void describe_unhealthy(tn_text *text, const tn_tally *tally)
                      tally->broken, tally->broken == 1 ? "tensor holds" : "tensors hold");
         return;
     }
+    if (tally->thrown > 0)
+        tn_text_addf(text, "%zu %s thrown about as in no mature network; ", tally->thrown,
+                     tally->thrown == 1 ? "tensor of gains or of an output's biases was"
+                                        : "tensors of gains or of an output's biases were");
     tn_text_addf(text, "%zu of %zu weight tensors lie clearly outside of what mature networks show", tally->outside, tally->judged);
     if (tally->far > 0)
         tn_text_addf(text, ", %zu of them far", tally->far);

@@ -79,12 +79,22 @@ static void relative_histogram(const tn_vitals *vitals, double rms, double *bins
         bins[i] /= total;
 }
 
+/* Values below 0 that are finite, and no smaller than the smallest normal number. */
+static double negative_count(const tn_vitals *vitals)
+{
+    double count = 0;
+    for (size_t e = 1; e < TN_VITALS_EXPONENTS - 1; e++)
+        count += (double)vitals->histogram[1][e];
+    return count;
+}
+
 void tn_measure_vitals(const tn_component *component, const tn_vitals *vitals, tn_measure *measure)
 {
     uint64_t finite = tn_vitals_finite(vitals);
     *measure = (tn_measure){.count = vitals->count, .nonfinite = vitals->count - finite, .zeros = vitals->zeros, .concentration = NAN};
     measure->gain = measure->kurtosis = measure->tail = measure->shift = NAN;
     measure->zero_share = finite > 0 ? (double)vitals->zeros / (double)finite : 0;
+    measure->negative_share = finite > 0 ? negative_count(vitals) / (double)finite : 0;
     if (finite == 0)
         return;
     measure->rms = sqrt(vitals->sum_of_squares / (double)finite);

@@ -27,7 +27,7 @@ typedef struct tn_measure {
     double kurtosis; /* mean of x^4 over the squared mean of x^2, from the histogram: about 3 for a bell curve, 1.8 for a box */
     double tail;     /* largest magnitude over rms */
     double shift;    /* magnitude of the mean over rms */
-    double zero_share;
+    double zero_share, negative_share;
     double histogram[TN_MEASURE_BINS]; /* shares of the values that are finite and not zero */
 
     /* Of a matrix whose values are at hand; else has_values is false. */

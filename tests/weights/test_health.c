@@ -178,6 +178,62 @@ static void test_faults(void **state)
     expect("one direction", judge_file(&net), "unhealthy", 1);
 }
 
+/* Biases of the output that differ by more than its weights can make up for; half as far apart they are left alone, and those of a hidden layer may be as far apart. */
+static void test_output_biases(void **state)
+{
+    (void)state;
+    static made_net net;
+    for (int side = 0; side < 3; side++) {
+        make_net(&net, 1, DRAWN_LONG_TAIL, 1.4, 0.05);
+        double spread = (side == 1 ? 0.3 : 0.6) * 1.4;
+        size_t layer = side == 2 ? 3 : 5;
+        for (size_t i = 0; i < count_of(&net, layer); i++)
+            net.values[layer][i] = (float)(i % 2 == 0 ? spread : -spread);
+        json_t *document = judge_file(&net);
+        if (side == 0) {
+            assert_string_equal(problem_of(document, "dense_4.bias"), "output_biases");
+            expect("far apart, by vitals", judge_vitals(&net), "unhealthy", 1);
+        }
+        expect(side == 0 ? "far apart" : side == 1 ? "nearer" : "hidden", document, side == 0 ? "unhealthy" : "healthy", side == 0);
+    }
+}
+
+/* A network with a normalisation of `count` gains, of which `flipped` are below 0. */
+static json_t *judge_gains(size_t count, size_t flipped)
+{
+    static made_net net;
+    make_net(&net, 1, DRAWN_LONG_TAIL, 1.4, 0.05);
+    tn_health *health;
+    tn_error error = {0};
+    json_t *document = NULL;
+    float gains[HIDDEN];
+    for (size_t i = 0; i < count; i++)
+        gains[i] = (i < flipped ? -1 : 1) * (0.8f + 0.005f * (float)i);
+    tn_vitals vitals = vitals_of(gains, count);
+    assert_int_equal(tn_health_create(&health, &error), TN_OK);
+    assert_int_equal(tn_health_add_vitals(health, "batch_norm_1.gain", &vitals, &error), TN_OK);
+    for (size_t i = 0; i < TENSORS; i++) {
+        vitals = vitals_of(net.values[i], count_of(&net, i));
+        assert_int_equal(tn_health_add_vitals(health, NAMES[i], &vitals, &error), TN_OK);
+    }
+    assert_int_equal(tn_health_judge(health, json_object(), &document, &error), TN_OK);
+    tn_health_destroy(health);
+    return document;
+}
+
+/* Nearly all gains below 0; a few that are, half of them, or of a handful all, are left alone. */
+static void test_flipped_gains(void **state)
+{
+    (void)state;
+    json_t *document = judge_gains(HIDDEN, HIDDEN - 2);
+    assert_string_equal(problem_of(document, "batch_norm_1.gain"), "flipped_gains");
+    expect("flipped", document, "unhealthy", 1);
+    expect("none", judge_gains(HIDDEN, 0), "healthy", 0);
+    expect("a few", judge_gains(HIDDEN, 3), "healthy", 0);
+    expect("half", judge_gains(HIDDEN, HIDDEN / 2), "healthy", 0);
+    expect("a handful", judge_gains(8, 8), "healthy", 0);
+}
+
 /* All weights fresh and all biases trained a little: neither the one nor the other. */
 static void test_barely_trained(void **state)
 {
@@ -223,6 +279,10 @@ static void test_measures(void **state)
     tn_measure_vitals(&component, &vitals, &sampled);
     assert_true(fabs(sampled.kurtosis - box.kurtosis) < 0.05 && tn_histogram_distance(sampled.histogram, box.histogram) < 0.05);
     assert_true(tn_histogram_distance(measure.histogram, box.histogram) > 0.1);
+    size_t below = 0;
+    for (size_t i = 0; i < COUNT; i++)
+        below += values[i] < 0;
+    assert_true(fabs(box.negative_share - (double)below / COUNT) < 1e-12);
     /* 1 / 200 of the strength lies in each direction of a rotation; all of it in that of an outer product. */
     tn_error error = {0};
     for (size_t i = 0; i < COUNT; i++)
@@ -240,7 +300,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fresh),          cmocka_unit_test(test_healthy),  cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_barely_trained), cmocka_unit_test(test_measures),
+        cmocka_unit_test(test_barely_trained), cmocka_unit_test(test_measures), cmocka_unit_test(test_output_biases),
+        cmocka_unit_test(test_flipped_gains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
