@@ -24,7 +24,7 @@ static const double DEAD_SHARE = 0.5, TWIN_SHARE = 0.1;
 /* Gains begin at 1. In the reference at most 4 % of those of a normalisation are below 0 (crepe_full); at ten times the good rate all of them can be. So few of a kind may fall so by chance where they began at 0. */
 static const double FLIPPED_SHARE = 0.9;
 enum { FLIPPED_COUNT_MIN = 16 };
-/* Standard deviation of an output's biases over the gain of its weights: at most 0.29 in the reference (kjv_lstm), 0.28 in healthy networks of the engine, also of rare classes and far targets; 0.47 to 0.52
+/* Standard deviation of an output's biases over the gain of its weights: at most 0.29 in the reference (kjv_lstm), 0.28 in healthy networks of the engine, also of rare classes and far targets; 0.47 to 0.53
  * where ten times the good rate did damage (docs/bench.md). Of one or two outputs it tells nothing. */
 static const double OUTPUT_BIASES_SPREAD = 0.4;
 enum { OUTPUT_BIASES_MIN = 3 };
