@@ -67,19 +67,25 @@ const tn_symptom *tn_symptom_find(const char *name)
     return NULL;
 }
 
-bool tn_cause_explains(tn_cause_id cause, const char *symptom)
+bool tn_cause_is_listed(tn_cause_id cause, const char *list, size_t *place)
 {
-    const tn_symptom *known = tn_symptom_find(symptom);
     const tn_cause *of = tn_cause_get(cause);
-    if (!known || !of)
-        return false;
-    size_t length = strlen(of->name);
-    for (const char *at = known->causes; *at;) {
+    size_t length = of ? strlen(of->name) : 0, index = 0;
+    for (const char *at = list; of && *at; index++) {
         size_t name = strcspn(at, ",");
-        if (name == length && strncmp(at, of->name, length) == 0)
+        if (name == length && strncmp(at, of->name, length) == 0) {
+            if (place)
+                *place = index;
             return true;
+        }
         at += name;
         at += strspn(at, ", ");
     }
     return false;
+}
+
+bool tn_cause_explains(tn_cause_id cause, const char *symptom)
+{
+    const tn_symptom *known = tn_symptom_find(symptom);
+    return known && tn_cause_is_listed(cause, known->causes, NULL);
 }

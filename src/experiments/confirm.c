@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "experiments/race.h"
 
-enum { PAIRS = TN_PAIRED_SEEDS_MIN, PAIRS_CHEAP = TN_PAIRED_SEEDS_MAX, FRESH_SEED_OFFSET = 1000 };
+enum { PAIRS = TN_PAIRED_SEEDS_MIN, PAIRS_CHEAP = TN_PAIRED_SEEDS_MAX, PAIRS_AT_ONCE = 2, FRESH_SEED_OFFSET = 1000 };
 
 /* All of 5 pairs must be better, or 7 of 8: by the sign test the two are as strong (p = 1/32 and 9/256), and a sound fix that meets one bad start in eight,
  * as a tiny relu net does, is not thrown away. */
@@ -49,25 +49,34 @@ static void add_trial(tn_investigation *investigation, tn_outcome *outcome, cons
     tn_json_append(investigation, outcome->trials, entry);
 }
 
-tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix,
-                          tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
+/* Whether the goal can still be reached where every pair that is left is better. */
+static bool may_reach(const tn_confirmation *confirmation, tn_confirm_goal goal, size_t pairs)
 {
-    *confirmation = (tn_confirmation){0};
-    size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps);
-    tn_trial_request requests[2 * TN_PAIRED_SEEDS_MAX];
-    tn_trial_result results[2 * TN_PAIRED_SEEDS_MAX];
+    double worse_most = goal == TN_CONFIRM_OR_SUSPECT ? (1 - TN_SUSPECTED_SHARE) * (double)pairs : pairs == PAIRS_CHEAP ? 1 : 0;
+    size_t worse = 0;
+    for (size_t i = 0; i < confirmation->pairs; i++)
+        worse += !(confirmation->after[i] > confirmation->before[i] + TIE);
+    return (double)worse <= worse_most;
+}
+
+/* Pairs [first .. first + count). */
+static tn_status run_pairs(tn_investigation *investigation, uint64_t steps, const tn_fix *fix, size_t first, size_t count,
+                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
+{
+    tn_trial_request requests[2 * PAIRS_AT_ONCE];
+    tn_trial_result results[2 * PAIRS_AT_ONCE];
     uint64_t expected = 0;
-    for (size_t i = 0; i < 2 * pairs; i++) {
+    for (size_t i = 0; i < 2 * count; i++) {
         requests[i] = tn_trial_as_given("confirm", steps);
         requests[i].knobs.set |= TN_KNOB_SEED;
-        requests[i].knobs.seed = tn_race_fresh_seed(investigation, i / 2);
+        requests[i].knobs.seed = tn_race_fresh_seed(investigation, first + i / 2);
         if (i % 2)
             tn_fix_apply(investigation, fix, &requests[i].knobs);
         expected += requests[i].knobs.steps;
     }
     tn_investigation_expect(investigation, expected, "the fix on fresh seeds");
-    tn_status status = tn_trials_run(investigation, requests, results, 2 * pairs, error);
-    for (size_t i = 0; i < 2 * pairs && status == TN_OK; i += 2) {
+    tn_status status = tn_trials_run(investigation, requests, results, 2 * count, error);
+    for (size_t i = 0; i < 2 * count && status == TN_OK; i += 2) {
         add_trial(investigation, outcome, &requests[i], &results[i], fix, false);
         add_trial(investigation, outcome, &requests[i + 1], &results[i + 1], fix, true);
         if (!tn_trial_is_valid(&requests[i], &results[i]) || !tn_trial_is_valid(&requests[i + 1], &results[i + 1]))
@@ -75,8 +84,23 @@ tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const
         confirmation->before[confirmation->pairs] = standing(investigation, &results[i]);
         confirmation->after[confirmation->pairs++] = standing(investigation, &results[i + 1]);
     }
-    tn_trials_deinit(results, 2 * pairs);
-    if (status == TN_OK)
-        judge(race, confirmation);
+    tn_trials_deinit(results, 2 * count);
     return status;
+}
+
+tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix, tn_confirm_goal goal,
+                          tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
+{
+    *confirmation = (tn_confirmation){0};
+    size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps);
+    for (size_t first = 0; first < pairs && !confirmation->given_up && !atomic_load(&investigation->spent); first += PAIRS_AT_ONCE) {
+        size_t count = pairs - first < PAIRS_AT_ONCE ? pairs - first : PAIRS_AT_ONCE;
+        tn_status status = run_pairs(investigation, steps, fix, first, count, confirmation, outcome, error);
+        if (status != TN_OK)
+            return status;
+        size_t left = pairs - first - count;
+        confirmation->given_up = left > 0 && !may_reach(confirmation, goal, pairs);
+    }
+    judge(race, confirmation);
+    return TN_OK;
 }

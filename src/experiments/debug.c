@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "experiments/debug_once.h"
+#include "experiments/debug_walk.h"
 #include "experiments/experiment.h"
 #include "experiments/look.h"
 
@@ -48,37 +49,6 @@ json_t *tn_debug_document(tn_investigation *investigation)
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         tn_json_set(investigation, report, lists[i], json_array());
     return report;
-}
-
-/* Puts `found` into a list of the report: what is confirmed in front of what is not, each in its order. */
-static void merge(tn_investigation *investigation, json_t *list, const json_t *found)
-{
-    size_t i, place = 0;
-    json_t *entry;
-    while (json_is_true(json_object_get(json_array_get(list, place), "confirmed")))
-        place++;
-    json_array_foreach((json_t *)found, i, entry)
-    {
-        bool in_front = json_is_true(json_object_get(entry, "confirmed"));
-        if (json_array_insert(list, in_front ? place++ : json_array_size(list), entry) != 0)
-            investigation->out_of_memory = true;
-    }
-}
-
-/* Moves what an experiment found from its result to the top of the report. */
-static void adopt(tn_investigation *investigation, json_t *report, json_t *result)
-{
-    static const char *const moved[] = {"findings", "advice", "ruled_out", "signals", "score"};
-    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++) {
-        json_t *value = json_object_get(result, moved[i]);
-        if (!value)
-            continue;
-        if (json_is_array(value) && json_array_size(json_object_get(report, moved[i])) > 0)
-            merge(investigation, json_object_get(report, moved[i]), value);
-        else
-            tn_json_set(investigation, report, moved[i], json_incref(value));
-        json_object_del(result, moved[i]);
-    }
 }
 
 static size_t count_severity(const json_t *report, const char *severity)
@@ -161,18 +131,9 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
 /* What a whole debug takes as a rule, for the progress: that much beside the race, and the race in steps of the look. */
 enum { USUAL_STEPS = 2500, USUAL_LOOKS = 16 };
 
-static tn_status perform(tn_investigation *investigation, const tn_experiment *experiment, json_t *report, tn_error *error)
-{
-    tn_outcome outcome;
-    tn_status status = tn_experiment_perform(investigation, experiment, report, &outcome, error);
-    if (status == TN_OK)
-        adopt(investigation, report, outcome.result);
-    tn_outcome_deinit(&outcome);
-    return status;
-}
-
-static tn_status run(tn_subject *subject, const tn_experiment *const *experiments, size_t count, bool is_whole,
-                     const tn_debug_options *options, json_t **result, tn_error *error)
+/* The whole protocol, or one experiment of it. */
+static tn_status run(tn_subject *subject, const tn_experiment *experiment, bool is_whole, const tn_debug_options *options, json_t **result,
+                     tn_error *error)
 {
     *result = NULL;
     tn_investigation investigation;
@@ -183,8 +144,9 @@ static tn_status run(tn_subject *subject, const tn_experiment *const *experiment
         investigation.is_whole = is_whole;
         investigation.planned_steps = is_whole ? USUAL_STEPS + USUAL_LOOKS * tn_look_steps(&investigation) : 0;
     }
-    for (size_t i = 0; i < count && status == TN_OK && !investigation.is_settled; i++)
-        status = perform(&investigation, experiments[i], report, error);
+    if (status == TN_OK)
+        status = experiment ? tn_debug_perform(&investigation, experiment, experiment->why, report, NULL, error)
+                            : tn_debug_walk(&investigation, report, error);
     if (status == TN_OK)
         finish(&investigation, report, is_whole);
     if (status == TN_OK && investigation.out_of_memory)
@@ -209,9 +171,7 @@ const tn_experiment *const *tn_debug_protocol(const tn_subject_facts *facts, siz
 
 tn_status tn_debug_once(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
 {
-    size_t count;
-    const tn_experiment *const *protocol = tn_debug_protocol(tn_subject_facts_of(subject), &count);
-    return run(subject, protocol, count, true, options, report, error);
+    return run(subject, NULL, true, options, report, error);
 }
 
 tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn_debug_options *options, json_t **report, tn_error *error)
@@ -220,11 +180,10 @@ tn_status tn_debug_experiment(tn_subject *subject, const char *command, const tn
     const tn_experiment *experiment = tn_experiment_find(command);
     if (!experiment)
         return tn_fail(error, TN_ERROR_USAGE, "there is no experiment '%s'", command);
-    return run(subject, &experiment, 1, experiment == &tn_experiment_race, options, report, error);
+    return run(subject, experiment, experiment == &tn_experiment_race, options, report, error);
 }
 
 tn_status tn_debug_bisect(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)
 {
-    const tn_experiment *experiment = &tn_experiment_bisect;
-    return run(subject, &experiment, 1, false, options, report, error);
+    return run(subject, &tn_experiment_bisect, false, options, report, error);
 }

@@ -25,7 +25,8 @@ static const double GOOD_SCORE = 0.8;
 typedef struct batch_case {
     tn_investigation *investigation;
     tn_outcome *outcome;
-    tn_look look;
+    const tn_look *look; /* the walk's, or `own` */
+    tn_look own;
     bool looked;
     tn_fix_list fixes; /* batch size 1 */
     tn_findings findings;
@@ -36,15 +37,17 @@ typedef struct batch_case {
 
 static bool is_broken(const batch_case *self)
 {
-    return self->looked && tn_look_is_broken(&self->look);
+    return self->looked && tn_look_is_broken(self->look);
 }
 
 static tn_status look(batch_case *self, tn_error *error)
 {
-    tn_status status = tn_look_run(self->investigation, &self->look, error);
-    self->looked = status == TN_OK && tn_look_is_valid(&self->look);
+    tn_investigation *investigation = self->investigation;
+    self->look = investigation->look ? investigation->look : &self->own;
+    tn_status status = investigation->look ? TN_OK : tn_look_run(investigation, &self->own, error);
+    self->looked = status == TN_OK && tn_look_is_valid(self->look);
     if (self->looked)
-        tn_outcome_add_trial(self->investigation, self->outcome, &self->look.request, &self->look.result);
+        tn_outcome_add_trial(investigation, self->outcome, &self->look->request, &self->look->result);
     return status;
 }
 
@@ -60,7 +63,7 @@ static tn_status attempt_once(batch_case *self, bool is_rung, uint64_t batch_siz
 {
     tn_investigation *investigation = self->investigation;
     const tn_subject_facts *facts = investigation->facts;
-    uint64_t steps = is_rung ? (uint64_t)tn_investigation_setting(investigation, "overfit_steps", RUNG_STEPS) : self->look.steps;
+    uint64_t steps = is_rung ? (uint64_t)tn_investigation_setting(investigation, "overfit_steps", RUNG_STEPS) : self->look->steps;
     tn_trial_request request = tn_trial_as_given("batch", steps);
     if (is_rung) {
         request.knobs.set |= TN_KNOB_SAMPLES;
@@ -86,7 +89,7 @@ static tn_status attempt_once(batch_case *self, bool is_rung, uint64_t batch_siz
         made->valid = true;
         double last = is_rung ? tn_trial_train_score(&result) : tn_trial_score(&result);
         made->score = result.end == TN_TRIAL_NONFINITE || tn_trial_diverged(&result, NAN) ? 0 : last;
-        made->passed = is_rung ? made->score >= PASSED_SCORE : tn_standing_is_dramatic(self->look.standing, made->score);
+        made->passed = is_rung ? made->score >= PASSED_SCORE : tn_standing_is_dramatic(self->look->standing, made->score);
         tn_outcome_add_trial(investigation, self->outcome, &request, &result);
     }
     tn_trial_result_deinit(&result);
@@ -110,11 +113,11 @@ static tn_status confirm_batch(batch_case *self, const attempt *lower, tn_error 
     tn_fix *fix = tn_fix_add_knobs(&self->fixes, is_mixed ? TN_CAUSE_batch_computation : TN_CAUSE_batch_size, TN_KNOB_BATCH_SIZE,
                                    "batches of one sample");
     fix->knobs.batch_size = 1;
-    tn_race race = {.base = self->look.standing, .broken = is_broken(self), .best = 1};
+    tn_race race = {.base = self->look->standing, .broken = is_broken(self), .best = 1, .complete = true};
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(investigation, self->look.steps, &race, fix, &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(investigation, self->look->steps, &race, fix, TN_CONFIRM_ONLY, &confirmation, self->outcome, error);
     if (status == TN_OK && confirmation.confirmed)
-        tn_finding_add_fix(investigation, &self->findings, &self->look, fix, &confirmation);
+        tn_finding_add_fix(investigation, &self->findings, self->look, fix, &confirmation);
     return status;
 }
 
@@ -145,7 +148,7 @@ static tn_status question_batch(batch_case *self, tn_error *error)
         return status;
     self->answered++;
     record_attempt(self, "batch_size_1", &single);
-    tn_evidence_add(investigation, self->outcome->evidence, single.score, is_rung ? PASSED_SCORE : self->look.standing, "PROTOCOL B3",
+    tn_evidence_add(investigation, self->outcome->evidence, single.score, is_rung ? PASSED_SCORE : self->look->standing, "PROTOCOL B3",
                     "it fails %s as given; with batch size 1 the score is %.2f: %s", is_rung ? "to learn ten samples by heart" : "to train",
                     single.score, single.passed ? "the failure vanishes" : "it fails just so");
     if (lower.valid) {
@@ -165,7 +168,7 @@ static tn_status question_batch(batch_case *self, tn_error *error)
 /* Permuted labels against the given ones, once; fresh seeds are for the case where both train as badly. */
 static tn_status compare_permuted(batch_case *self, double *permuted, tn_error *error)
 {
-    tn_trial_request request = tn_trial_as_given("batch", self->look.steps);
+    tn_trial_request request = tn_trial_as_given("batch", self->look->steps);
     request.knobs.set |= TN_KNOB_SHUFFLE_LABELS;
     tn_trial_result result;
     tn_investigation_expect(self->investigation, request.knobs.steps, "permuted labels as a control");
@@ -182,10 +185,10 @@ static tn_status compare_permuted(batch_case *self, double *permuted, tn_error *
 static tn_status convict_labels(batch_case *self, const tn_label_signal *signal, tn_error *error)
 {
     tn_label_control control;
-    tn_status status = tn_label_control_run(self->investigation, self->look.steps, &control, self->outcome, error);
+    tn_status status = tn_label_control_run(self->investigation, self->look->steps, &control, self->outcome, error);
     if (status == TN_OK && control.equal) {
         self->failed = true;
-        tn_finding_add_labels(self->investigation, &self->findings, &self->look, signal, &control);
+        tn_finding_add_labels(self->investigation, &self->findings, self->look, signal, &control);
         snprintf(self->summary[1], sizeof self->summary[1], "permuted labels train as well as the given ones");
     }
     return status;
@@ -204,15 +207,15 @@ static tn_status question_labels(batch_case *self, tn_error *error)
     if (status != TN_OK || isnan(permuted))
         return status;
     self->answered++;
-    snprintf(self->summary[1], sizeof self->summary[1], "permuted labels score %.2f, the given ones %.2f", permuted, self->look.standing);
+    snprintf(self->summary[1], sizeof self->summary[1], "permuted labels score %.2f, the given ones %.2f", permuted, self->look->standing);
     tn_json_set(investigation, self->outcome->result, "permuted_score", tn_json_number(permuted));
-    tn_evidence_add(investigation, self->outcome->evidence, self->look.standing, permuted, "control",
-                    "the given labels train to a score of %.2f, permuted ones to %.2f", self->look.standing, permuted);
+    tn_evidence_add(investigation, self->outcome->evidence, self->look->standing, permuted, "control",
+                    "the given labels train to a score of %.2f, permuted ones to %.2f", self->look->standing, permuted);
     if (signal.known)
         tn_evidence_add(investigation, self->outcome->evidence, signal.given, signal.permuted, "nearest neighbours",
                         "nearest neighbours tell a sample's label with score %.2f, with permuted labels %.2f: the inputs %s the labels",
                         signal.given, signal.permuted, signal.present ? "do tell something about" : "tell nothing about");
-    if (self->look.near_trivial && !self->failed && signal.known && !signal.present)
+    if (self->look->near_trivial && !self->failed && signal.known && !signal.present)
         status = convict_labels(self, &signal, error);
     return status;
 }
@@ -269,7 +272,7 @@ static void add_noise_finding(batch_case *self, const tn_label_noise *noise, con
     tn_fix *fix = tn_fix_add_patch(&self->fixes, TN_CAUSE_label_noise, tn_label_noise_patch(investigation, noise),
                                    "the %zu suspect samples (of %zu examined) left out; better: their labels corrected", noise->by_network,
                                    noise->seen.shown_count);
-    tn_finding_add_fix(investigation, &self->findings, &self->look, fix, confirmation);
+    tn_finding_add_fix(investigation, &self->findings, self->look, fix, confirmation);
     self->failed = true;
 }
 
@@ -376,7 +379,7 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     self->outcome = outcome;
     tn_findings_init(&self->findings);
     tn_status status = ask(self, error);
-    tn_look_deinit(&self->look);
+    tn_look_deinit(&self->own);
     tn_fixes_deinit(&self->fixes);
     tn_findings_deinit(&self->findings);
     tn_memory_destroy(self);
@@ -393,6 +396,7 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
 const tn_experiment tn_experiment_batch = {
     .info = {"batch", "batch", "B3", "is it the batch, the labels, or some of the samples?"},
     .why = "batch size 1, permuted labels and networks that never saw a sample tell a wrong computation from wrong data",
+    .fails_under = "batch_computation, batch_size, misaligned_labels, label_noise",
     .run = run,
     .plan = plan,
 };

@@ -73,8 +73,8 @@ static tn_status clip(clipping *self, tn_error *error)
 static tn_status confirm(clipping *self, tn_race *race, tn_error *error)
 {
     tn_confirmation confirmation;
-    tn_status status =
-        tn_race_confirm(self->investigation, self->look.steps, race, &self->fixes.fixes[0], &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(self->investigation, self->look.steps, race, &self->fixes.fixes[0], TN_CONFIRM_OR_SUSPECT,
+                                       &confirmation, self->outcome, error);
     if (status != TN_OK || confirmation.pairs == 0)
         return status;
     tn_findings findings;
@@ -96,7 +96,8 @@ static tn_status judge(clipping *self, tn_error *error)
     tn_finding_describe_look(&self->look, given, sizeof given);
     if (isnan(self->clipped))
         return TN_OK;
-    tn_race race = {.base = self->look.standing, .broken = is_broken(self) || self->look.near_trivial, .best = self->clipped};
+    tn_race race = {
+        .base = self->look.standing, .broken = is_broken(self) || self->look.near_trivial, .best = self->clipped, .complete = true};
     if (tn_race_is_repair(&race, self->look.standing, self->clipped))
         return confirm(self, &race, error);
     if (is_broken(self))

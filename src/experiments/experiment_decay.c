@@ -116,9 +116,9 @@ static tn_status confirm(decays *self, const decay_plan *best, tn_error *error)
                                                      (unsigned long long)best->after, (unsigned long long)best->every)
                                   : tn_fix_add_patch(list, TN_CAUSE_no_decay, json_incref(best->patch), "no decay of the learning rate");
     tn_look look = {.steps = self->steps, .standing = given};
-    tn_race race = {.base = given, .best = best->score};
+    tn_race race = {.base = given, .best = best->score, .complete = true};
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(investigation, look.steps, &race, fix, &confirmation, self->outcome, error);
+    tn_status status = tn_race_confirm(investigation, look.steps, &race, fix, TN_CONFIRM_OR_SUSPECT, &confirmation, self->outcome, error);
     if (status == TN_OK && confirmation.consistent) {
         tn_findings findings;
         tn_findings_init(&findings);

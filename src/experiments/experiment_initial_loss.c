@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "experiments/experiment.h"
+#include "experiments/look.h"
 
 /* Share of the expected loss, without unit. He weights on standardised inputs start up to 1.5 times above ln C; raw pixels of 0 .. 255 start 10 to 100 times above. */
 static const double FACTOR_HIGH = 3, FACTOR_LOW = 0.5;
@@ -35,15 +36,25 @@ static void judge(tn_investigation *investigation, tn_outcome *outcome, double l
     tn_evidence_add(investigation, outcome->evidence, loss, expected, "ln C, the entropy of a uniform guess", "%s", outcome->summary);
 }
 
+static double first_loss(const tn_trial_result *result)
+{
+    return result->score_count > 0 ? result->scores[0].train_loss : result->losses[0];
+}
+
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
+    /* The first look began with it. */
+    if (investigation->look && tn_look_is_valid(investigation->look) && investigation->look->result.steps > 0) {
+        judge(investigation, outcome, first_loss(&investigation->look->result));
+        return TN_OK;
+    }
     tn_investigation_expect(investigation, 1, "the loss before training");
     tn_trial_request request = tn_trial_as_given("initial_loss", 1);
     tn_trial_result result;
     tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
     if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
         tn_outcome_add_trial(investigation, outcome, &request, &result);
-        judge(investigation, outcome, result.score_count > 0 ? result.scores[0].train_loss : result.losses[0]);
+        judge(investigation, outcome, first_loss(&result));
     }
     tn_trial_result_deinit(&result);
     return status;
@@ -60,6 +71,7 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
 const tn_experiment tn_experiment_initial_loss = {
     .info = {"initial_loss", "initial-loss", "B2", "is the loss before training what loss and classes imply?"},
     .why = "costs one step, and a wrong first loss points at inputs, weights, output or loss",
+    .fails_under = "bad_init, unscaled_input, unscaled_label, wrong_output, wrong_loss, nonfinite_input",
     .run = run,
     .plan = plan,
 };

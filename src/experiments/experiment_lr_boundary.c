@@ -234,6 +234,9 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
 const tn_experiment tn_experiment_lr_boundary = {
     .info = {"lr_boundary", "lr", "A1, A2", "how high may the learning rate be before training breaks?"},
     .why = "the learning rate is the first suspect, and 100 steps a rate are cheap",
+    .fails_under =
+        "lr_too_high, unscaled_input, unscaled_label, bad_init, wrong_activation, wrong_gradient, missing_zero_grad, nonfinite_op, "
+        "nonfinite_input, unstable_softmax",
     .run = run,
     .plan = plan,
 };

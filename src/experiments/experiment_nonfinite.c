@@ -8,6 +8,7 @@
 #include <math.h>
 
 #include "experiments/experiment.h"
+#include "experiments/look.h"
 #include "experiments/nonfinite_origin.h"
 
 static void conclude(tn_investigation *investigation, tn_outcome *outcome)
@@ -57,9 +58,11 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
 
 static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_error *error)
 {
-    (void)investigation, (void)error;
+    (void)error;
+    /* Once to find the step, which the look has shown, and once to watch it. */
+    bool known = investigation->look && tn_look_is_valid(investigation->look);
     tn_planned_add(
-        planned, 0, 0,
+        planned, known ? 2 : 0, known ? investigation->look->result.steps : 0,
         "only where something turns non-finite: the same trial again with its last steps watched, smaller rates, the op guarded");
     return TN_OK;
 }
@@ -67,6 +70,7 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
 const tn_experiment tn_experiment_nonfinite = {
     .info = {"nonfinite", "nonfinite", "A3", "which operation first makes NaN of finite numbers?"},
     .why = "a number that breaks has one op, one step and one sample where it broke first",
+    .fails_under = "nonfinite_op, nonfinite_input, unstable_softmax, needs_clipping, wrong_activation, lr_too_high",
     .run = run,
     .plan = plan,
 };

@@ -156,6 +156,10 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
 const tn_experiment tn_experiment_overfit = {
     .info = {"overfit", "overfit", "B2, B3", "can it learn 10 samples by heart, then 100?"},
     .why = "a network that works memorises ten samples within a few hundred steps; one that cannot is broken whatever the data",
+    .fails_under =
+        "lr_too_high, lr_too_low, bad_init, unscaled_input, unscaled_label, wrong_loss, wrong_output, wrong_activation, too_deep, "
+        "batch_computation, wrong_axis, frozen_parameters, missing_zero_grad, wrong_gradient, too_little_capacity, over_regularized, "
+        "batch_size, nonfinite_op, unstable_softmax, nonfinite_input",
     .run = run,
     .plan = plan,
 };

@@ -19,19 +19,14 @@ static const double SLOW_IS_FAULT_BELOW = 0.5;
 /* A look that was cut short goes on for this many times its steps before slowness is called a fault. */
 enum { PATIENCE = 4, PROMISING = 6, CONFIRMED_MAX = 2 };
 
-/* Advice must be worth this much mean score. */
-static const double WORTH_TELLING = 0.04;
-
 /* What cannot be tried is told where it is at least this likely. */
 static const double UNTRIED_PRIOR_MIN = 0.4;
-
-/* A fix that helped on so few of the fresh seeds is not even suspected. */
-static const double SUSPECTED_SHARE = 0.6;
 
 typedef struct diagnosis {
     tn_investigation *investigation;
     tn_outcome *outcome;
-    tn_look look;
+    const tn_look *look; /* the walk's, or `own` */
+    tn_look own;
     tn_fix_list fixes;
     tn_fix_list untried; /* what the subject cannot turn */
     tn_race race;
@@ -54,10 +49,10 @@ static tn_status measure_patience(diagnosis *self, tn_error *error)
     if (self->slow_known)
         return TN_OK;
     self->slow_known = true;
-    self->slow_standing = self->look.standing;
-    if (!self->look.truncated || self->look.standing >= SLOW_IS_FAULT_BELOW)
+    self->slow_standing = self->look->standing;
+    if (!self->look->truncated || self->look->standing >= SLOW_IS_FAULT_BELOW)
         return TN_OK;
-    uint64_t total = investigation->facts->steps_total, steps = self->look.steps * PATIENCE;
+    uint64_t total = investigation->facts->steps_total, steps = self->look->steps * PATIENCE;
     tn_trial_request request = tn_trial_as_given("patience", total == 0 || steps < total ? steps : total);
     tn_investigation_expect(investigation, request.knobs.steps, "a longer run, since slow is no fault");
     tn_trial_result result;
@@ -76,11 +71,12 @@ static tn_status advise(diagnosis *self, const tn_fix *fix, tn_error *error)
     if (json_array_size(self->findings.advice) > 0)
         return TN_OK;
     tn_confirmation confirmation;
-    tn_status status = tn_race_confirm(self->investigation, self->look.steps, &self->race, fix, &confirmation, self->outcome, error);
-    if (status != TN_OK || !confirmation.consistent || confirmation.after_mean - confirmation.before_mean < WORTH_TELLING)
+    tn_status status =
+        tn_race_confirm(self->investigation, self->look->steps, &self->race, fix, TN_CONFIRM_ONLY, &confirmation, self->outcome, error);
+    if (status != TN_OK || !confirmation.consistent || confirmation.after_mean - confirmation.before_mean < TN_RACE_WORTH_TELLING)
         return status;
     if (fix->visible)
-        tn_finding_add_fix(self->investigation, &self->findings, &self->look, fix, &confirmation);
+        tn_finding_add_fix(self->investigation, &self->findings, self->look, fix, &confirmation);
     else
         tn_finding_add_advice(self->investigation, &self->findings, fix, &confirmation);
     return TN_OK;
@@ -92,7 +88,7 @@ static tn_status advise_best(diagnosis *self, tn_error *error)
     const tn_candidate *best = NULL;
     for (size_t i = 0; i < self->race.count; i++) {
         const tn_candidate *candidate = &self->race.candidates[i];
-        bool better = candidate->finished && !candidate->fix->general && candidate->standing - self->race.base >= WORTH_TELLING;
+        bool better = candidate->finished && !candidate->fix->general && candidate->standing - self->race.base >= TN_RACE_WORTH_TELLING;
         if (better && (!best || candidate->standing > best->standing))
             best = candidate;
     }
@@ -102,13 +98,20 @@ static tn_status advise_best(diagnosis *self, tn_error *error)
 /* Whether fresh seeds make a fix at least suspected. */
 static bool is_suspected(const diagnosis *self, const tn_confirmation *confirmation)
 {
-    return confirmation->pairs > 0 && (double)confirmation->better >= SUSPECTED_SHARE * (double)confirmation->pairs &&
+    return confirmation->pairs > 0 && (double)confirmation->better >= TN_SUSPECTED_SHARE * (double)confirmation->pairs &&
            tn_race_is_repair(&self->race, confirmation->before_mean, confirmation->after_mean);
 }
 
 static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
 {
-    return tn_race_confirm(self->investigation, self->look.steps, &self->race, fix, confirmation, self->outcome, error);
+    return tn_race_confirm(self->investigation, self->look->steps, &self->race, fix, TN_CONFIRM_OR_SUSPECT, confirmation, self->outcome,
+                           error);
+}
+
+/* The race's own candidate behind a ranked one. */
+static tn_candidate *runner_of(diagnosis *self, const tn_candidate *ranked)
+{
+    return &self->race.candidates[ranked - self->race.candidates];
 }
 
 /* Confirms a candidate. Where fresh seeds suspect it and no more, another form of the same change goes before another cause: a fix that works on most seeds points at its
@@ -119,6 +122,11 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     tn_status status = confirm(self, candidate->fix, &confirmation, error);
     if (status != TN_OK)
         return status;
+    /* Nothing dramatic, and how far the best reaches is not known yet: it may come back when it is. */
+    if (!self->race.complete && confirmation.consistent && !confirmation.confirmed) {
+        runner_of(self, candidate)->met_fresh = false;
+        return TN_OK;
+    }
     self->tried++;
     bool suspected = is_suspected(self, &confirmation);
     const tn_candidate *second = suspected && !confirmation.confirmed ? tn_race_second_form(&self->race, candidate) : NULL;
@@ -134,20 +142,20 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     }
     self->confirmed += confirmation.confirmed;
     if (confirmation.confirmed || suspected)
-        tn_finding_add_fix(self->investigation, &self->findings, &self->look, candidate->fix, &confirmation);
+        tn_finding_add_fix(self->investigation, &self->findings, self->look, candidate->fix, &confirmation);
     return TN_OK;
 }
 
-/* Confirms the best candidates, or turns them into advice. */
+/* Confirms the best candidates so far, or turns them into advice; stops at the first that is confirmed. */
 static tn_status confirm_best(diagnosis *self, tn_error *error)
 {
     const tn_candidate *ranked[TN_FIXES_MAX];
     size_t count = tn_race_rank(&self->race, ranked);
-    for (size_t i = 0; i < count && self->tried < CONFIRMED_MAX && !atomic_load(&self->investigation->spent); i++) {
+    for (size_t i = 0; i < count && self->tried < CONFIRMED_MAX && self->confirmed == 0; i++) {
         const tn_fix *fix = ranked[i]->fix;
-        /* General remedies hide many faults, so they name a cause only where nothing else does. */
-        if (fix->general && self->confirmed > 0)
-            break;
+        if (ranked[i]->met_fresh || atomic_load(&self->investigation->spent))
+            continue;
+        runner_of(self, ranked[i])->met_fresh = true;
         /* What a measurement proved of the program, and training depends on, goes before what may hide it. */
         if (fix->general)
             tn_mend_add_controls(self->investigation, &self->findings, true);
@@ -166,8 +174,29 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
         if (status != TN_OK)
             return status;
     }
-    tn_finding_mention_others(self->investigation, &self->findings, ranked, count);
     return TN_OK;
+}
+
+/* Every single change, wave by wave until one is confirmed: those of a later wave may name a cause only where none before it does. */
+static tn_status race_single(diagnosis *self, tn_error *error)
+{
+    tn_investigation *investigation = self->investigation;
+    tn_status status = tn_race_screen(investigation, self->look, &self->fixes, 0, &self->race, self->outcome, error);
+    for (tn_race_wave wave = 0; wave < TN_WAVE_COUNT && self->confirmed == 0 && status == TN_OK; wave++) {
+        if (atomic_load(&investigation->spent))
+            break;
+        status = tn_race_finish(investigation, self->look, &self->race, wave, self->outcome, error);
+        if (status == TN_OK && !atomic_load(&investigation->spent))
+            status = confirm_best(self, error);
+    }
+    return status;
+}
+
+static void mention_others(diagnosis *self)
+{
+    const tn_candidate *ranked[TN_FIXES_MAX];
+    size_t count = tn_race_rank(&self->race, ranked);
+    tn_finding_mention_others(self->investigation, &self->findings, ranked, count);
 }
 
 static int by_promise(const void *a, const void *b)
@@ -199,12 +228,13 @@ static tn_status race_pairs(diagnosis *self, tn_error *error)
     tn_race *pairs = self->fixes.failed ? NULL : tn_memory_create(1, sizeof *pairs);
     if (!pairs)
         return tn_fail_memory(error, sizeof *pairs);
-    tn_status status = tn_race_run(self->investigation, &self->look, &self->fixes, single, pairs, self->outcome, error);
+    tn_status status = tn_race_run(self->investigation, self->look, &self->fixes, single, pairs, self->outcome, error);
     if (status == TN_OK) {
         tn_finding_rule_out(self->investigation, &self->findings, &self->race);
         self->race = *pairs;
         self->tried = 0;
         status = confirm_best(self, error);
+        mention_others(self);
     }
     tn_memory_destroy(pairs);
     return status;
@@ -223,9 +253,9 @@ static tn_status question_labels(diagnosis *self, tn_error *error)
     if (signal.present || self->investigation->overfits == TN_VERDICT_FAIL)
         return TN_OK;
     tn_label_control control;
-    status = tn_label_control_run(self->investigation, self->look.steps, &control, self->outcome, error);
+    status = tn_label_control_run(self->investigation, self->look->steps, &control, self->outcome, error);
     if (status == TN_OK && control.equal)
-        tn_finding_add_labels(self->investigation, &self->findings, &self->look, &signal, &control);
+        tn_finding_add_labels(self->investigation, &self->findings, self->look, &signal, &control);
     return status;
 }
 
@@ -254,7 +284,7 @@ static void suspect_untried(diagnosis *self)
         }
         if (!best)
             return;
-        tn_finding_add_untried(investigation, &self->findings, &self->look, best, best_why ? best_why : "no knob of it reaches there");
+        tn_finding_add_untried(investigation, &self->findings, self->look, best, best_why ? best_why : "no knob of it reaches there");
     }
 }
 
@@ -267,7 +297,7 @@ static bool has_confirmed(const diagnosis *self)
 /* It does not train, or it trains badly and cannot even learn ten samples by heart. A slow network may fail to do that in the steps it is given, and still train well. */
 static bool is_broken(const diagnosis *self)
 {
-    return self->race.broken || (self->investigation->overfits == TN_VERDICT_FAIL && self->look.standing < SLOW_IS_FAULT_BELOW);
+    return self->race.broken || (self->investigation->overfits == TN_VERDICT_FAIL && self->look->standing < SLOW_IS_FAULT_BELOW);
 }
 
 static tn_status diagnose(diagnosis *self, tn_error *error)
@@ -277,19 +307,24 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         tn_finding_add_nonfinite_input(investigation, &self->findings);
         return TN_OK;
     }
-    tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
+    tn_fix_case about = {.investigation = investigation, .look = self->look, .hypes = investigation->hypes};
     tn_fixes_propose(&about, &self->fixes);
     tn_fixes_split(investigation, &self->fixes, &self->untried);
-    tn_status status = tn_race_run(investigation, &self->look, &self->fixes, 0, &self->race, self->outcome, error);
-    if (status == TN_OK && !atomic_load(&investigation->spent))
-        status = confirm_best(self, error);
-    if (status == TN_OK && self->look.nonfinite && !atomic_load(&investigation->spent)) {
+    tn_status status = race_single(self, error);
+    mention_others(self);
+    if (status == TN_OK && self->look->nonfinite && !atomic_load(&investigation->spent)) {
         status = tn_nonfinite_examine(investigation, self->outcome, error);
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
     tn_mend_add_controls(investigation, &self->findings, false);
+    if (status == TN_OK && !has_confirmed(self) && (self->race.broken || self->look->standing < SLOW_IS_FAULT_BELOW))
+        status =
+            tn_debug_ask(investigation, &tn_experiment_overfit,
+                         "no single change repairs it: whether ten samples can be learnt tells labels that do not belong to their inputs "
+                         "from two faults at once",
+                         error);
     bool go_on = status == TN_OK && is_broken(self) && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
-    if (go_on && self->look.near_trivial && json_array_size(self->findings.findings) == 0)
+    if (go_on && self->look->near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
     if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
         status = race_pairs(self, error);
@@ -306,7 +341,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
 static void conclude(diagnosis *self)
 {
     char given[160];
-    tn_finding_describe_look(&self->look, given, sizeof given);
+    tn_finding_describe_look(self->look, given, sizeof given);
     const json_t *first = json_array_get(self->findings.findings, 0);
     const char *text = json_string_value(json_object_get(json_object_get(first, "fix"), "text"));
     const char *by = json_string_value(json_object_get(first, "confirmed_by"));
@@ -322,10 +357,13 @@ static void conclude(diagnosis *self)
     else if (self->race.broken)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; none of %zu changes repairs it", given,
                             self->fixes.count);
+    else if (self->race.count == 0 && self->race.spared > 0)
+        tn_outcome_conclude(self->outcome, TN_VERDICT_PASS, "as given: %s; so little is left that no change could be dramatically better",
+                            given);
     else
         tn_outcome_conclude(self->outcome, TN_VERDICT_PASS, "as given: %s; none of %zu single changes is dramatically better", given,
-                            self->fixes.count);
-    tn_evidence_add(self->investigation, self->outcome->evidence, self->look.standing, NAN, "look", "%s", self->outcome->summary);
+                            self->race.count);
+    tn_evidence_add(self->investigation, self->outcome->evidence, self->look->standing, NAN, "look", "%s", self->outcome->summary);
 }
 
 static void record(diagnosis *self)
@@ -333,14 +371,14 @@ static void record(diagnosis *self)
     tn_investigation *investigation = self->investigation;
     investigation->raced = (tn_known_race){.explained = has_confirmed(self) || investigation->facts->nonfinite_inputs > 0,
                                            .broken = self->race.broken,
-                                           .nonfinite = self->look.nonfinite || self->look.diverged,
-                                           .standing = self->look.standing};
+                                           .nonfinite = self->look->nonfinite || self->look->diverged,
+                                           .standing = self->look->standing};
     json_t *result = self->outcome->result;
-    tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look.result)));
+    tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look->result)));
     tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));
-    tn_json_set(investigation, result, "steps", json_integer((json_int_t)self->look.steps));
+    tn_json_set(investigation, result, "steps", json_integer((json_int_t)self->look->steps));
     tn_json_set(investigation, result, "candidates", json_integer((json_int_t)self->fixes.count));
-    tn_json_set(investigation, result, "signals", tn_look_signals(investigation, &self->look));
+    tn_json_set(investigation, result, "signals", tn_look_signals(investigation, self->look));
     tn_json_set(investigation, result, "findings", json_incref(self->findings.findings));
     tn_json_set(investigation, result, "advice", json_incref(self->findings.advice));
     tn_json_set(investigation, result, "ruled_out", json_incref(self->findings.ruled_out));
@@ -369,16 +407,17 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     self->investigation = investigation;
     self->outcome = outcome;
     tn_findings_init(&self->findings);
-    tn_status status = tn_look_run(investigation, &self->look, error);
-    if (status == TN_OK && tn_look_is_valid(&self->look)) {
-        tn_json_append(investigation, outcome->trials, tn_trial_json(investigation, &self->look.request, &self->look.result));
+    self->look = investigation->look ? investigation->look : &self->own;
+    tn_status status = investigation->look ? TN_OK : tn_look_run(investigation, &self->own, error);
+    if (status == TN_OK && tn_look_is_valid(self->look)) {
+        tn_json_append(investigation, outcome->trials, tn_trial_json(investigation, &self->look->request, &self->look->result));
         status = diagnose(self, error);
         conclude(self);
         record(self);
     } else if (status == TN_OK && investigation->facts->mends) {
         tell_seen(self);
     }
-    tn_look_deinit(&self->look);
+    tn_look_deinit(&self->own);
     tn_fixes_deinit(&self->fixes);
     tn_fixes_deinit(&self->untried);
     tn_findings_deinit(&self->findings);
@@ -391,19 +430,23 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
     diagnosis *self = tn_memory_create(1, sizeof *self);
     if (!self)
         return tn_fail_memory(error, sizeof *self);
-    /* What is proposed depends on what the look shows; this is the case where it shows nothing unusual. */
-    self->look.steps = tn_look_steps(investigation);
-    tn_status status = tn_rule_set_create(investigation->options->rules, &self->look.rules, error);
+    /* What is proposed depends on what the look shows; before it, this is the case where it shows nothing unusual. */
+    tn_status status = TN_OK;
+    self->look = investigation->look ? investigation->look : &self->own;
+    if (!investigation->look) {
+        self->own.steps = tn_look_steps(investigation);
+        status = tn_rule_set_create(investigation->options->rules, &self->own.rules, error);
+        tn_planned_add(planned, 1, self->look->steps, "as given: the first look");
+    }
     if (status == TN_OK) {
-        const tn_fix_case about = {.investigation = investigation, .look = &self->look, .hypes = investigation->hypes};
-        tn_planned_add(planned, 1, self->look.steps, "as given: the first look");
+        const tn_fix_case about = {.investigation = investigation, .look = self->look, .hypes = investigation->hypes};
         tn_fixes_propose(&about, &self->fixes);
         tn_fixes_split(investigation, &self->fixes, &self->untried);
-        tn_race_plan(investigation, &self->look, &self->fixes, planned);
-        tn_planned_add(planned, CONFIRMED_MAX * 2 * tn_race_pair_count(investigation, self->look.steps), self->look.steps,
+        tn_race_plan(investigation, self->look, &self->fixes, planned);
+        tn_planned_add(planned, CONFIRMED_MAX * 2 * tn_race_pair_count(investigation, self->look->steps), self->look->steps,
                        "confirmation: the best two on fresh seeds, with and without");
     }
-    tn_look_deinit(&self->look);
+    tn_look_deinit(&self->own);
     tn_fixes_deinit(&self->fixes);
     tn_fixes_deinit(&self->untried);
     tn_memory_destroy(self);

@@ -29,13 +29,22 @@ const tn_experiment *tn_experiment_find(const char *command)
     return NULL;
 }
 
-tn_status tn_experiment_perform(tn_investigation *investigation, const tn_experiment *experiment, json_t *report, tn_outcome *outcome,
-                                tn_error *error)
+void tn_plan_add(tn_investigation *investigation, json_t *report, const char *name, const char *why, uint64_t steps)
+{
+    json_t *planned = tn_json_checked(investigation, json_object());
+    tn_json_set(investigation, planned, "experiment", json_string(name));
+    tn_json_set(investigation, planned, "why", json_string(why));
+    tn_json_set(investigation, planned, "steps", json_integer((json_int_t)steps));
+    tn_json_append(investigation, json_object_get(report, "plan"), planned);
+}
+
+tn_status tn_experiment_perform(tn_investigation *investigation, const tn_experiment *experiment, const char *why, json_t *report,
+                                tn_outcome *outcome, tn_error *error)
 {
     tn_outcome_init(outcome);
-    uint64_t steps_before = atomic_load(&investigation->steps), start_ns = tn_clock_ns();
+    uint64_t steps_before = atomic_load(&investigation->steps), asked_before = investigation->asked_steps, start_ns = tn_clock_ns();
     tn_status status = experiment->run(investigation, outcome, error);
-    uint64_t steps = atomic_load(&investigation->steps) - steps_before;
+    uint64_t steps = atomic_load(&investigation->steps) - steps_before - (investigation->asked_steps - asked_before);
     if (status != TN_OK)
         return status;
     if (atomic_load(&investigation->spent) && outcome->verdict == TN_VERDICT_PASS)
@@ -55,10 +64,6 @@ tn_status tn_experiment_perform(tn_investigation *investigation, const tn_experi
     tn_json_set(investigation, entry, "seconds", tn_json_number((double)(tn_clock_ns() - start_ns) / 1e9));
     tn_json_append(investigation, json_object_get(report, "experiments"), entry);
 
-    json_t *planned = tn_json_checked(investigation, json_object());
-    tn_json_set(investigation, planned, "experiment", json_string(experiment->info.name));
-    tn_json_set(investigation, planned, "why", json_string(experiment->why));
-    tn_json_set(investigation, planned, "steps", json_integer((json_int_t)steps));
-    tn_json_append(investigation, json_object_get(report, "plan"), planned);
+    tn_plan_add(investigation, report, experiment->info.name, why, steps);
     return TN_OK;
 }

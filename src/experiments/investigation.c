@@ -28,10 +28,10 @@ void tn_investigation_deinit(tn_investigation *investigation)
 {
     tn_pool_destroy(investigation->pool);
     investigation->pool = NULL;
-    if (investigation->look)
-        tn_look_deinit(investigation->look);
-    tn_memory_destroy(investigation->look);
-    investigation->look = NULL;
+    if (investigation->kept_look)
+        tn_look_deinit(investigation->kept_look);
+    tn_memory_destroy(investigation->kept_look);
+    investigation->kept_look = NULL;
     json_decref(investigation->origin.where);
     json_decref(investigation->origin.guard);
     investigation->origin = (tn_known_origin){0};

@@ -63,6 +63,9 @@ typedef struct tn_known_race {
     double standing; /* of the subject as given */
 } tn_known_race;
 
+struct tn_look;
+struct tn_walk;
+
 typedef struct tn_investigation {
     tn_subject *subject;
     const tn_subject_facts *facts;
@@ -77,17 +80,21 @@ typedef struct tn_investigation {
     uint64_t announced_steps;       /* of tn_investigation_expect so far */
     double progress;
     const char *activity;
-    atomic_bool spent;    /* the budget ran out or the user cancelled */
-    struct tn_look *look; /* a first look that the next experiment takes over (look.h); owned, or NULL */
+    atomic_bool spent;         /* the budget ran out or the user cancelled */
+    struct tn_look *kept_look; /* a first look that the next one who looks takes over (look.h); owned, or NULL */
     tn_known_rates rates;
     tn_known_origin origin;
     tn_known_race raced;
-    bool is_settled;           /* the cause is confirmed, and what comes behind in the protocol is left out */
-    bool mends_told;           /* what was seen of a program's use of its framework stands in the report already */
+    bool is_settled; /* the cause is confirmed, and what comes behind in the protocol is left out */
+    bool mends_told; /* what was seen of a program's use of its framework stands in the report already */
+    const struct tn_look
+        *look; /* the first look, shared by all experiments of a whole debug (look.h); NULL before it and for one experiment alone */
+    struct tn_walk *walk;      /* a whole debug (debug_walk.h); NULL for one experiment alone */
+    uint64_t asked_steps;      /* of experiments that ran within another, which asked for them */
     bool is_whole;             /* the whole protocol, not one experiment of it */
     atomic_bool saw_nonfinite; /* a trial that changed no more than steps and seed turned non-finite */
-    tn_verdict overfits;       /* whether ten samples can be learnt by heart; inconclusive until overfit has run */
-    bool out_of_memory;        /* a JSON value could not be made; told once, at the end */
+    tn_verdict overfits; /* whether ten samples can be learnt by heart; inconclusive until overfit has run, as where nothing asks for it */
+    bool out_of_memory;  /* a JSON value could not be made; told once, at the end */
 } tn_investigation;
 
 tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *subject, const tn_debug_options *options, tn_error *error);

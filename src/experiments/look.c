@@ -42,12 +42,12 @@ static void take_own_end(tn_investigation *investigation, tn_look *look)
 
 static bool take_kept(tn_investigation *investigation, tn_look *look)
 {
-    tn_look *kept = investigation->look;
+    tn_look *kept = investigation->kept_look;
     if (!kept)
         return false;
     *look = *kept;
     tn_memory_destroy(kept);
-    investigation->look = NULL;
+    investigation->kept_look = NULL;
     return true;
 }
 
@@ -58,7 +58,7 @@ tn_status tn_look_keep(tn_investigation *investigation, tn_look *look, tn_error 
         return tn_fail_memory(error, sizeof *kept);
     *kept = *look;
     *look = (tn_look){0};
-    investigation->look = kept;
+    investigation->kept_look = kept;
     return TN_OK;
 }
 
@@ -83,6 +83,7 @@ tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_
     look->request.score_every = look->steps / SCORES > 0 ? look->steps / SCORES : 1;
     look->request.vitals_every = look->steps / VITALS > 0 ? look->steps / VITALS : 1;
     look->request.want_norms = true;
+    look->request.shown_samples = investigation->walk ? TN_LOOK_SHOWN : 0;
     look->request.observers = observers;
     look->request.observer_count = guest ? 2 : 1;
     tn_investigation_expect(investigation, look->steps, "a first look at the training as given");

@@ -5,6 +5,9 @@
 #include "experiments/investigation.h"
 #include "rules/rules.h"
 
+/* Samples that the look shows, for a person. */
+enum { TN_LOOK_SHOWN = 10 };
+
 typedef struct tn_look {
     tn_trial_request request;
     tn_trial_result result;

@@ -59,7 +59,7 @@ bool tn_race_is_repair(const tn_race *race, double base, double with)
 {
     if (tn_standing_is_dramatic(base, with))
         return true;
-    return race->broken && with - base >= 0.1 && with >= race->best / 2;
+    return race->broken && race->complete && with - base >= 0.1 && with >= race->best / 2;
 }
 
 static double key(const tn_candidate *candidate)
@@ -73,9 +73,8 @@ static int by_key(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Runs candidates [count] for `steps` steps, and fills them in. */
-static tn_status run_round(tn_investigation *investigation, const tn_look *look, tn_candidate *candidates, size_t count, uint64_t steps,
-                           tn_outcome *outcome, tn_error *error)
+static tn_status run_round(tn_investigation *investigation, const tn_look *look, tn_candidate *const *candidates, size_t count,
+                           uint64_t steps, tn_outcome *outcome, tn_error *error)
 {
     tn_trial_request *requests = tn_memory_create(count, sizeof *requests);
     tn_trial_result *results = tn_memory_create(count, sizeof *results);
@@ -84,13 +83,13 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
         uint64_t expected = 0;
         for (size_t i = 0; i < count; i++) {
             requests[i] = tn_trial_as_given("race", steps);
-            tn_fix_apply(investigation, candidates[i].fix, &requests[i].knobs);
+            tn_fix_apply(investigation, candidates[i]->fix, &requests[i].knobs);
             expected += requests[i].knobs.steps;
         }
         tn_investigation_expect(investigation, expected, "candidate fixes, each alone");
         status = tn_trials_run(investigation, requests, results, count, error);
         for (size_t i = 0; i < count && status == TN_OK; i++) {
-            tn_candidate *candidate = &candidates[i];
+            tn_candidate *candidate = candidates[i];
             /* A program may end before the steps that were asked for; more of them were then not tried. */
             bool cut = candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps;
             /* Nor does a trial whose score nobody could take say anything. */
@@ -206,13 +205,6 @@ void tn_race_plan(const tn_investigation *investigation, const tn_look *look, co
     }
 }
 
-static void init(tn_race *race, const tn_look *look, const tn_fix_list *list, size_t from)
-{
-    *race = (tn_race){.base = look->standing, .broken = tn_look_is_broken(look)};
-    for (size_t i = from; i < list->count; i++)
-        race->candidates[race->count++] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
-}
-
 static void note_best(tn_race *race)
 {
     for (size_t i = 0; i < race->count; i++)
@@ -220,30 +212,77 @@ static void note_best(tn_race *race)
             race->best = fmax(race->best, race->candidates[i].standing);
 }
 
+/* Whether a perfect score would make the fix worth telling. */
+static bool may_tell(const tn_race *race, const tn_fix *fix)
+{
+    return race->broken || tn_standing_is_dramatic(race->base, 1) || (!fix->general && 1 - race->base >= TN_RACE_WORTH_TELLING);
+}
+
+static tn_race_wave wave_of(const tn_fix *fix)
+{
+    return !fix->general ? TN_WAVE_SPECIFIC : fix->cost > 2 ? TN_WAVE_MORE_SAMPLES : TN_WAVE_GENERAL;
+}
+
+tn_status tn_race_screen(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+                         tn_outcome *outcome, tn_error *error)
+{
+    *race = (tn_race){.base = look->standing, .broken = tn_look_is_broken(look)};
+    for (size_t i = from; i < list->count; i++) {
+        if (may_tell(race, &list->fixes[i]))
+            race->candidates[race->count++] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
+        else
+            race->spared++;
+    }
+    race->alive = race->count;
+    size_t last = ROUND_COUNT - 1;
+    for (size_t round = tn_race_is_cheap(investigation, look->steps) ? last : 0; round < last && race->alive > 0; round++) {
+        tn_candidate *running[TN_FIXES_MAX];
+        uint64_t steps = round_steps(look, round);
+        if (steps == look->steps)
+            return TN_OK;
+        for (size_t i = 0; i < race->alive; i++)
+            running[i] = &race->candidates[i];
+        tn_status status = run_round(investigation, look, running, race->alive, steps, outcome, error);
+        if (status != TN_OK || atomic_load(&investigation->spent))
+            return status;
+        race->alive = keep(race, race->candidates, race->alive, round + 1 == last);
+    }
+    return TN_OK;
+}
+
+tn_status tn_race_finish(tn_investigation *investigation, const tn_look *look, tn_race *race, tn_race_wave wave, tn_outcome *outcome,
+                         tn_error *error)
+{
+    tn_candidate *running[TN_FIXES_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < race->alive; i++)
+        if (wave_of(race->candidates[i].fix) == wave)
+            running[count++] = &race->candidates[i];
+    tn_status status = count > 0 ? run_round(investigation, look, running, count, look->steps, outcome, error) : TN_OK;
+    note_best(race);
+    race->complete = wave + 1 == TN_WAVE_COUNT;
+    return status;
+}
+
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error)
 {
-    init(race, look, list, from);
-    size_t alive = race->count;
-    bool cheap = tn_race_is_cheap(investigation, look->steps);
-    for (size_t round = cheap ? ROUND_COUNT - 1 : 0; round < ROUND_COUNT && alive > 0; round++) {
-        uint64_t steps = round_steps(look, round);
-        tn_status status = run_round(investigation, look, race->candidates, alive, steps, outcome, error);
-        if (status != TN_OK || atomic_load(&investigation->spent))
-            return status;
-        if (steps == look->steps)
-            break;
-        alive = keep(race, race->candidates, alive, round + 2 == ROUND_COUNT);
-    }
-    note_best(race);
-    return TN_OK;
+    tn_status status = tn_race_screen(investigation, look, list, from, race, outcome, error);
+    for (tn_race_wave wave = 0; wave < TN_WAVE_COUNT && status == TN_OK && !atomic_load(&investigation->spent); wave++)
+        status = tn_race_finish(investigation, look, race, wave, outcome, error);
+    return status;
 }
 
 tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_race *race,
                            tn_outcome *outcome, tn_error *error)
 {
-    init(race, look, list, 0);
-    tn_status status = run_round(investigation, look, race->candidates, race->count, look->steps, outcome, error);
+    tn_candidate *running[TN_FIXES_MAX];
+    *race = (tn_race){.base = look->standing, .broken = tn_look_is_broken(look), .complete = true};
+    for (size_t i = 0; i < list->count; i++) {
+        race->candidates[race->count] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
+        running[i] = &race->candidates[race->count++];
+    }
+    tn_status status = run_round(investigation, look, running, race->count, look->steps, outcome, error);
     note_best(race);
     return status;
 }

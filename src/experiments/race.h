@@ -1,7 +1,8 @@
 /* race.h: candidate fixes against each other, each alone, from the same initial state (DESIGN.md, "How a cause is found", steps 3 and 4).
  *
- * Successive halving: all run a tenth of the way, the better part a third, the best all of it; what costs little runs all of it at once. Then at most two causes meet fresh
- * paired seeds, and only these confirm; of a cause that they suspect and no more, a second form is tried. */
+ * Successive halving: all run a tenth of the way, the better part a third, the best all of it; what costs little runs all of it at once. The last and dearest round goes in waves, specific changes
+ * before general ones before those that need more samples, which is the order in which they may name a cause: where one of a wave is confirmed, the waves behind it could not change the verdict and
+ * are saved. At most two causes meet fresh paired seeds, and only these confirm; of a cause that they suspect and no more, a second form is tried. */
 #ifndef TN_EXPERIMENTS_RACE_H
 #define TN_EXPERIMENTS_RACE_H
 
@@ -20,19 +21,37 @@ typedef struct tn_candidate {
     size_t rounds;        /* that it ran */
     bool finished;        /* ran all the way */
     bool valid;           /* was not refused */
+    bool met_fresh;       /* has met fresh seeds */
     char refusal[160];    /* why it was; "" */
 } tn_candidate;
 
 typedef struct tn_race {
     tn_candidate candidates[TN_FIXES_MAX];
     size_t count;
-    double base;  /* standing of the subject as given */
-    bool broken;  /* NaN, diverged or near the trivial score: see look.h */
-    double best;  /* standing of the best candidate that finished */
-    size_t pairs; /* of fresh seeds to confirm a candidate; 0: tn_race_pair_count */
+    double base;   /* standing of the subject as given */
+    bool broken;   /* NaN, diverged or near the trivial score: see look.h */
+    double best;   /* standing of the best candidate that finished */
+    size_t pairs;  /* of fresh seeds to confirm a candidate; 0: tn_race_pair_count */
+    size_t alive;  /* candidates [0 .. alive) go all the way */
+    bool complete; /* every wave has */
+    size_t spared; /* fixes that no score could make worth telling: see tn_race_screen */
 } tn_race;
 
-/* Races fixes [from .. list->count) and adds its trials to outcome. Errors as tn_trials_run. */
+/* Worth telling as advice, and of a fault that can be seen as a suspicion: so much mean score. */
+#define TN_RACE_WORTH_TELLING 0.04
+
+typedef enum tn_race_wave { TN_WAVE_SPECIFIC, TN_WAVE_GENERAL, TN_WAVE_MORE_SAMPLES, TN_WAVE_COUNT } tn_race_wave;
+
+/* The rounds before the last, of fixes [from .. list->count), whose trials are added to outcome. A subject that works leaves out what could change nothing even with a perfect score: general
+ * changes where less than a dramatic gain is left to reach, and specific ones where less than TN_RACE_WORTH_TELLING is. Errors as tn_trials_run. */
+tn_status tn_race_screen(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+                         tn_outcome *outcome, tn_error *error);
+
+/* The last round of one wave; they come in order, and the last one completes the race. */
+tn_status tn_race_finish(tn_investigation *investigation, const tn_look *look, tn_race *race, tn_race_wave wave, tn_outcome *outcome,
+                         tn_error *error);
+
+/* All of it: the screening and every wave. */
 tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error);
 
@@ -44,7 +63,7 @@ tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look,
 void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned);
 
 /* Whether a change from `base` to `with` counts: it closes at least half of 1 - base and at least 0.1; of a subject that is broken, at least 0.1 and half of what the
- * best candidate reaches, since a hard problem may not reach far in so few steps. */
+ * best candidate reaches, since a hard problem may not reach far in so few steps. How far the best reaches is known when the race is complete; before that only a dramatic change counts. */
 bool tn_race_is_repair(const tn_race *race, double base, double with);
 
 /* The candidates that repair, best first: specific before general, then by standing and prior. One for each cause; of rates that do equally well the middle one, which
@@ -58,14 +77,21 @@ const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate 
 /* What fresh paired seeds say about a candidate. */
 typedef struct tn_confirmation {
     size_t pairs, better; /* run, and better with the fix */
+    bool given_up;        /* before all pairs were run, since they could no longer reach the goal */
     double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
     double before_mean, after_mean;
     bool consistent; /* all of 5 pairs better, or 7 of 8 */
     bool confirmed;  /* consistent, and the means a repair */
 } tn_confirmation;
 
-/* Each pair is trained for `steps` steps, twice: as given, and with the fix. */
-tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix,
+/* What it takes for the seeds to go on: while they may still suspect the fix, or only while they may still agree on it (advice is never suspected). */
+typedef enum tn_confirm_goal { TN_CONFIRM_OR_SUSPECT, TN_CONFIRM_ONLY } tn_confirm_goal;
+
+/* A fix that helped on fewer of the fresh seeds is not even suspected. */
+#define TN_SUSPECTED_SHARE 0.6
+
+/* Each pair is trained for `steps` steps, twice: as given, and with the fix. Pairs run two at a time, and no further once they can no longer reach the goal. */
+tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix, tn_confirm_goal goal,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error);
 
 /* Pairs of fresh seeds: 8 where a trial is cheap, else TN_PAIRED_SEEDS_MIN. */
