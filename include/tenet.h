@@ -108,7 +108,11 @@ char *tn_panel_text(const tn_panel *panel, bool colour, size_t width, size_t lin
 char *tn_report_to_text(const tn_report *report, bool colour, size_t width);
 char *tn_report_to_json(const tn_report *report);
 
-/* A report that was kept: of a store the newest (`run` NULL or "last"), or the one that the run of this number belongs to; or what `--json` printed, from a file. The caller destroys *report.
+/* The same document as `--json` prints it, some 20 KB of a small debug: verdict and findings first, without what only pictures are made of (the look's series, the curves of trials, the pictures of
+ * samples). */
+char *tn_report_to_brief_json(const tn_report *report);
+
+/* A report that was kept: of a store the newest (`run` NULL or "last"), or the one that the run of this number belongs to; or what `--json` printed, from a file (the page has no curves then). The caller destroys *report.
  * TN_ERROR_STORE where there is no store or no report in it, TN_ERROR_USAGE where no run or report is of that number, TN_ERROR_DATA where a file holds no report. */
 tn_status tn_report_from_store(const char *store_path, const char *run, tn_report **report, tn_error *error);
 tn_status tn_report_from_file(const char *path, tn_report **report, tn_error *error);

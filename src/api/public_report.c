@@ -23,6 +23,11 @@ char *tn_report_to_json(const tn_report *report)
     return tn_report_json(report->document);
 }
 
+char *tn_report_to_brief_json(const tn_report *report)
+{
+    return tn_report_brief_json(report->document);
+}
+
 int tn_report_verdict_code(const tn_report *report)
 {
     return tn_report_exit_code(report->document);

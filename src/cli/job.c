@@ -10,7 +10,7 @@
 static char *report_text(const tn_report *report, const tn_options *options)
 {
     if (options->given & TN_OPTION_JSON)
-        return tn_report_to_json(report);
+        return tn_report_to_brief_json(report);
     return tn_report_to_text(report, tn_output_has_colour(options), tn_output_width());
 }
 

@@ -18,6 +18,9 @@ typedef struct tn_report_style {
 char *tn_report_text(const json_t *report, const tn_report_style *style);
 char *tn_report_json(const json_t *report);
 
+/* The same for one who reads it at once: verdict and findings first, numbers of 8 digits, and without what only pictures are made of: "look", the curves of trials, the pictures of samples. */
+char *tn_report_brief_json(const json_t *report);
+
 /* Of a program that was trained its own; else 0 healthy, trained to the end, or a single experiment that passed; 1 confirmed findings; 4 inconclusive or suspicions only (docs/report.md). */
 int tn_report_exit_code(const json_t *report);
 

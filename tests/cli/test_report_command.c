@@ -70,10 +70,29 @@ static void a_debug_and_its_page(void **state)
     const char *folder = *state;
     program_run run = RUN_IN(folder, "debug", "-q", "--json", "--store", "runs.db", "--html", "debug.html", "net.json");
     assert_int_equal(run.exit_code, 1);
+    json_t *brief = json_loads(run.out, 0, NULL);
+    file_write(folder, "brief.json", run.out);
+    program_run_deinit(&run);
+    /* The store has the whole document. */
+    run = RUN_IN(folder, "report", "--json", "--store", "runs.db");
+    assert_int_equal(run.exit_code, 0);
     file_write(folder, "report.json", run.out);
     json_t *report = json_loads(run.out, 0, NULL);
-    program_run_deinit(&run);
     assert_non_null(report);
+    program_run_deinit(&run);
+
+    /* What is printed at once has the same findings, and no more than pictures are missing. */
+    assert_null(json_object_get(brief, "look"));
+    assert_true(json_array_size(json_object_get(brief, "findings")) > 0);
+    assert_string_equal(json_string_value(json_object_get(brief, "verdict")), json_string_value(json_object_get(report, "verdict")));
+    assert_int_equal(json_array_size(json_object_get(brief, "experiments")), json_array_size(json_object_get(report, "experiments")));
+    check(RUN_IN(folder, "report", "brief.json", "--output=brief.html"), 0, "brief.html\n", "");
+    char *thin = file_in(folder, "brief.html");
+    json_t *thin_report = document_in(thin, "report");
+    assert_true(json_equal(thin_report, brief));
+    json_decref(thin_report);
+    json_decref(brief);
+    free(thin);
 
     /* However it is asked for, it is the same page, and it holds the report. */
     char *page = file_in(folder, "debug.html");

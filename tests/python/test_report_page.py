@@ -43,6 +43,16 @@ class Pages(unittest.TestCase):
         self.assertIn(done.returncode, codes, done.stderr)
         return done
 
+    def debug(self, folder, *words):
+        """The whole report of a debug that found a cause, from the store of it: what `--json` prints has no curves."""
+        done = self.run_tenet(folder, "debug", "--quiet", "--json", "--store", "runs.db", *words, codes=(1,))
+        brief, report = json.loads(done.stdout), json.loads(self.run_tenet(folder, "report", "--json", "--store", "runs.db").stdout)
+        self.assertEqual([one["cause"] for one in brief["findings"]], [one["cause"] for one in report["findings"]])
+        self.assertEqual(list(brief)[:2], ["schema", "verdict"])
+        self.assertNotIn("look", brief)
+        self.assertLess(3 * len(done.stdout), 2 * len(json.dumps(report, separators=(",", ":"))))
+        return report
+
     def check(self, path, pictures):
         """Size, and what a browser finds: `pictures` have ink, and nothing is blank, wrong or fetched. The page as it is seen, or None."""
         self.assertLessEqual(os.path.getsize(path), PAGE_MAX)
@@ -86,9 +96,9 @@ class Pages(unittest.TestCase):
 class Native(Pages):
     def test_a_debug_kept_in_a_store(self):
         with Folder() as folder:
-            done = self.run_tenet(folder, "debug", "--quiet", "--json", "--store", "runs.db", folder.hypes(learning_rate=1000.0), codes=(1,))
+            report = self.debug(folder, folder.hypes(learning_rate=1000.0))
             self.run_tenet(folder, "report", "--store", "runs.db", "--output", "report.html")
-            shown, _ = self.check_debug(folder.path / "report.html", json.loads(done.stdout))
+            shown, _ = self.check_debug(folder.path / "report.html", report)
             mature = [tensor["mature"] for tensor in shown["run"]["tensors"] if "mature" in tensor]
             self.assertEqual(len(mature), 4)  # two weights and two biases
             for one in mature:
@@ -130,8 +140,7 @@ class Native(Pages):
     def test_documents_of_others(self):
         """Keys that are missing or of another type leave things out, and break nothing."""
         with Folder() as folder:
-            done = self.run_tenet(folder, "debug", "--quiet", "--json", folder.hypes(learning_rate=1000.0), codes=(1,))
-            whole = json.loads(done.stdout)
+            whole = self.debug(folder, folder.hypes(learning_rate=1000.0))
 
             def spoil(value, depth):
                 """Every value at this depth is something else."""
@@ -160,16 +169,14 @@ class Native(Pages):
                          "valid": {"fraction": 0.1}, "input": {"scale": 1 / 255}, "samples": 6000},
                 "net": [{"op": "flatten"}, {"op": "dense", "units": 32}, {"op": "relu"}, {"op": "dense", "units": 10}],
                 "loss": "softmax_cross_entropy", "solver": {"opt": "sgd", "learning_rate": 1000, "momentum": 0.9, "batch_size": 64, "epochs": 5}}))
-            done = self.run_tenet(folder, "debug", "--quiet", "--json", "--html", "report.html", "mlp.json", codes=(1,))
-            self.check_debug(folder.path / "report.html", json.loads(done.stdout))
+            self.check_debug(folder.path / "report.html", self.debug(folder, "--html", "report.html", "mlp.json"))
 
 
 class Attached(Pages):
     def test_a_program(self):
         with Folder() as folder:
             (folder.path / "train.py").write_text(PROGRAM)
-            done = self.run_tenet(folder, "debug", "--quiet", "--json", "--html", "report.html", "--", sys.executable, "train.py", codes=(1,))
-            report = json.loads(done.stdout)
+            report = self.debug(folder, "--html", "report.html", "--", sys.executable, "train.py")
             shown, seen = self.check_debug(folder.path / "report.html", report)
             self.assertTrue(any("mature" in tensor for tensor in shown["run"]["tensors"]))
             if seen:

@@ -81,6 +81,7 @@ static void no_failure_cuts_or_leaks(void **state)
         assert_non_null(document);
         sweep(DOCUMENTS[i], text_of, document);
         sweep(DOCUMENTS[i], tn_report_json, document);
+        sweep(DOCUMENTS[i], tn_report_brief_json, document);
         json_decref(document);
     }
     sweep("explanation", explanation_of, NULL);

@@ -270,6 +270,30 @@ static void json_comes_back_as_it_was(void **state)
     }
 }
 
+/* What stands first is what is read first; what only pictures are made of is left out, and all else is there. */
+static void brief_json_has_all_but_the_pictures(void **state)
+{
+    (void)state;
+    json_t *document =
+        json_loads("{\"schema\": \"tenet.report/1\", \"subject\": {\"kind\": \"native\"}, \"experiments\": [{\"name\": \"samples\", "
+                   "\"trials\": [{\"steps\": 3, \"curve\": {\"step\": [3], \"loss\": [0.1]}}], \"result\": {\"shown\": "
+                   "[{\"row\": 7, \"picture\": [\"@@\"]}], \"broken\": false}}], \"verdict\": \"healthy\", \"score\": 0.123456789012, "
+                   "\"findings\": [], \"look\": {\"step\": 3}, \"cost\": {\"trials\": 1}}",
+                   0, NULL);
+    json_t *before = json_deep_copy(document);
+    assert_non_null(before);
+    char *text = tn_report_brief_json(document);
+    assert_non_null(text);
+    assert_string_equal(
+        text, "{\"schema\":\"tenet.report/1\",\"verdict\":\"healthy\",\"score\":0.12345679,\"findings\":[],\"cost\":{\"trials\":1},"
+              "\"subject\":{\"kind\":\"native\"},\"experiments\":[{\"name\":\"samples\",\"trials\":[{\"steps\":3}],\"result\":{"
+              "\"shown\":[{\"row\":7}],\"broken\":false}}]}");
+    assert_true(json_equal(before, document));
+    free(text);
+    json_decref(before);
+    json_decref(document);
+}
+
 static void style_may_be_absent(void **state)
 {
     (void)state;
@@ -295,6 +319,7 @@ int main(void)
         cmocka_unit_test(bars_have_their_length),
         cmocka_unit_test(exit_codes),
         cmocka_unit_test(json_comes_back_as_it_was),
+        cmocka_unit_test(brief_json_has_all_but_the_pictures),
         cmocka_unit_test(style_may_be_absent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
