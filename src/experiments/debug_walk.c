@@ -123,7 +123,9 @@ static void explain(const tn_investigation *investigation, const tn_experiment *
 {
     char odds[160];
     tn_odds_describe(&investigation->walk->odds, odds, sizeof odds);
-    if (steps == 0)
+    if (steps == 0 && experiment == &tn_experiment_batch)
+        snprintf(why, WHY_SIZE, "%s. Likeliest now: %s. It runs trials only where something is left unexplained", experiment->why, odds);
+    else if (steps == 0)
         snprintf(why, WHY_SIZE, "%s. Likeliest now: %s. It costs next to nothing, since the first look has what it needs", experiment->why,
                  odds);
     else

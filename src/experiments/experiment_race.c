@@ -123,8 +123,8 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     if (status != TN_OK)
         return status;
     /* Nothing dramatic, and how far the best reaches is not known yet: it may come back when it is. */
-    if (!self->race.complete && confirmation.consistent && !confirmation.confirmed) {
-        runner_of(self, candidate)->met_fresh = false;
+    if (self->race.broken && !self->race.complete && confirmation.consistent && !confirmation.confirmed) {
+        runner_of(self, candidate)->waits = true;
         return TN_OK;
     }
     self->tried++;
@@ -153,7 +153,8 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
     size_t count = tn_race_rank(&self->race, ranked);
     for (size_t i = 0; i < count && self->tried < CONFIRMED_MAX && self->confirmed == 0; i++) {
         const tn_fix *fix = ranked[i]->fix;
-        if (ranked[i]->met_fresh || atomic_load(&self->investigation->spent))
+        bool comes_back = ranked[i]->waits && self->race.complete;
+        if ((ranked[i]->met_fresh && !comes_back) || atomic_load(&self->investigation->spent))
             continue;
         runner_of(self, ranked[i])->met_fresh = true;
         /* What a measurement proved of the program, and training depends on, goes before what may hide it. */

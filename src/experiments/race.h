@@ -22,6 +22,7 @@ typedef struct tn_candidate {
     bool finished;        /* ran all the way */
     bool valid;           /* was not refused */
     bool met_fresh;       /* has met fresh seeds */
+    bool waits;           /* they agreed, but not dramatically: to be judged again when the race is complete */
     char refusal[160];    /* why it was; "" */
 } tn_candidate;
 
