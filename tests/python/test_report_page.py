@@ -84,7 +84,7 @@ class Pages(unittest.TestCase):
             self.assertEqual(len(curve["step"]), len(curve["loss"]))
             self.assertLessEqual(len(curve["step"]), 48)
             self.assertEqual(curve["step"][-1:], [trial["steps"]] if trial["steps"] else [])
-        seen = self.check(page, LOOK | {"effect_1", "effect_1_loss", "first_loss", "ladder", "ladder_loss", "rungs_loss", "race_loss"})
+        seen = self.check(page, LOOK | {"effect_1", "effect_1_loss", "first_loss", "ladder", "ladder_loss", "race_loss"})
         if seen:
             self.assertIn("faulty: ", seen.text("state"))
             after = finding["fix"]["effect"]["after"]
