@@ -78,8 +78,10 @@ static tn_status run_round(tn_investigation *investigation, const tn_look *look,
 {
     tn_trial_request *requests = tn_memory_create(count, sizeof *requests);
     tn_trial_result *results = tn_memory_create(count, sizeof *results);
-    tn_status status = requests && results ? TN_OK : tn_fail_memory(error, count * sizeof *results);
-    if (status == TN_OK) {
+    tn_status status = TN_OK;
+    if (!requests || !results) {
+        status = tn_fail_memory(error, count * sizeof *results);
+    } else {
         uint64_t expected = 0;
         for (size_t i = 0; i < count; i++) {
             requests[i] = tn_trial_as_given("race", steps);
@@ -236,7 +238,7 @@ tn_status tn_race_screen(tn_investigation *investigation, const tn_look *look, c
     race->alive = race->count;
     size_t last = ROUND_COUNT - 1;
     for (size_t round = tn_race_is_cheap(investigation, look->steps) ? last : 0; round < last && race->alive > 0; round++) {
-        tn_candidate *running[TN_FIXES_MAX];
+        tn_candidate *running[TN_FIXES_MAX] = {NULL};
         uint64_t steps = round_steps(look, round);
         if (steps == look->steps)
             return TN_OK;
@@ -253,7 +255,7 @@ tn_status tn_race_screen(tn_investigation *investigation, const tn_look *look, c
 tn_status tn_race_finish(tn_investigation *investigation, const tn_look *look, tn_race *race, tn_race_wave wave, tn_outcome *outcome,
                          tn_error *error)
 {
-    tn_candidate *running[TN_FIXES_MAX];
+    tn_candidate *running[TN_FIXES_MAX] = {NULL};
     size_t count = 0;
     for (size_t i = 0; i < race->alive; i++)
         if (wave_of(race->candidates[i].fix) == wave)
@@ -276,13 +278,15 @@ tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, cons
 tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_race *race,
                            tn_outcome *outcome, tn_error *error)
 {
-    tn_candidate *running[TN_FIXES_MAX];
+    tn_candidate *running[TN_FIXES_MAX] = {NULL};
     *race = (tn_race){.base = look->standing, .broken = tn_look_is_broken(look), .complete = true};
-    for (size_t i = 0; i < list->count; i++) {
-        race->candidates[race->count] = (tn_candidate){.fix = &list->fixes[i], .valid = true};
-        running[i] = &race->candidates[race->count++];
+    size_t count = 0;
+    for (; count < list->count; count++) {
+        race->candidates[count] = (tn_candidate){.fix = &list->fixes[count], .valid = true};
+        running[count] = &race->candidates[count];
     }
-    tn_status status = run_round(investigation, look, running, race->count, look->steps, outcome, error);
+    race->count = count;
+    tn_status status = run_round(investigation, look, running, count, look->steps, outcome, error);
     note_best(race);
     return status;
 }
