@@ -171,7 +171,11 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
                 continue;
             }
         }
-        tn_status status = confirm_cause(self, ranked[i], error);
+        tn_candidate *runner = runner_of(self, ranked[i]);
+        tn_status status =
+            tn_label_control_memorises(self->investigation, self->look, fix, runner->standing, &runner->memorises, self->outcome, error);
+        if (status == TN_OK && !runner->memorises)
+            status = confirm_cause(self, ranked[i], error);
         if (status != TN_OK)
             return status;
     }

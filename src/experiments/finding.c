@@ -323,11 +323,11 @@ void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings,
     for (int cause = 0; cause < TN_CAUSE_COUNT; cause++) {
         const tn_candidate *best = best_of_cause(race, (tn_cause_id)cause);
         if (!best || names_cause(findings->findings, (tn_cause_id)cause) || names_cause(findings->advice, (tn_cause_id)cause) ||
-            (best->finished && tn_race_is_repair(race, race->base, best->standing)))
+            (best->finished && !best->memorises && tn_race_is_repair(race, race->base, best->standing)))
             continue;
         char why[320];
-        snprintf(why, sizeof why, "%s alone: score %.2f after %llu steps, as given %.2f", best->fix->text, best->standing,
-                 (unsigned long long)best->steps, best->base_standing);
+        snprintf(why, sizeof why, "%s alone: score %.2f after %llu steps%s, as given %.2f", best->fix->text, best->standing,
+                 (unsigned long long)best->steps, best->memorises ? " and no less with permuted labels" : "", best->base_standing);
         json_t *entry = tn_json_checked(investigation, json_object());
         tn_json_set(investigation, entry, "cause", json_string(tn_cause_get((tn_cause_id)cause)->name));
         tn_json_set(investigation, entry, "why", json_string(why));

@@ -13,8 +13,14 @@ enum { SAMPLES = 600, SAMPLES_MIN = 100, NEIGHBOURS = 5, PERMUTATIONS = 20 };
 /* The vote must beat permuted labels by this many standard deviations, and by this much. */
 static const double DEVIATIONS = 4, MARGIN = 0.03;
 
+/* Pairs of the control. Equality, unlike a repair, is judged by means, so that more seeds than these tell little more. */
+enum { CONTROL_PAIRS = 5 };
+
 /* Scores of given and permuted labels count as equal within this; and the given ones must be near trivial. Unit: score. */
 static const double CONTROL_EQUAL = 0.05, CONTROL_TRIVIAL = 0.15;
+
+/* What permuted labels reach, as a share of what the given ones do, from which the labels tell the network nothing. A network that learns reaches several times as much in a few epochs. */
+static const double MEMORISED_SHARE = 0.75;
 
 /* Share of samples whose label the most of their neighbours have. */
 static double vote(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
@@ -115,9 +121,9 @@ tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, 
                                tn_error *error)
 {
     *control = (tn_label_control){0};
-    size_t pairs = tn_race_pair_count(investigation, steps);
-    tn_trial_request requests[2 * TN_PAIRED_SEEDS_MAX];
-    tn_trial_result results[2 * TN_PAIRED_SEEDS_MAX];
+    const size_t pairs = CONTROL_PAIRS;
+    tn_trial_request requests[2 * CONTROL_PAIRS];
+    tn_trial_result results[2 * CONTROL_PAIRS];
     for (size_t i = 0; i < 2 * pairs; i++) {
         requests[i] = tn_trial_as_given("label_control", steps);
         requests[i].knobs.set |= TN_KNOB_SEED | (i % 2 ? TN_KNOB_SHUFFLE_LABELS : 0u);
@@ -141,5 +147,29 @@ tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, 
     }
     control->equal = control->pairs == pairs && control->given_mean < CONTROL_TRIVIAL &&
                      fabs(control->given_mean - control->permuted_mean) < CONTROL_EQUAL;
+    return status;
+}
+
+tn_status tn_label_control_memorises(tn_investigation *investigation, const tn_look *look, const tn_fix *fix, double standing,
+                                     bool *memorises, tn_outcome *outcome, tn_error *error)
+{
+    *memorises = false;
+    if (!investigation->facts->is_program || !look->near_trivial || tn_investigation_refusal(investigation, TN_KNOB_SHUFFLE_LABELS))
+        return TN_OK;
+    tn_trial_request request = tn_trial_as_given("label_control", look->steps);
+    tn_fix_apply(investigation, fix, &request.knobs);
+    request.knobs.set |= TN_KNOB_SHUFFLE_LABELS;
+    tn_investigation_expect(investigation, request.knobs.steps, "permuted labels as a control");
+    tn_trial_result result;
+    tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
+    if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
+        double permuted = tn_trial_standing(investigation, &result);
+        *memorises = permuted >= MEMORISED_SHARE * standing;
+        tn_outcome_add_trial(investigation, outcome, &request, &result);
+        if (*memorises)
+            tn_evidence_add(investigation, outcome->evidence, permuted, standing, "control: permuted labels",
+                            "%s: score %.2f, and %.2f with permuted labels: it only memorises", fix->text, standing, permuted);
+    }
+    tn_trial_result_deinit(&result);
     return status;
 }

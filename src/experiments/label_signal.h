@@ -5,7 +5,8 @@
 #ifndef TN_EXPERIMENTS_LABEL_SIGNAL_H
 #define TN_EXPERIMENTS_LABEL_SIGNAL_H
 
-#include "experiments/investigation.h"
+#include "experiments/fixes/fix.h"
+#include "experiments/look.h"
 
 typedef struct tn_label_signal {
     bool known; /* enough samples to tell */
@@ -26,5 +27,10 @@ typedef struct tn_label_control {
 
 tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, tn_label_control *control, tn_outcome *outcome,
                                tn_error *error);
+
+/* Whether `fix` only makes the subject memorise: with it, permuted labels score almost the `standing` that the given ones reach. One trial. It is asked of programs that learn next to nothing as given,
+ * since they are scored on what they train on (subject/score.h); for others, and where labels cannot be permuted, *memorises is false. */
+tn_status tn_label_control_memorises(tn_investigation *investigation, const tn_look *look, const tn_fix *fix, double standing,
+                                     bool *memorises, tn_outcome *outcome, tn_error *error);
 
 #endif

@@ -319,7 +319,7 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
     size_t count = 0;
     for (size_t i = 0; i < race->count; i++) {
         const tn_candidate *candidate = &race->candidates[i];
-        if (candidate->finished && tn_race_is_repair(race, race->base, candidate->standing))
+        if (candidate->finished && !candidate->memorises && tn_race_is_repair(race, race->base, candidate->standing))
             ranked[count++] = candidate;
     }
     qsort(ranked, count, sizeof *ranked, by_rank);

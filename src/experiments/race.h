@@ -23,6 +23,7 @@ typedef struct tn_candidate {
     bool valid;           /* was not refused */
     bool met_fresh;       /* has met fresh seeds */
     bool waits;           /* they agreed, but not dramatically: to be judged again when the race is complete */
+    bool memorises;       /* and does no more: permuted labels score as well (label_signal.h) */
     char refusal[160];    /* why it was; "" */
 } tn_candidate;
 

@@ -118,7 +118,7 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
             break;
         }
     }
-    add_score(result, result->steps, train, shuffled ? 0 : score);
+    add_score(result, result->steps, train, shuffled && !subject->memorises ? 0 : score);
     return show_samples(subject, request, result);
 }
 

@@ -20,6 +20,7 @@ struct made_up {
     bool cannot_overfit;    /* training score of small subsets stays 0 */
     bool same_inputs;       /* every shown input is the same */
     bool random_labels;     /* shown labels have nothing to do with the inputs */
+    bool memorises;         /* permuted labels score as the given ones do, since nothing is held out */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
     uint64_t ends_at;      /* it ends by itself there, whatever steps are asked for, as a program does; 0: it does not */

@@ -203,6 +203,44 @@ static void misaligned_labels_are_convicted_by_the_control(void **state)
     json_decref(report);
 }
 
+static double by_heart(const tn_knobs *knobs)
+{
+    return knobs->steps >= 5000 ? 0.4 : 0.01;
+}
+
+static json_t *debug_program_that_takes_long(bool labels_mean_nothing)
+{
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.is_program = true;
+    subject.score = by_heart;
+    subject.random_labels = subject.memorises = labels_mean_nothing;
+    return made_up_debug(&subject);
+}
+
+/* A program is scored on what it trains on: ten times the steps raise its score even where the labels mean nothing. */
+static void a_change_that_only_memorises_repairs_nothing(void **state)
+{
+    (void)state;
+    json_t *report = debug_program_that_takes_long(true);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "misaligned_labels");
+    assert_string_equal(report_string(finding, "confirmed_by"), "control");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 1);
+    json_decref(report);
+}
+
+static void a_change_that_learns_what_permuted_labels_do_not_tell_repairs(void **state)
+{
+    (void)state;
+    json_t *report = debug_program_that_takes_long(false);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(finding, "cause"), "too_few_steps");
+    assert_true(json_is_true(json_object_get(finding, "confirmed")));
+    json_decref(report);
+}
+
 static void labels_that_neighbours_tell_are_not_misaligned(void **state)
 {
     (void)state;
@@ -328,6 +366,8 @@ int main(void)
         cmocka_unit_test(another_form_of_a_suspected_change_goes_before_another_cause),
         cmocka_unit_test(where_no_form_is_confirmed_the_other_cause_has_its_turn),
         cmocka_unit_test(misaligned_labels_are_convicted_by_the_control),
+        cmocka_unit_test(a_change_that_only_memorises_repairs_nothing),
+        cmocka_unit_test(a_change_that_learns_what_permuted_labels_do_not_tell_repairs),
         cmocka_unit_test(labels_that_neighbours_tell_are_not_misaligned),
         cmocka_unit_test(a_net_that_cannot_learn_ten_samples_does_not_blame_the_labels),
         cmocka_unit_test(slow_is_advice_not_a_fault),
