@@ -27,13 +27,21 @@ static double standing(const tn_investigation *investigation, const tn_trial_res
     return tn_trial_diverged(result, NAN) ? 0 : tn_trial_standing(investigation, result);
 }
 
+static size_t worse_of(const tn_confirmation *confirmation)
+{
+    size_t worse = 0;
+    for (size_t i = 0; i < confirmation->pairs; i++)
+        worse += !(confirmation->after[i] > confirmation->before[i] + TIE);
+    return worse;
+}
+
 static void judge(const tn_race *race, tn_confirmation *confirmation)
 {
     for (size_t i = 0; i < confirmation->pairs; i++) {
         confirmation->before_mean += confirmation->before[i] / (double)confirmation->pairs;
         confirmation->after_mean += confirmation->after[i] / (double)confirmation->pairs;
-        confirmation->better += confirmation->after[i] > confirmation->before[i] + TIE;
     }
+    confirmation->better = confirmation->pairs - worse_of(confirmation);
     size_t needed = confirmation->pairs == PAIRS_CHEAP ? PAIRS_CHEAP - 1 : confirmation->pairs;
     confirmation->consistent = confirmation->pairs >= PAIRS && confirmation->better >= needed;
     confirmation->confirmed = confirmation->consistent && tn_race_is_repair(race, confirmation->before_mean, confirmation->after_mean);
@@ -53,10 +61,13 @@ static void add_trial(tn_investigation *investigation, tn_outcome *outcome, cons
 static bool may_reach(const tn_confirmation *confirmation, tn_confirm_goal goal, size_t pairs)
 {
     double worse_most = goal == TN_CONFIRM_OR_SUSPECT ? (1 - TN_SUSPECTED_SHARE) * (double)pairs : pairs == PAIRS_CHEAP ? 1 : 0;
-    size_t worse = 0;
-    for (size_t i = 0; i < confirmation->pairs; i++)
-        worse += !(confirmation->after[i] > confirmation->before[i] + TIE);
-    return (double)worse <= worse_most;
+    return (double)worse_of(confirmation) <= worse_most;
+}
+
+/* Whether it is reached already: where all of the first 5 pairs are better, three more would only cost a program's user time. */
+static bool has_reached(const tn_investigation *investigation, const tn_confirmation *confirmation)
+{
+    return investigation->facts->is_program && confirmation->pairs == PAIRS && worse_of(confirmation) == 0;
 }
 
 /* Pairs [first .. first + count). */
@@ -92,14 +103,14 @@ tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
 {
     *confirmation = (tn_confirmation){0};
-    size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps);
-    for (size_t first = 0; first < pairs && !confirmation->given_up && !atomic_load(&investigation->spent); first += PAIRS_AT_ONCE) {
-        size_t count = pairs - first < PAIRS_AT_ONCE ? pairs - first : PAIRS_AT_ONCE;
+    size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps), first = 0;
+    while (first < pairs && !confirmation->given_up && !has_reached(investigation, confirmation) && !atomic_load(&investigation->spent)) {
+        size_t stop = first < PAIRS ? PAIRS : pairs, count = stop - first < PAIRS_AT_ONCE ? stop - first : PAIRS_AT_ONCE;
         tn_status status = run_pairs(investigation, steps, fix, first, count, confirmation, outcome, error);
         if (status != TN_OK)
             return status;
-        size_t left = pairs - first - count;
-        confirmation->given_up = left > 0 && !may_reach(confirmation, goal, pairs);
+        first += count;
+        confirmation->given_up = first < pairs && !may_reach(confirmation, goal, pairs);
     }
     judge(race, confirmation);
     return TN_OK;

@@ -82,7 +82,7 @@ typedef struct tn_confirmation {
     bool given_up;        /* before all pairs were run, since they could no longer reach the goal */
     double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
     double before_mean, after_mean;
-    bool consistent; /* all of 5 pairs better, or 7 of 8 */
+    bool consistent; /* all of 5 pairs better, or 7 of 8 (a program's first 5, where all are, are enough) */
     bool confirmed;  /* consistent, and the means a repair */
 } tn_confirmation;
 

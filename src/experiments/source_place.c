@@ -102,6 +102,15 @@ static const char *key_of(const tn_subject_facts *facts, const char *path)
     return NULL;
 }
 
+/* A line in a loop makes many layers, and asks for its change once. */
+static bool is_listed(const json_t *lines, const json_t *entry)
+{
+    size_t i;
+    const json_t *line;
+    json_array_foreach(lines, i, line) if (json_equal(line, entry)) return true;
+    return false;
+}
+
 json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
 {
     json_t *lines = tn_json_checked(investigation, json_array());
@@ -120,7 +129,10 @@ json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
         const char *told = key ? NULL : json_string_value(json_object_get(place, "change"));
         describe(change, sizeof change, key ? key : path, value, key != NULL);
         tn_json_set(investigation, entry, "change", json_string(told ? told : change));
-        tn_json_append(investigation, lines, entry);
+        if (is_listed(lines, entry))
+            json_decref(entry);
+        else
+            tn_json_append(investigation, lines, entry);
     }
     return lines;
 }
