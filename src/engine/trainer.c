@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/tiles.h"
 #include "engine/trainer_parts.h"
 
 /* A prediction works through its samples in batches of at least this many, however small the batches of training are. */
@@ -107,8 +108,9 @@ static tn_status allocate_values(tn_trainer *t, tn_error *error)
     t->values = tn_memory_create(t->values_size, sizeof *t->values);
     t->gradients = tn_memory_create(t->trainable_size, sizeof *t->gradients);
     t->squares = tn_memory_create(t->square_count, sizeof *t->squares);
-    if (!t->values || !t->gradients || !t->squares)
-        return tn_fail_memory(error, bytes);
+    t->observed = tn_memory_create(TN_TILES_MAX, sizeof *t->observed);
+    if (!t->values || !t->gradients || !t->squares || !t->observed)
+        return tn_fail_memory(error, bytes + TN_TILES_MAX * sizeof *t->observed);
     for (size_t i = 0; i < t->slot_count; i++) {
         t->slots[i] = tn_memory_create(t->trainable_size, sizeof *t->slots[i]);
         if (!t->slots[i])
@@ -310,6 +312,7 @@ void tn_trainer_destroy(tn_trainer *t)
     for (size_t i = 0; i < TN_OPTIMIZER_SLOTS_MAX; i++)
         tn_memory_destroy(t->slots[i]);
     tn_memory_destroy(t->squares);
+    tn_memory_destroy(t->observed);
     tn_memory_destroy(t->memory);
     tn_memory_destroy(t->passes);
     tn_memory_destroy(t->rngs);

@@ -32,6 +32,11 @@ typedef struct tn_trainer_vertex_view {
     size_t first_parameter; /* in trainer->parameters */
 } tn_trainer_vertex_view;
 
+/* What an observed update left of a tile of a parameter, or of all of it. */
+typedef struct tn_trainer_observed {
+    tn_vitals changes, values;
+} tn_trainer_observed;
+
 struct tn_trainer {
     tn_graph graph;
     tn_plan plan;
@@ -61,12 +66,13 @@ struct tn_trainer {
     size_t output_size;
     size_t label_steps,
         label_width; /* rows of the output of a sample that have a label each, and their width: 1 and output_size but for labels of each step */
-    int32_t *classes;       /* [plan.batch, label_steps] */
-    tn_real *targets;       /* [plan.batch, output_size]; NULL where the loss takes classes */
-    float *staging;         /* the double build only: [plan.batch, the larger of input and targets] */
-    tn_real *sample_losses; /* [plan.batch] */
-    tn_real *step_losses;   /* [plan.batch, label_steps]; NULL where label_steps is 1 */
-    uint32_t *numbers;      /* [plan.batch] of the samples of one batch of a prediction */
+    int32_t *classes;              /* [plan.batch, label_steps] */
+    tn_real *targets;              /* [plan.batch, output_size]; NULL where the loss takes classes */
+    float *staging;                /* the double build only: [plan.batch, the larger of input and targets] */
+    tn_real *sample_losses;        /* [plan.batch] */
+    tn_real *step_losses;          /* [plan.batch, label_steps]; NULL where label_steps is 1 */
+    uint32_t *numbers;             /* [plan.batch] of the samples of one batch of a prediction */
+    tn_trainer_observed *observed; /* [TN_TILES_MAX] */
     double *
         squares; /* [square_count]: of the gradients, a sum for each group of each trainable parameter, so that the norm does not depend on who took which slice when */
     size_t square_count;
@@ -117,8 +123,9 @@ tn_maker tn_trainer_maker(const tn_trainer *trainer, size_t index);
 /* The optimizer on trainable values first .. first + count - 1 of the block. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);
 
-/* The same for parameter `index`, after which its gradients hold what was added to the weights. */
-void tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
+/* The same for parameter `index`, after which its gradients hold what was added to the weights. Returns the vitals of both, which are taken while they are in cache, in tiles that do not depend on the
+ * threads. Valid until the next call. */
+const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
 
 /* Pieces in which long blocks are worked through; fixed, so that sums do not depend on the threads. */
 enum { TN_TRAINER_PIECE = 16384 };

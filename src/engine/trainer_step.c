@@ -33,21 +33,28 @@ typedef struct observer {
     size_t batch; /* samples of this step, whose rows are in trainer->rows */
 } observer;
 
-static void show(const observer *seen, size_t index, size_t count, const tn_real *values)
+/* vitals: of the values, NULL where they were not taken yet. */
+static void show_with(const observer *seen, size_t index, size_t count, const tn_real *values, const tn_vitals *vitals)
 {
 #ifdef TN_REAL_DOUBLE
     /* A tap takes floats, and the double build has none; it exists for gradient checks only. */
-    (void)seen, (void)index, (void)count, (void)values;
+    (void)seen, (void)index, (void)count, (void)values, (void)vitals;
 #else
     if (!seen->fn || index == TN_TENSOR_NONE)
         return;
     tn_tensor_name *name = &seen->trainer->tensors[index];
     name->count = count;
-    tn_tensor_shown shown = {.name = name, .index = index, .values = values, .maker = tn_trainer_maker(seen->trainer, index)};
+    tn_tensor_shown shown = {
+        .name = name, .index = index, .values = values, .maker = tn_trainer_maker(seen->trainer, index), .vitals = vitals};
     if (!name->parameter)
         shown.batch = (tn_batch_rows){seen->batch, seen->trainer->rows};
     seen->fn(seen->context, &shown);
 #endif
+}
+
+static void show(const observer *seen, size_t index, size_t count, const tn_real *values)
+{
+    show_with(seen, index, count, values, NULL);
 }
 
 /* Which rows of the user's file a batch holds. */
@@ -213,11 +220,10 @@ static void update_observed(tn_trainer *t, const tn_update *update, const observ
 {
     for (size_t i = 0; i < t->parameter_count; i++) {
         const tn_trainer_parameter_view *view = &t->parameters[i];
-        if (view->trainable) {
-            tn_trainer_update_observed(t, update, i);
-            show(seen, view->update_tensor, view->size, t->gradients + view->offset);
-        }
-        show(seen, view->weight_tensor, view->size, t->values + view->offset);
+        const tn_trainer_observed *found = view->trainable ? tn_trainer_update_observed(t, update, i) : NULL;
+        if (found)
+            show_with(seen, view->update_tensor, view->size, t->gradients + view->offset, &found->changes);
+        show_with(seen, view->weight_tensor, view->size, t->values + view->offset, found ? &found->values : NULL);
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/simd.h"
+#include "engine/tiles.h"
 #include "engine/trainer_parts.h"
 
 /* Below this many values a pass stays on one thread. */
@@ -104,28 +105,66 @@ void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t firs
     tn_pool_run(count < ALONE ? NULL : t->pool, pieces_of(count), update_piece, &j);
 }
 
-/* Few enough for the stack, many enough for the optimizer's loops. */
-enum { OBSERVED = 1024 };
+/* Values of a pass: what they were stays in the first cache, all that belongs to them in the second. */
+enum { OBSERVED = 4096 };
 
-static void observe_piece(void *context, size_t piece, size_t worker)
+/* The values of an observed parameter are cut in tiles of equal size, at most TN_TILES_MAX of at least OBSERVED_TILE. */
+enum { OBSERVED_TILE = 8 * OBSERVED };
+
+TN_SIMD_CLONES
+static void subtract(size_t count, const tn_real *restrict now, const tn_real *restrict before, tn_real *restrict changes)
+{
+    for (size_t i = 0; i < count; i++)
+        changes[i] = now[i] - before[i];
+}
+
+static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, size_t whole)
+{
+#ifdef TN_REAL_DOUBLE
+    (void)vitals, (void)values, (void)count, (void)whole; /* as show() of trainer_step.c: the double build has no taps */
+#else
+    tn_vitals_add_part(vitals, values, count, whole);
+#endif
+}
+
+typedef struct observed_job {
+    tn_trainer *trainer;
+    const tn_update *update;
+    size_t first, count, each;
+} observed_job;
+
+static void observe_tile(void *context, size_t tile, size_t worker)
 {
     (void)worker;
-    const job *j = context;
+    const observed_job *j = context;
     tn_trainer *t = j->trainer;
+    tn_trainer_observed *found = &t->observed[tile];
     tn_real before[OBSERVED];
-    size_t start = j->first + piece * TN_TRAINER_PIECE, end = start + piece_size(j->count, piece);
+    size_t start = tile * j->each, end = j->count - start < j->each ? j->count : start + j->each;
+    tn_vitals_init(&found->changes);
+    tn_vitals_init(&found->values);
     for (size_t at = start; at < end; at += OBSERVED) {
         size_t count = end - at < OBSERVED ? end - at : OBSERVED;
-        memcpy(before, t->values + at, count * sizeof *before);
-        apply(t, j->update, at, count);
-        for (size_t i = 0; i < count; i++)
-            t->gradients[at + i] = t->values[at + i] - before[i];
+        tn_real *values = t->values + j->first + at, *changes = t->gradients + j->first + at;
+        memcpy(before, values, count * sizeof *before);
+        apply(t, j->update, j->first + at, count);
+        subtract(count, values, before, changes);
+        take_vitals(&found->changes, changes, count, j->count);
+        take_vitals(&found->values, values, count, j->count);
     }
 }
 
-void tn_trainer_update_observed(tn_trainer *t, const tn_update *update, size_t index)
+const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *t, const tn_update *update, size_t index)
 {
     const tn_trainer_parameter_view *parameter = &t->parameters[index];
-    job j = {t, update, parameter->offset, parameter->size};
-    tn_pool_run(parameter->size < ALONE ? NULL : t->pool, pieces_of(parameter->size), observe_piece, &j);
+    size_t tiles = parameter->size / OBSERVED_TILE < TN_TILES_MAX ? parameter->size / OBSERVED_TILE : TN_TILES_MAX;
+    size_t each = tiles < 2 ? parameter->size : ((parameter->size + tiles - 1) / tiles + OBSERVED - 1) / OBSERVED * OBSERVED;
+    observed_job j = {t, update, parameter->offset, parameter->size, each};
+    tiles = (parameter->size + each - 1) / each;
+    tn_pool_run(tiles < 2 ? NULL : t->pool, tiles, observe_tile, &j);
+    for (size_t i = 1; i < tiles; i++) {
+        tn_vitals_merge(&t->observed[0].changes, &t->observed[i].changes);
+        tn_vitals_merge(&t->observed[0].values, &t->observed[i].values);
+    }
+    return &t->observed[0];
 }

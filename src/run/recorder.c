@@ -253,7 +253,10 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
                            .maker = shown->maker};
     recorder->tapped_steps += recorder->tapped_step != seen.step;
     recorder->tapped_step = seen.step;
-    take_vitals(recorder, shown->values, name->count);
+    if (shown->vitals)
+        seen.vitals = shown->vitals;
+    else
+        take_vitals(recorder, shown->values, name->count);
     tn_unit_vitals units;
     if (wants_units(recorder, name)) {
         float low, high;

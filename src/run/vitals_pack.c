@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "base/simd.h"
+
 enum { WHOLE = 1, SAMPLED = 2, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
 
 /* Written out, so that a compiler makes one store of it. */
@@ -58,15 +60,29 @@ static unsigned char *put_double(unsigned char *at, double value)
     return put_uint64(at, bits);
 }
 
-/* The buckets that are not 0, how many there are, and the sum of all. Most are 0, so eight are looked at at once. */
+/* Buckets that are looked at at once; a bit each tells which of the groups hold something. */
+enum { TOGETHER = 8, GROUPS = BUCKETS / TOGETHER };
+_Static_assert(GROUPS == 64, "a bit of uint64_t for each group");
+
+TN_SIMD_CLONES
+static uint64_t used_groups(const uint64_t *histogram)
+{
+    uint64_t used = 0;
+    for (size_t g = 0; g < GROUPS; g++) {
+        uint64_t any = 0;
+        for (size_t k = 0; k < TOGETHER; k++)
+            any |= histogram[g * TOGETHER + k];
+        used |= (uint64_t)(any != 0) << g;
+    }
+    return used;
+}
+
+/* The buckets that are not 0, how many there are, and the sum of all. Most are 0. */
 static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used, uint64_t *sum)
 {
-    enum { TOGETHER = 8 };
-    for (size_t i = 0; i < BUCKETS; i += TOGETHER) {
-        uint64_t any = 0;
-        for (size_t k = i; k < i + TOGETHER; k++)
-            any |= histogram[k];
-        for (size_t k = i; any && k < i + TOGETHER; k++)
+    for (uint64_t groups = used_groups(histogram); groups; groups &= groups - 1) {
+        size_t first = (size_t)__builtin_ctzll(groups) * TOGETHER;
+        for (size_t k = first; k < first + TOGETHER; k++)
             if (histogram[k]) {
                 at = put_count(put_uint16(at, k), histogram[k]);
                 ++*used;

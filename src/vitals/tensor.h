@@ -69,6 +69,8 @@ typedef struct tn_tensor_shown {
     const float *values; /* [name->count], the unit axis last */
     tn_batch_rows batch; /* as in tn_tensor_seen */
     tn_maker maker;
+    const tn_vitals
+        *vitals; /* of the values, as tn_vitals_add_part takes them, where they were taken as the values were made; NULL: not yet */
 } tn_tensor_shown;
 
 typedef void tn_tap_fn(void *context, const tn_tensor_shown *shown);
