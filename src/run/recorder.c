@@ -27,9 +27,18 @@ typedef struct tn_column {
     double values[CHUNK];
 } tn_column;
 
+/* Packed vitals of tensors that were seen since the last hand-over, most of them of one step. */
+enum { ROWS = 64, ROWS_BYTES = 32768, ROW_MOST = TN_VITALS_PACKED_MAX + TN_TENSOR_KEY_BYTES };
+
+typedef struct tn_rows {
+    size_t count, used;
+    tn_store_blob_row rows[ROWS];
+    unsigned char bytes[ROWS_BYTES]; /* of each row its name, then its vitals */
+} tn_rows;
+
 typedef struct tn_chunks {
     tn_column columns[COLUMNS];
-    unsigned char packed[TN_VITALS_PACKED_MAX];
+    tn_rows gathered;
     tn_recorder_notes notes;
 } tn_chunks;
 
@@ -119,8 +128,35 @@ static void note_signals(tn_recorder *recorder, bool last)
         stop_writing(recorder);
 }
 
+static void hand_rows_over(tn_recorder *recorder)
+{
+    if (!recorder->chunks)
+        return;
+    tn_rows *gathered = &recorder->chunks->gathered;
+    tn_status status = tn_store_blobs(recorder->config.store, recorder->trial, gathered->count, gathered->rows, &recorder->failure);
+    gathered->count = gathered->used = 0;
+    if (status != TN_OK)
+        stop_writing(recorder);
+}
+
+static void gather_row(tn_recorder *recorder, const tn_tensor_seen *seen)
+{
+    if (!recorder->chunks)
+        return;
+    tn_rows *gathered = &recorder->chunks->gathered;
+    unsigned char *key = gathered->bytes + gathered->used;
+    size_t length = strlen(tn_tensor_key((char *)key, seen->name)) + 1;
+    size_t size = tn_vitals_pack(seen->vitals, key + length, TN_VITALS_PACKED_MAX);
+    gathered->rows[gathered->count++] = (tn_store_blob_row){(const char *)key, seen->step, key + length, size};
+    gathered->used += length + size;
+    recorder->bytes += size + ROW_BYTES;
+    if (gathered->count == ROWS || gathered->used > ROWS_BYTES - ROW_MOST)
+        hand_rows_over(recorder);
+}
+
 void tn_recorder_flush(tn_recorder *recorder)
 {
+    hand_rows_over(recorder);
     for (size_t i = 0; i < COLUMNS && recorder->chunks; i++) {
         tn_column *column = &recorder->chunks->columns[i];
         size_t count = column->count;
@@ -190,15 +226,10 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
         if (observer->on_tensor)
             observer->on_tensor(observer->context, seen);
     }
-    if (!recorder->chunks)
-        return;
-    char key[TN_TENSOR_KEY_BYTES];
-    size_t size = tn_vitals_pack(seen->vitals, recorder->chunks->packed, sizeof recorder->chunks->packed);
-    recorder->bytes += size + ROW_BYTES;
-    if (tn_notes_tensor(&recorder->chunks->notes, recorder->config.store, recorder->trial, seen, &recorder->failure) != TN_OK ||
-        tn_store_blob(recorder->config.store, recorder->trial, tn_tensor_key(key, seen->name), seen->step, recorder->chunks->packed, size,
-                      &recorder->failure) != TN_OK)
+    if (recorder->chunks &&
+        tn_notes_tensor(&recorder->chunks->notes, recorder->config.store, recorder->trial, seen, &recorder->failure) != TN_OK)
         stop_writing(recorder);
+    gather_row(recorder, seen);
 }
 
 static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
@@ -317,6 +348,7 @@ bool tn_recorder_step(tn_recorder *recorder, const tn_step *step)
     gather_known(recorder, GRADIENT_NORM, step->step, step->gradient_norm);
     if (step->wall_ns)
         gather(recorder, WALL_NS, step->step, (double)step->wall_ns);
+    hand_rows_over(recorder);
     if (recorder->chunks && tn_clock_ns() - recorder->handed_ns >= HAND_OVER_NS)
         tn_recorder_flush(recorder);
     bool going_on = tell_step(recorder, step);

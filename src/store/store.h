@@ -40,6 +40,16 @@ tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, si
 /* One opaque blob about a tensor at a step (packed vitals). */
 tn_status tn_store_blob(tn_store *store, int64_t trial, const char *tensor, uint64_t step, const void *bytes, size_t size, tn_error *error);
 
+/* The same for several at once, which cost one hand-over. Copied. */
+typedef struct tn_store_blob_row {
+    const char *tensor;
+    uint64_t step;
+    const void *bytes; /* [size]; may be NULL where size is 0 */
+    size_t size;
+} tn_store_blob_row;
+
+tn_status tn_store_blobs(tn_store *store, int64_t trial, size_t count, const tn_store_blob_row *rows, tn_error *error);
+
 /* What the name of a tensor's blobs stands for; once a tensor. The words are those of vitals/tensor.h; this layer does not read them. */
 typedef struct tn_store_name {
     const char *tensor; /* as in tn_store_blob */

@@ -302,19 +302,47 @@ tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, si
     return hand_over(store, item, bytes, error);
 }
 
+/* Bytes of a row behind its item; false where the sum overflows. */
+static bool add_row_bytes(const tn_store_blob_row *row, size_t *bytes)
+{
+    size_t more = sizeof *row + strlen(row->tensor) + 1;
+    if (row->size > SIZE_MAX - more || *bytes > SIZE_MAX - more - row->size)
+        return false;
+    *bytes += more + row->size;
+    return true;
+}
+
+tn_status tn_store_blobs(tn_store *store, int64_t trial, size_t count, const tn_store_blob_row *rows, tn_error *error)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!add_row_bytes(&rows[i], &bytes))
+            return hand_over(store, NULL, SIZE_MAX, error);
+    if (count == 0)
+        return TN_OK;
+    unsigned char *room;
+    tn_store_item *item = item_create(TN_ITEM_BLOB, 0, NULL, bytes, &room);
+    if (!item)
+        return hand_over(store, NULL, bytes, error);
+    tn_store_blob_row *kept = (void *)room;
+    unsigned char *at = room + count * sizeof *kept;
+    for (size_t i = 0; i < count; i++) {
+        size_t length = strlen(rows[i].tensor) + 1;
+        memcpy(at, rows[i].tensor, length);
+        if (rows[i].size)
+            memcpy(at + length, rows[i].bytes, rows[i].size);
+        kept[i] = (tn_store_blob_row){(const char *)at, rows[i].step, at + length, rows[i].size};
+        at += length + rows[i].size;
+    }
+    item->trial = trial;
+    item->count = count;
+    item->rows = kept;
+    return hand_over(store, item, bytes, error);
+}
+
 tn_status tn_store_blob(tn_store *store, int64_t trial, const char *tensor, uint64_t step, const void *bytes, size_t size, tn_error *error)
 {
-    unsigned char *room;
-    tn_store_item *item = item_create(TN_ITEM_BLOB, 1, &tensor, size, &room);
-    if (!item)
-        return hand_over(store, NULL, size, error);
-    if (size)
-        memcpy(room, bytes, size);
-    item->trial = trial;
-    item->first = step;
-    item->values = room;
-    item->value_bytes = size;
-    return hand_over(store, item, size, error);
+    return tn_store_blobs(store, trial, 1, &(tn_store_blob_row){tensor, step, bytes, size}, error);
 }
 
 tn_status tn_store_tensor_name(tn_store *store, int64_t trial, const tn_store_name *name, tn_error *error)

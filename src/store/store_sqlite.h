@@ -56,13 +56,14 @@ typedef struct tn_store_item {
     int64_t trial;
     uint64_t seed;                        /* of a trial */
     uint64_t first, last;                 /* steps of a series; the step of a blob or a signal is `first` */
-    size_t count;                         /* values of a series */
+    size_t count;                         /* values of a series, rows of blobs */
     uint64_t numbers[4];                  /* of a name: node_index, order, count, units */
     double figures[2];                    /* of a signal: value, threshold */
     const char *texts[TN_ITEM_TEXTS_MAX]; /* in the order of the statement's parameters */
     const unsigned char *steps;           /* NULL where they are first, first + 1 ... last */
-    const unsigned char *values;          /* a series' values, or a blob */
+    const unsigned char *values;          /* a series' values, or those of the blob that is being written */
     size_t value_bytes;
+    const tn_store_blob_row *rows; /* [count] of TN_ITEM_BLOB */
 } tn_store_item;
 
 struct tn_store {

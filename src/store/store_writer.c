@@ -88,7 +88,7 @@ static int bind_item(sqlite3_stmt *statement, const tn_store_item *item)
     return bind.result;
 }
 
-static int write_item(tn_store *store, const tn_store_item *item, int64_t *reserved)
+static int write_row(tn_store *store, const tn_store_item *item, int64_t *reserved)
 {
     sqlite3_stmt *statement = store->statements[item->kind];
     int result = bind_item(statement, item);
@@ -108,6 +108,24 @@ static int write_item(tn_store *store, const tn_store_item *item, int64_t *reser
     int reset = sqlite3_reset(statement);
     sqlite3_clear_bindings(statement);
     return result == SQLITE_DONE ? SQLITE_OK : reset != SQLITE_OK ? reset : result;
+}
+
+static int write_item(tn_store *store, const tn_store_item *item, int64_t *reserved)
+{
+    if (item->kind != TN_ITEM_BLOB)
+        return write_row(store, item, reserved);
+    int result = SQLITE_OK;
+    for (size_t i = 0; i < item->count && result == SQLITE_OK; i++) {
+        const tn_store_blob_row *row = &item->rows[i];
+        const tn_store_item one = {.kind = TN_ITEM_BLOB,
+                                   .trial = item->trial,
+                                   .first = row->step,
+                                   .texts = {row->tensor},
+                                   .values = row->bytes,
+                                   .value_bytes = row->size};
+        result = write_row(store, &one, reserved);
+    }
+    return result;
 }
 
 /* One transaction. The database's mutex is held, so that the message of a failure is that of this batch; a reader waits meanwhile. */
