@@ -5,7 +5,7 @@
  * Three trainings as `tenet train --store` makes them (a subject, the rules, a store on disk), each in a thread of its own. One at a time has the turn, for a fixed time, while the others wait
  * inside their step's observer; what it handed over is committed before the next turn begins, outside its time, so that nobody pays for another. A round is a turn of each, in changing
  * order. Prints one line of JSON: for each of the three, medians over rounds of microseconds a step by the clock and of the processor (all threads, the store's included), and the median of
- * the rounds' ratios to `off`; tensors and megabytes of an observed step; and bytes of the store for each step that was observed. */
+ * the rounds' ratios to `off`, and the same of the training's own thread, which a busy machine stretches least; tensors and megabytes of an observed step; and bytes of the store for each step that was observed. */
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,15 +48,15 @@ typedef struct training {
     tn_store *store;
     pthread_t thread;
     uint64_t start_ns, start_steps; /* of the turn */
-    double start_cpu;
+    double start_cpu, start_thread;
     uint64_t steps, observed, last_observed, tensors, bytes, replayed;
-    double turn_us, turn_cpu_us; /* a step of the last turn */
+    double turn_us, turn_cpu_us, turn_thread_us; /* a step of the last turn */
 } training;
 
-static double processor_us(void)
+static double processor_us(clockid_t of)
 {
     struct timespec spent;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &spent);
+    clock_gettime(of, &spent);
     return (double)spent.tv_sec * 1e6 + (double)spent.tv_nsec / 1e3;
 }
 
@@ -69,7 +69,8 @@ static bool begin_turn(training *t)
     bool goes_on = !t->gate->over;
     pthread_mutex_unlock(&t->gate->lock);
     t->start_steps = t->steps;
-    t->start_cpu = processor_us();
+    t->start_cpu = processor_us(CLOCK_PROCESS_CPUTIME_ID);
+    t->start_thread = processor_us(CLOCK_THREAD_CPUTIME_ID);
     t->start_ns = tn_clock_ns();
     return goes_on;
 }
@@ -77,11 +78,12 @@ static bool begin_turn(training *t)
 static void end_turn(training *t, uint64_t now_ns)
 {
     double steps = (double)(t->steps - t->start_steps);
+    t->turn_thread_us = (processor_us(CLOCK_THREAD_CPUTIME_ID) - t->start_thread) / steps;
     tn_error error;
     if (tn_store_flush(t->store, &error) != TN_OK)
         bench_fail(error.message);
     t->turn_us = (double)(now_ns - t->start_ns) / 1e3 / steps;
-    t->turn_cpu_us = (processor_us() - t->start_cpu) / steps;
+    t->turn_cpu_us = (processor_us(CLOCK_PROCESS_CPUTIME_ID) - t->start_cpu) / steps;
     pthread_mutex_lock(&t->gate->lock);
     t->gate->turn = MODES;
     pthread_cond_broadcast(&t->gate->changed);
@@ -165,33 +167,35 @@ static double median(double *values, size_t count)
 }
 
 static void print(const bench_net *n, size_t threads, training trainings[MODES], double wall[MODES][ROUNDS_MAX],
-                  double cpu[MODES][ROUNDS_MAX], size_t rounds)
+                  double cpu[MODES][ROUNDS_MAX], double thread[MODES][ROUNDS_MAX], size_t rounds)
 {
     printf("{\"net\": \"%s\", \"batch\": %zu, \"threads\": %zu, \"rounds\": %zu", n->name, n->batch, threads, rounds);
-    double ratios[MODES][ROUNDS_MAX], cpu_ratios[MODES][ROUNDS_MAX];
+    double ratios[MODES][ROUNDS_MAX], cpu_ratios[MODES][ROUNDS_MAX], thread_ratios[MODES][ROUNDS_MAX];
     for (size_t m = 0; m < MODES; m++)
         for (size_t r = 0; r < rounds; r++) {
             ratios[m][r] = wall[m][r] / wall[OFF][r];
             cpu_ratios[m][r] = cpu[m][r] / cpu[OFF][r];
+            thread_ratios[m][r] = thread[m][r] / thread[OFF][r];
         }
     for (size_t m = 0; m < MODES; m++) {
         const training *t = &trainings[m];
         struct stat file = {0};
         stat(t->path, &file);
         double observed = t->observed ? (double)t->observed : 1;
-        printf(
-            ", \"%s\": {\"microseconds\": %.2f, \"ratio\": %.4f, \"processor_microseconds\": %.2f, \"processor_ratio\": %.4f, \"steps\": "
-            "%llu, \"observed\": %llu, \"replayed\": %llu, \"tensors\": %.2f, \"megabytes\": %.4f, \"stored_bytes\": %.0f}",
-            MODE_NAMES[m], median(wall[m], rounds), median(ratios[m], rounds), median(cpu[m], rounds), median(cpu_ratios[m], rounds),
-            (unsigned long long)t->steps, (unsigned long long)t->observed, (unsigned long long)t->replayed, (double)t->tensors / observed,
-            (double)t->bytes / observed / 1e6, t->observed ? (double)file.st_size / observed : 0);
+        printf(", \"%s\": {\"microseconds\": %.2f, \"ratio\": %.4f, \"processor_microseconds\": %.2f, \"processor_ratio\": %.4f, "
+               "\"thread_microseconds\": %.2f, \"thread_ratio\": %.4f, \"steps\": "
+               "%llu, \"observed\": %llu, \"replayed\": %llu, \"tensors\": %.2f, \"megabytes\": %.4f, \"stored_bytes\": %.0f}",
+               MODE_NAMES[m], median(wall[m], rounds), median(ratios[m], rounds), median(cpu[m], rounds), median(cpu_ratios[m], rounds),
+               median(thread[m], rounds), median(thread_ratios[m], rounds), (unsigned long long)t->steps, (unsigned long long)t->observed,
+               (unsigned long long)t->replayed, (double)t->tensors / observed, (double)t->bytes / observed / 1e6,
+               t->observed ? (double)file.st_size / observed : 0);
     }
     printf("}\n");
 }
 
 static void measure(const bench_net *n, size_t threads, size_t rounds)
 {
-    double wall[MODES][ROUNDS_MAX], cpu[MODES][ROUNDS_MAX];
+    double wall[MODES][ROUNDS_MAX], cpu[MODES][ROUNDS_MAX], thread[MODES][ROUNDS_MAX];
     char folder[64], text[2048];
     tn_error error;
     tn_hypes *hypes;
@@ -219,6 +223,7 @@ static void measure(const bench_net *n, size_t threads, size_t rounds)
                 continue;
             wall[m][r - WARM_ROUNDS] = trainings[m].turn_us;
             cpu[m][r - WARM_ROUNDS] = trainings[m].turn_cpu_us;
+            thread[m][r - WARM_ROUNDS] = trainings[m].turn_thread_us;
         }
     give_turn(&g, MODES);
     for (size_t m = 0; m < MODES; m++) {
@@ -226,7 +231,7 @@ static void measure(const bench_net *n, size_t threads, size_t rounds)
         if (tn_store_close(trainings[m].store, &error) != TN_OK)
             bench_fail(error.message);
     }
-    print(n, threads, trainings, wall, cpu, rounds);
+    print(n, threads, trainings, wall, cpu, thread, rounds);
     for (size_t m = 0; m < MODES; m++)
         unlink(trainings[m].path);
     tn_hypes_destroy(hypes);

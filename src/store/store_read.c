@@ -202,13 +202,37 @@ typedef struct blob_reader {
     void *context;
 } blob_reader;
 
+/* The blobs of a row of several, one after the other. */
+static tn_status show_joined(const blob_reader *reader, uint64_t step, const unsigned char *bytes, size_t size, bool *more)
+{
+    while (size > 0 && *more) {
+        const unsigned char *end = memchr(bytes, 0, size);
+        size_t used = end ? (size_t)(end - bytes) + 1 + TN_STORE_SIZE_BYTES : size + 1, blob = 0;
+        for (size_t i = 0; used <= size && i < TN_STORE_SIZE_BYTES; i++)
+            blob |= (size_t)end[1 + i] << (8 * i);
+        if (used > size || blob > size - used)
+            return TN_ERROR_STORE;
+        *more = reader->fn(reader->context, (const char *)bytes, step, bytes + used, blob);
+        bytes += used + blob;
+        size -= used + blob;
+    }
+    return TN_OK;
+}
+
 static tn_status show_blob(const tn_store *store, sqlite3_stmt *statement, void *context, bool *more, tn_error *error)
 {
-    (void)store, (void)error;
     const blob_reader *reader = context;
+    const char *name = text_of(statement, 0);
+    uint64_t step = (uint64_t)sqlite3_column_int64(statement, 1);
     const void *bytes = sqlite3_column_blob(statement, 2);
     size_t size = (size_t)sqlite3_column_bytes(statement, 2);
-    *more = reader->fn(reader->context, text_of(statement, 0), (uint64_t)sqlite3_column_int64(statement, 1), bytes ? bytes : "", size);
+    if (name[0] == '\0' && show_joined(reader, step, bytes, size, more) != TN_OK)
+        return tn_fail(error, TN_ERROR_STORE,
+                       "the store %s is damaged: the tensors of step %llu do not fit into their row of %zu bytes. The file was changed by "
+                       "something else than tenet.",
+                       store->path, (unsigned long long)step, size);
+    if (name[0] != '\0')
+        *more = reader->fn(reader->context, name, step, bytes ? bytes : "", size);
     return TN_OK;
 }
 

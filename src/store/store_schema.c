@@ -4,7 +4,7 @@
  *   trial   one row a trial; "end" and result are NULL while it runs, or where its process died
  *   series  one row a chunk: `count` steps and values of one series, little-endian (uint64, float64); steps is NULL where they are
  *           first_step, first_step + 1 ... last_step
- *   tensor  one row an observed tensor and step: packed vitals (run/vitals_pack.c)
+ *   tensor  packed vitals (run/vitals_pack.c): one row a step with those of all its tensors (from schema 3 on), or one row a tensor and step
  *   tensor_name  one row a tensor of a trial: what tensor.name is made of, in the order in which the subject numbers its tensors (from schema 2 on)
  *   signal  one row a rule that fired in a trial; a value that is no number is NULL (from schema 2 on)
  *   report  one row a report, JSON
@@ -52,8 +52,11 @@ static const char NAMES_AND_SIGNALS[] =
     " WHEN is_parameter THEN iif(what = '', 'weight', 'gradient') ELSE iif(what = '', 'activation', 'activation_gradient') END,"
     " 0, row_number() OVER (PARTITION BY trial ORDER BY first) - 1, 0, 0 FROM judged;";
 
+/* Schema 3: rows of several tensors (store_sqlite.h), which an older tenet would take for one. */
+static const char JOINED[] = "";
+
 /* What makes a store of schema n one of schema n + 1. An empty file is schema 0. */
-static const char *const UPGRADES[TN_STORE_SCHEMA] = {TABLES, NAMES_AND_SIGNALS};
+static const char *const UPGRADES[TN_STORE_SCHEMA] = {TABLES, NAMES_AND_SIGNALS, JOINED};
 
 /* In the order of tn_item_kind. Parameters: the item's texts first, then its numbers and blobs (store_writer.c binds them). */
 static const char *const STATEMENTS[TN_ITEM_KINDS] = {

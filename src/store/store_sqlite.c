@@ -302,11 +302,17 @@ tn_status tn_store_series(tn_store *store, int64_t trial, const char *series, si
     return hand_over(store, item, bytes, error);
 }
 
-/* Bytes of a row behind its item; false where the sum overflows. */
+static void put_size(unsigned char *at, size_t size)
+{
+    for (size_t i = 0; i < TN_STORE_SIZE_BYTES; i++)
+        at[i] = (unsigned char)(size >> (8 * i));
+}
+
+/* Bytes of a row behind its item; false where the sum overflows, or where the blob is larger than SQLite takes. */
 static bool add_row_bytes(const tn_store_blob_row *row, size_t *bytes)
 {
-    size_t more = sizeof *row + strlen(row->tensor) + 1;
-    if (row->size > SIZE_MAX - more || *bytes > SIZE_MAX - more - row->size)
+    size_t more = sizeof *row + strlen(row->tensor) + 1 + TN_STORE_SIZE_BYTES;
+    if (row->size > UINT32_MAX || row->size > SIZE_MAX - more || *bytes > SIZE_MAX - more - row->size)
         return false;
     *bytes += more + row->size;
     return true;
@@ -329,10 +335,12 @@ tn_status tn_store_blobs(tn_store *store, int64_t trial, size_t count, const tn_
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(rows[i].tensor) + 1;
         memcpy(at, rows[i].tensor, length);
+        put_size(at + length, rows[i].size);
+        unsigned char *blob = at + length + TN_STORE_SIZE_BYTES;
         if (rows[i].size)
-            memcpy(at + length, rows[i].bytes, rows[i].size);
-        kept[i] = (tn_store_blob_row){(const char *)at, rows[i].step, at + length, rows[i].size};
-        at += length + rows[i].size;
+            memcpy(blob, rows[i].bytes, rows[i].size);
+        kept[i] = (tn_store_blob_row){(const char *)at, rows[i].step, blob, rows[i].size};
+        at = blob + rows[i].size;
     }
     item->trial = trial;
     item->count = count;

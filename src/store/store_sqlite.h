@@ -31,7 +31,10 @@ enum { TN_STORE_ID_BLOCK = 64 };
 /* How long to wait for another process that writes the same store. Milliseconds. */
 enum { TN_STORE_BUSY_MS = 20000 };
 
-enum { TN_STORE_SCHEMA = 2, TN_STORE_APPLICATION = 0x746E6574 /* "tnet" */ };
+/* Blobs of one step are one row, whose name is empty. Its bytes are, for each: the name and a byte 0; the size, little-endian, in so many bytes; the blob. */
+enum { TN_STORE_SIZE_BYTES = 4 };
+
+enum { TN_STORE_SCHEMA = 3, TN_STORE_APPLICATION = 0x746E6574 /* "tnet" */ };
 
 typedef enum tn_item_kind {
     TN_ITEM_TRIAL,
@@ -63,7 +66,7 @@ typedef struct tn_store_item {
     const unsigned char *steps;           /* NULL where they are first, first + 1 ... last */
     const unsigned char *values;          /* a series' values, or those of the blob that is being written */
     size_t value_bytes;
-    const tn_store_blob_row *rows; /* [count] of TN_ITEM_BLOB */
+    const tn_store_blob_row *rows; /* [count] of TN_ITEM_BLOB; their names and bytes stand behind each other, as joined rows do */
 } tn_store_item;
 
 struct tn_store {

@@ -115,14 +115,20 @@ static int write_item(tn_store *store, const tn_store_item *item, int64_t *reser
     if (item->kind != TN_ITEM_BLOB)
         return write_row(store, item, reserved);
     int result = SQLITE_OK;
-    for (size_t i = 0; i < item->count && result == SQLITE_OK; i++) {
+    for (size_t i = 0, next; i < item->count && result == SQLITE_OK; i = next) {
         const tn_store_blob_row *row = &item->rows[i];
-        const tn_store_item one = {.kind = TN_ITEM_BLOB,
-                                   .trial = item->trial,
-                                   .first = row->step,
-                                   .texts = {row->tensor},
-                                   .values = row->bytes,
-                                   .value_bytes = row->size};
+        for (next = i + 1; next < item->count && item->rows[next].step == row->step;)
+            next++;
+        tn_store_item one = {.kind = TN_ITEM_BLOB, .trial = item->trial, .first = row->step};
+        one.texts[0] = row->tensor;
+        one.values = row->bytes;
+        one.value_bytes = row->size;
+        if (next > i + 1 || row->tensor[0] == '\0') {
+            const tn_store_blob_row *last = &item->rows[next - 1];
+            one.texts[0] = "";
+            one.values = (const unsigned char *)row->tensor;
+            one.value_bytes = (size_t)((const unsigned char *)last->bytes + last->size - one.values);
+        }
         result = write_row(store, &one, reserved);
     }
     return result;

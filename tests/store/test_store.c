@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "store/store.h"
 #include "support_folder.h"
 
@@ -157,6 +159,69 @@ static void blobs_come_back(void **state)
     assert_int_equal(tn_store_read_blobs(store, id, check_blob, &seen, NULL), TN_OK);
     assert_int_equal(seen.count, 1);
     assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
+static bool list_blob(void *context, const char *tensor, uint64_t step, const void *bytes, size_t size)
+{
+    char *text = context;
+    size_t length = strlen(text);
+    snprintf(text + length, 512 - length, "%s@%d=%.*s;", tensor, (int)step, (int)size, (const char *)bytes);
+    return true;
+}
+
+/* Several at once, of one step and of others, one of them without a name. */
+static void blobs_at_once(void **state)
+{
+    const char *path = folder_path(state, "rows.db");
+    static const char EXPECTED[] = "a@1=one;b.weight@1=;c@1=three;c@2=x;@3=nameless;a@4=y;b.weight@4=zz;single@4=s;";
+    tn_store *store = open_store(path);
+    int64_t id = begin(store), other = begin(store);
+    const tn_store_blob_row rows[] = {{"a", 1, "one", 3},     {"b.weight", 1, NULL, 0}, {"c", 1, "three", 5},    {"c", 2, "x", 1},
+                                      {"", 3, "nameless", 8}, {"a", 4, "y", 1},         {"b.weight", 4, "zz", 2}};
+    assert_int_equal(tn_store_blobs(store, id, sizeof rows / sizeof *rows, rows, NULL), TN_OK);
+    assert_int_equal(tn_store_blobs(store, id, 0, NULL, NULL), TN_OK);
+    assert_int_equal(tn_store_blob(store, id, "single", 4, "s", 1, NULL), TN_OK);
+    assert_int_equal(tn_store_blobs(store, other, 2, rows, NULL), TN_OK);
+    for (int pass = 0; pass < 2; pass++) {
+        char text[512] = "";
+        assert_int_equal(tn_store_read_blobs(store, id, list_blob, text, NULL), TN_OK);
+        assert_string_equal(text, EXPECTED);
+        text[0] = '\0';
+        assert_int_equal(tn_store_read_blobs(store, other, list_blob, text, NULL), TN_OK);
+        assert_string_equal(text, "a@1=one;b.weight@1=;");
+        assert_int_equal(tn_store_close(store, NULL), TN_OK);
+        store = open_store(path);
+    }
+    assert_int_equal(tn_store_close(store, NULL), TN_OK);
+}
+
+/* A row of several that was cut, or whose sizes lie. */
+static void damaged_rows(void **state)
+{
+    const char *path = folder_path(state, "damaged.db");
+    static const char *const BYTES[] = {"x'61'",
+                                        "x'6100'",
+                                        "x'6100010000'",
+                                        "x'610001000000'",
+                                        "x'6100ffffffff41'",
+                                        "x'61000100000041"
+                                        "62'"};
+    for (size_t i = 0; i < sizeof BYTES / sizeof *BYTES; i++) {
+        tn_store *store = open_store(path);
+        int64_t id = begin(store);
+        char sql[256], text[512] = "";
+        assert_int_equal(tn_store_close(store, NULL), TN_OK);
+        snprintf(sql, sizeof sql, "INSERT INTO tensor(trial, name, step, bytes) VALUES(%d, '', 5, %s)", (int)id, BYTES[i]);
+        sqlite3 *database;
+        assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(database, sql, NULL, NULL, NULL), SQLITE_OK);
+        assert_int_equal(sqlite3_close(database), SQLITE_OK);
+        store = open_store(path);
+        tn_error error = {0};
+        assert_int_equal(tn_store_read_blobs(store, id, list_blob, text, &error), TN_ERROR_STORE);
+        assert_non_null(strstr(error.message, "is damaged: the tensors of step 5"));
+        assert_int_equal(tn_store_close(store, NULL), TN_OK);
+    }
 }
 
 typedef struct trials {
@@ -386,11 +451,18 @@ static void a_full_queue_waits(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(series_of_a_file),         cmocka_unit_test(series_of_memory),
-        cmocka_unit_test(blobs_come_back),          cmocka_unit_test(trials_of_a_file),
-        cmocka_unit_test(trials_of_memory),         cmocka_unit_test(newest_report_comes_back),
-        cmocka_unit_test(a_trial_finds_its_report), cmocka_unit_test(commits_without_being_asked),
-        cmocka_unit_test(trials_side_by_side),      cmocka_unit_test(processes_side_by_side),
+        cmocka_unit_test(series_of_a_file),
+        cmocka_unit_test(series_of_memory),
+        cmocka_unit_test(blobs_come_back),
+        cmocka_unit_test(blobs_at_once),
+        cmocka_unit_test(damaged_rows),
+        cmocka_unit_test(trials_of_a_file),
+        cmocka_unit_test(trials_of_memory),
+        cmocka_unit_test(newest_report_comes_back),
+        cmocka_unit_test(a_trial_finds_its_report),
+        cmocka_unit_test(commits_without_being_asked),
+        cmocka_unit_test(trials_side_by_side),
+        cmocka_unit_test(processes_side_by_side),
         cmocka_unit_test(a_full_queue_waits),
     };
     return cmocka_run_group_tests(tests, folder_setup, folder_teardown);
