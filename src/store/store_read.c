@@ -207,10 +207,12 @@ static tn_status show_joined(const blob_reader *reader, uint64_t step, const uns
 {
     while (size > 0 && *more) {
         const unsigned char *end = memchr(bytes, 0, size);
-        size_t used = end ? (size_t)(end - bytes) + 1 + TN_STORE_SIZE_BYTES : size + 1, blob = 0;
-        for (size_t i = 0; used <= size && i < TN_STORE_SIZE_BYTES; i++)
+        size_t used = end ? (size_t)(end - bytes) + 1 + TN_STORE_SIZE_BYTES : 0, blob = 0;
+        if (!end || used > size)
+            return TN_ERROR_STORE;
+        for (size_t i = 0; i < TN_STORE_SIZE_BYTES; i++)
             blob |= (size_t)end[1 + i] << (8 * i);
-        if (used > size || blob > size - used)
+        if (blob > size - used)
             return TN_ERROR_STORE;
         *more = reader->fn(reader->context, (const char *)bytes, step, bytes + used, blob);
         bytes += used + blob;
