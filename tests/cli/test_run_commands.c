@@ -171,12 +171,17 @@ static void stores_that_cannot_be_read(void **state)
     program_run_deinit(&run);
 
     recorded_make(path_in(folder, "damaged.db"));
-    recorded_sql(path_in(folder, "damaged.db"), "UPDATE tensor SET bytes = x'0102' WHERE trial = 1");
-    run = RUN_IN(folder, "show", "1", "--store", "damaged.db");
-    assert_int_equal(run.exit_code, 3);
-    assert_string_equal(run.out, "");
-    assert_non_null(strstr(run.err, "damaged vitals"));
-    program_run_deinit(&run);
+    static const char *const DAMAGES[][2] = {{"x'0102'", "damaged.db is damaged"}, {"x'6100020000000102'", "damaged vitals"}};
+    for (size_t i = 0; i < sizeof DAMAGES / sizeof *DAMAGES; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "UPDATE tensor SET name = '', bytes = %s WHERE trial = 1", DAMAGES[i][0]);
+        recorded_sql(path_in(folder, "damaged.db"), sql);
+        run = RUN_IN(folder, "show", "1", "--store", "damaged.db");
+        assert_int_equal(run.exit_code, 3);
+        assert_string_equal(run.out, "");
+        assert_non_null(strstr(run.err, DAMAGES[i][1]));
+        program_run_deinit(&run);
+    }
     run = RUN_IN(folder, "show", "3", "--store", "damaged.db"); /* the others can be seen all the same */
     assert_int_equal(run.exit_code, 0);
     program_run_deinit(&run);
