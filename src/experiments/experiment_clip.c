@@ -59,6 +59,8 @@ static tn_status clip(clipping *self, tn_error *error)
     tn_investigation_expect(investigation, self->look.steps, "clipping the gradients");
     tn_status status = tn_trials_run(investigation, &request, &result, 1, error);
     self->clipped = NAN;
+    if (status == TN_OK)
+        tn_look_take_own_end(investigation, &self->look, &request, &result);
     if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
         self->clipped_end = result.end;
         self->clipped = tn_trial_diverged(&result, NAN) ? 0 : tn_trial_standing(investigation, &result);

@@ -25,7 +25,7 @@ static const double UNTRIED_PRIOR_MIN = 0.4;
 typedef struct diagnosis {
     tn_investigation *investigation;
     tn_outcome *outcome;
-    const tn_look *look; /* the walk's, or `own` */
+    tn_look *look; /* the walk's, or `own` */
     tn_look own;
     tn_fix_list fixes;
     tn_fix_list untried; /* what the subject cannot turn */

@@ -87,7 +87,7 @@ typedef struct tn_investigation {
     tn_known_race raced;
     bool is_settled; /* the cause is confirmed, and what comes behind in the protocol is left out */
     bool mends_told; /* what was seen of a program's use of its framework stands in the report already */
-    const struct tn_look
+    struct tn_look
         *look; /* the first look, shared by all experiments of a whole debug (look.h); NULL before it and for one experiment alone */
     struct tn_walk *walk;      /* a whole debug (debug_walk.h); NULL for one experiment alone */
     uint64_t asked_steps;      /* of experiments that ran within another, which asked for them */

@@ -28,16 +28,20 @@ uint64_t tn_look_steps(const tn_investigation *investigation)
     return total > 0 && (double)total < steps ? total : (uint64_t)steps;
 }
 
-/* A program that was not seen to end before, and ends by itself within the look, has told how long it is: the look is all of it. */
-static void take_own_end(tn_investigation *investigation, tn_look *look)
+/* These may change how many steps a program makes: more or fewer batches, another file of hypes. */
+static const uint32_t MOVES_THE_END = (uint32_t)TN_KNOB_BATCH_SIZE | (uint32_t)TN_KNOB_SAMPLES | (uint32_t)TN_KNOB_PATCH;
+
+void tn_look_take_own_end(tn_investigation *investigation, tn_look *look, const tn_trial_request *request, tn_trial_result *result)
 {
-    tn_trial_result *result = &look->result;
-    bool ended = result->end == TN_TRIAL_COMPLETED && result->steps > 0 && result->steps < look->steps;
+    bool ended = result->end == TN_TRIAL_COMPLETED && result->steps > 0 && result->steps < request->knobs.steps;
     if (!ended || result->acknowledged & (uint32_t)TN_KNOB_STEPS)
         return;
-    investigation->own_steps = look->steps = look->request.knobs.steps = result->steps;
-    look->truncated = false;
-    result->acknowledged |= (uint32_t)TN_KNOB_STEPS;
+    if (investigation->own_steps == 0 && result->steps < look->steps && !(request->knobs.set & MOVES_THE_END)) {
+        investigation->own_steps = look->steps = result->steps;
+        look->truncated = false;
+    }
+    if (result->steps == investigation->own_steps)
+        result->acknowledged |= (uint32_t)TN_KNOB_STEPS;
 }
 
 static bool take_kept(tn_investigation *investigation, tn_look *look)
@@ -90,8 +94,10 @@ tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_
     status = tn_trials_run(investigation, &look->request, &look->result, 1, error);
     look->request.observers = NULL;
     look->request.observer_count = 0;
-    if (status == TN_OK)
-        take_own_end(investigation, look);
+    if (status == TN_OK) {
+        tn_look_take_own_end(investigation, look, &look->request, &look->result);
+        look->request.knobs.steps = look->steps;
+    }
     if (status != TN_OK || !tn_look_is_valid(look))
         return status;
     look->standing = tn_trial_standing(investigation, &look->result);

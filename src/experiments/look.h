@@ -33,6 +33,10 @@ tn_status tn_look_keep(tn_investigation *investigation, tn_look *look, tn_error 
 /* NaN, diverged or near the trivial score. */
 bool tn_look_is_broken(const tn_look *look);
 
+/* A program whose length is not known, and that ends by itself within a trial, has told how long it is, be it the look or, where the look broke, a trial of a change that repairs: look->steps is
+ * then all of it. Of a trial that ended there the steps count as acknowledged. Nothing happens to other trials. */
+void tn_look_take_own_end(tn_investigation *investigation, tn_look *look, const tn_trial_request *request, tn_trial_result *result);
+
 /* Steps that a trial of the subject may take: the user's own where affordable, else PROTOCOL B1's 2,000, or as many as the work of the net allows. */
 uint64_t tn_look_steps(const tn_investigation *investigation);
 

@@ -44,22 +44,24 @@ typedef struct tn_race {
 
 typedef enum tn_race_wave { TN_WAVE_SPECIFIC, TN_WAVE_GENERAL, TN_WAVE_MORE_SAMPLES, TN_WAVE_COUNT } tn_race_wave;
 
+/* Where a trial of a race tells how long the program is, look->steps becomes that: see tn_look_take_own_end. */
+
 /* The rounds before the last, of fixes [from .. list->count), whose trials are added to outcome. A subject that works leaves out what could change nothing even with a perfect score: general
  * changes where less than a dramatic gain is left to reach, and specific ones where less than TN_RACE_WORTH_TELLING is. Errors as tn_trials_run. */
-tn_status tn_race_screen(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+tn_status tn_race_screen(tn_investigation *investigation, tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                          tn_outcome *outcome, tn_error *error);
 
 /* The last round of one wave; they come in order, and the last one completes the race. */
-tn_status tn_race_finish(tn_investigation *investigation, const tn_look *look, tn_race *race, tn_race_wave wave, tn_outcome *outcome,
+tn_status tn_race_finish(tn_investigation *investigation, tn_look *look, tn_race *race, tn_race_wave wave, tn_outcome *outcome,
                          tn_error *error);
 
 /* All of it: the screening and every wave. */
-tn_status tn_race_run(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
+tn_status tn_race_run(tn_investigation *investigation, tn_look *look, const tn_fix_list *list, size_t from, tn_race *race,
                       tn_outcome *outcome, tn_error *error);
 
 /* All fixes of the list, all the way of the look, in one round. */
-tn_status tn_race_run_once(tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_race *race,
-                           tn_outcome *outcome, tn_error *error);
+tn_status tn_race_run_once(tn_investigation *investigation, tn_look *look, const tn_fix_list *list, tn_race *race, tn_outcome *outcome,
+                           tn_error *error);
 
 /* The trials of such a race, at most: each candidate's first round, and the rounds of those that go on. */
 void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned);

@@ -74,7 +74,7 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
         knobs.steps = subject->ends_at;
     *result = (tn_trial_result){
         .end = TN_TRIAL_COMPLETED,
-        .acknowledged = request->knobs.set & ~subject->refused & ~(is_short ? (uint32_t)TN_KNOB_STEPS : 0),
+        .acknowledged = request->knobs.set & ~subject->refused,
         .batch_size = knobs.batch_size,
         .learning_rate = knobs.learning_rate,
         .train_samples = request->knobs.set & TN_KNOB_SAMPLES ? knobs.samples : subject->facts.train_samples,
@@ -118,6 +118,8 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
             break;
         }
     }
+    if (is_short && result->end == TN_TRIAL_COMPLETED)
+        result->acknowledged &= ~(uint32_t)TN_KNOB_STEPS;
     add_score(result, result->steps, train, shuffled && !subject->memorises ? 0 : score);
     return show_samples(subject, request, result);
 }

@@ -36,6 +36,22 @@ static void late_nan_that_clipping_removes_is_found_and_confirmed(void **state)
     json_decref(report);
 }
 
+/* Its look ends in NaN before its end, so that only the clipped trial tells how long the program is. */
+static void a_program_that_breaks_before_its_end_is_clipped_up_to_there(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.steps_total = 0;
+    subject.ends_at = 700;
+    subject.spike_every = 20;
+    subject.late_nan_step = 400;
+    json_t *report = made_up_experiment(&subject, "clip");
+    assert_string_equal(report_string(report_finding(report, 0), "cause"), "needs_clipping");
+    assert_true(json_is_true(json_object_get(report_finding(report, 0), "confirmed")));
+    json_decref(report);
+}
+
 static void nan_that_stays_with_clipping_is_no_matter_of_spikes(void **state)
 {
     (void)state;
@@ -112,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_nan_that_clipping_removes_is_found_and_confirmed),
+        cmocka_unit_test(a_program_that_breaks_before_its_end_is_clipped_up_to_there),
         cmocka_unit_test(nan_that_stays_with_clipping_is_no_matter_of_spikes),
         cmocka_unit_test(early_nan_is_left_to_the_learning_rate),
         cmocka_unit_test(even_gradients_pass),

@@ -355,6 +355,23 @@ static void a_program_that_ends_by_itself_is_raced_at_its_own_length(void **stat
     json_decref(report);
 }
 
+/* The look ends in NaN, so that only a change which removes it tells how long the program is: by its trial beyond that. */
+static void a_program_that_breaks_before_its_end_is_repaired(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.steps_total = 0;
+    subject.ends_at = 600;
+    subject.spike_every = 20;
+    subject.late_nan_step = 400;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(report_finding(report, 0), "cause"), "needs_clipping");
+    assert_true(json_is_true(json_object_get(report_finding(report, 0), "confirmed")));
+    json_decref(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,6 +393,7 @@ int main(void)
         cmocka_unit_test(a_cancel_ends_at_once),
         cmocka_unit_test(an_unknown_experiment_is_refused),
         cmocka_unit_test(a_program_that_ends_by_itself_is_raced_at_its_own_length),
+        cmocka_unit_test(a_program_that_breaks_before_its_end_is_repaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

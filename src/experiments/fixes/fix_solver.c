@@ -24,7 +24,8 @@ static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
     double limit = spiky ? norms.limit : norms.median;
     if (!(limit > 0))
         limit = 1;
-    tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_needs_clipping, TN_KNOB_CLIP_NORM, "gradients clipped to a global norm of %.3g", limit);
+    tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_needs_clipping, TN_KNOB_CLIP_NORM, "gradients clipped to a global norm of %.3g%s", limit,
+                                   norms.limit == limit && spiky ? ", the 90th percentile of those measured" : "");
     fix->knobs.clip_norm = limit;
     fix->prior = spiky ? 0.8 : 0.2;
     fix->general = !spiky;
