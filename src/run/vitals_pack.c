@@ -11,6 +11,7 @@
  * Typically 150 bytes, where the struct has four thousand. A blob may come from anywhere, so unpacking checks all that the counts promise of each other. */
 #include "run/recorder.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/simd.h"
@@ -60,29 +61,38 @@ static unsigned char *put_double(unsigned char *at, double value)
     return put_uint64(at, bits);
 }
 
-/* Buckets that are looked at at once; a bit each tells which of the groups hold something. */
-enum { TOGETHER = 8, GROUPS = BUCKETS / TOGETHER };
-_Static_assert(GROUPS == 64, "a bit of uint64_t for each group");
+/* Buckets that are looked at at once. Most are 0, so first many of them together, as vectors, then few. */
+enum { MANY = 64, FEW = 8 };
 
 TN_SIMD_CLONES
-static uint64_t used_groups(const uint64_t *histogram)
+static bool any_of_many(const uint64_t *histogram)
 {
-    uint64_t used = 0;
-    for (size_t g = 0; g < GROUPS; g++) {
-        uint64_t any = 0;
-        for (size_t k = 0; k < TOGETHER; k++)
-            any |= histogram[g * TOGETHER + k];
-        used |= (uint64_t)(any != 0) << g;
-    }
-    return used;
+    uint64_t any[FEW] = {0};
+    for (size_t i = 0; i < MANY; i += FEW)
+        for (size_t k = 0; k < FEW; k++)
+            any[k] |= histogram[i + k];
+    return (any[0] | any[1] | any[2] | any[3] | any[4] | any[5] | any[6] | any[7]) != 0;
 }
 
-/* The buckets that are not 0, how many there are, and the sum of all. Most are 0. */
+static bool any_of_few(const uint64_t *histogram)
+{
+    uint64_t any = 0;
+    for (size_t k = 0; k < FEW; k++)
+        any |= histogram[k];
+    return any != 0;
+}
+
+/* The buckets that are not 0, how many there are, and the sum of all. */
 static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used, uint64_t *sum)
 {
-    for (uint64_t groups = used_groups(histogram); groups; groups &= groups - 1) {
-        size_t first = (size_t)__builtin_ctzll(groups) * TOGETHER;
-        for (size_t k = first; k < first + TOGETHER; k++)
+    for (size_t i = 0; i < BUCKETS; i += FEW) {
+        if (i % MANY == 0 && !any_of_many(histogram + i)) {
+            i += MANY - FEW;
+            continue;
+        }
+        if (!any_of_few(histogram + i))
+            continue;
+        for (size_t k = i; k < i + FEW; k++)
             if (histogram[k]) {
                 at = put_count(put_uint16(at, k), histogram[k]);
                 ++*used;
