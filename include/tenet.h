@@ -69,6 +69,7 @@ typedef struct tn_settings {
     void *panel_context;
     const char *
         fixed_path; /* tn_session_debug of hypes: they are written to this file with every change that was confirmed, after a debug of them. NULL: nowhere */
+    bool resumes; /* tn_session_debug: finished trials that the store holds are taken from there in place of run again; needs store_path */
 } tn_settings;
 
 typedef struct tn_session tn_session;

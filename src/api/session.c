@@ -89,6 +89,8 @@ static tn_status load_hypes(const tn_settings *settings, tn_hypes **hypes, tn_er
 tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error)
 {
     *session = NULL;
+    if (settings->resumes && !settings->store_path)
+        return tn_fail(error, TN_ERROR_USAGE, "To go on needs the store in which the debug was begun: --store PATH.");
     bool attaches = settings->program && settings->program[0];
     if (!settings->hypes_path && !attaches)
         return tn_fail(error, TN_ERROR_USAGE, "Neither a hypes file nor a program was given.");
@@ -106,6 +108,7 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
     opened->panel_context = settings->panel_context;
     opened->weights_path = settings->weights_path;
     opened->search_trials = settings->search_trials;
+    opened->resumes = settings->resumes;
     tn_status status = tn_budget_parse(settings->budget, &opened->budget_seconds, &opened->budget_steps, error);
     if (status == TN_OK && settings->html_path && !(opened->html_path = tn_string_copy(settings->html_path)))
         status = tn_fail_memory(error, strlen(settings->html_path) + 1);
@@ -231,6 +234,7 @@ static tn_status run(tn_session *session, job_fn *job, const char *command, tn_r
         .rules = &session->rules,
         .store = session->store,
         .search_trials = session->search_trials,
+        .resumes = session->resumes,
         .until_healthy = session->fixed_path != NULL,
         .look = &guest,
         .cancel = &session->cancel,

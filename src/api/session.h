@@ -34,6 +34,7 @@ struct tn_session {
     uint64_t budget_steps; /* 0: none */
     double budget_seconds; /* 0: none */
     size_t search_trials;  /* 0: as many as usual */
+    bool resumes;
     tn_session_progress_fn *progress;
     void *progress_context;
     tn_session_signal_fn *signal;

@@ -6,8 +6,8 @@
 #include "base/text.h"
 
 static const tn_cause CAUSES[] = {
-#define TN_CAUSE(id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do)                                \
-    {TN_CAUSE_##id, #id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do},
+#define TN_CAUSE(id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do, sources)                       \
+    {TN_CAUSE_##id, #id, title, protocol, arises, explanation, raised_by, confirmed_by, looks_like, what_to_do, sources},
 #include "causes/causes.def"
 #undef TN_CAUSE
 };

@@ -27,6 +27,7 @@ typedef struct tn_cause {
     const char *confirmed_by; /* how it is confirmed */
     const char *looks_like;   /* what else looks like it */
     const char *what_to_do;
+    const char *sources; /* papers, books and threads that describe it */
 } tn_cause;
 
 const tn_cause *tn_cause_get(tn_cause_id id);

@@ -34,6 +34,7 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
         .search_trials = options->trials,
         .html_path = options->html,
         .fixed_path = options->fixed,
+        .resumes = (options->given & TN_OPTION_RESUME) != 0,
         .rules = options->rules,
         .rule_count = options->rule_count,
         .debug_on_plateau = (options->given & TN_OPTION_DEBUG_ON_PLATEAU) != 0,

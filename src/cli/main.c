@@ -13,7 +13,7 @@ static const tn_command BEFORE[] = {
      "Runs the experiments of the protocol, races the fixes of what they suspect, confirms the best on\n"
      "fresh seeds, and reports the cause with its proof. A program behind '--' is run as it is, again and\n"
      "again, its knobs turned from outside; its files stay as they are. --html FILE draws the report as a page.",
-     TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN | TN_OPTION_WRITE | TN_OPTION_HTML, tn_command_debug},
+     TN_OPTIONS_OF_A_JOB | TN_OPTION_DRY_RUN | TN_OPTION_RESUME | TN_OPTION_WRITE | TN_OPTION_HTML, tn_command_debug},
     {"train", "HYPES | -- COMMAND", "train, with the rules watching",
      "Trains as the hypes say and reports losses, scores and what the rules saw. A program behind '--' runs\n"
      "once, as it would without; its output and exit status are its own, and the report goes to stderr.\n"

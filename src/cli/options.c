@@ -33,6 +33,7 @@ static const option_row ROWS[] = {
     {TN_OPTION_HYPES, "--hypes", 0, "FILE", "the JSON file of hyper-parameters that the program behind '--' reads"},
     {TN_OPTION_NO_FORK, "--no-fork", 0, NULL, "start the program behind '--' anew for each trial, in place of forking it"},
     {TN_OPTION_DRY_RUN, "--dry-run", 0, NULL, "list the trials that would be run, and about how long they take"},
+    {TN_OPTION_RESUME, "--resume", 0, NULL, "go on with what the store holds: finished trials are not run again"},
     {TN_OPTION_WRITE, "--write", 0, "FILE", "write the hypes with all that repaired them, after debugging these as well"},
     {TN_OPTION_HTML, "--html", 0, "FILE", "write a page of pictures (of train: anew every few seconds); open it in a browser"},
     {TN_OPTION_OUTPUT, "--output", 0, "FILE", "where the page goes, in place of tenet-report.html; - is stdout"},

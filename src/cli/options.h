@@ -36,6 +36,7 @@ typedef enum tn_option {
     TN_OPTION_DEBUG_ON_PLATEAU = 1 << 25,
     TN_OPTION_RULES = 1 << 26,
     TN_OPTION_TRIALS = 1 << 27,
+    TN_OPTION_RESUME = 1 << 28,
     TN_OPTION_WRITE = 1 << 29,
     TN_OPTION_OUTPUT = 1 << 30,
     TN_OPTION_TWO_OPERANDS = 1 << 24 /* no option: the command takes a second operand */

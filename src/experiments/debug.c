@@ -10,6 +10,7 @@
 #include "experiments/debug_walk.h"
 #include "experiments/experiment.h"
 #include "experiments/look.h"
+#include "experiments/trials_kept.h"
 
 static json_t *subject_json(tn_investigation *investigation)
 {
@@ -88,6 +89,29 @@ static bool was_raced(const json_t *report)
     return false;
 }
 
+/* Of a debug that went on: how many trials came from the store. None where there were some, of the same name: the subject is another one now. */
+static void tell_resumed(tn_investigation *investigation, json_t *report, json_t *cost)
+{
+    size_t held = tn_results_kept_count(investigation->kept);
+    if (!investigation->kept)
+        return;
+    tn_json_set(investigation, cost, "kept", json_integer((json_int_t)investigation->taken));
+    if (investigation->taken > 0)
+        return;
+    char note[320];
+    if (held > 0)
+        snprintf(note, sizeof note,
+                 "The store holds %zu finished trials of this name, and none of them is of this very subject: the file, the program or the "
+                 "version of tenet has changed since, or another seed was asked for. Everything was run anew.",
+                 held);
+    else
+        snprintf(note, sizeof note, "The store holds no finished trial of this name: there was nothing to go on from.");
+    json_t *notes = json_object_get(report, "notes");
+    if (!notes)
+        tn_json_set(investigation, report, "notes", json_array());
+    tn_json_append(investigation, json_object_get(report, "notes"), json_string(note));
+}
+
 static void finish(tn_investigation *investigation, json_t *report, bool is_whole)
 {
     bool broken = false, cannot_overfit = investigation->overfits == TN_VERDICT_FAIL;
@@ -125,6 +149,7 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
     tn_json_set(investigation, cost, "steps", json_integer((json_int_t)atomic_load(&investigation->steps)));
     tn_json_set(investigation, cost, "seconds", tn_json_number((double)(tn_clock_ns() - investigation->start_ns) / 1e9));
     tn_json_set(investigation, report, "cost", cost);
+    tell_resumed(investigation, report, cost);
     tn_json_set(investigation, report, "spent", json_boolean(atomic_load(&investigation->spent)));
 }
 

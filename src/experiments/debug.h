@@ -26,6 +26,7 @@ typedef struct tn_debug_options {
     const tn_rule_settings *rules; /* of the first look; NULL: the defaults */
     const tn_hypes *other;         /* of tn_debug_bisect; NULL elsewhere */
     tn_store *store;               /* whose trials a search does not run again; NULL: none */
+    bool resumes;                  /* take finished trials from the store, in place of running them again */
     size_t search_trials;          /* of a search; 0: 50 */
     bool until_healthy;            /* debug again after each confirmed change, also where that takes long */
     const tn_observer *look;       /* sees the first look at the training as given, beside the rules; NULL: none */

@@ -22,6 +22,7 @@ typedef struct chain {
     const tn_debug_options *options;
     uint64_t start_ns;
     uint64_t trials, steps; /* of all debugs so far */
+    uint64_t kept;          /* trials that they took from the store */
     json_t *report;         /* of the subject as given */
     json_t *links;          /* borrowed from it */
     const tn_hypes *given;
@@ -85,6 +86,7 @@ static tn_status debug(chain *self, tn_subject *subject, json_t **report, tn_err
     const json_t *cost = json_object_get(*report, "cost");
     self->trials += (uint64_t)json_integer_value(json_object_get(cost, "trials"));
     self->steps += (uint64_t)json_integer_value(json_object_get(cost, "steps"));
+    self->kept += (uint64_t)json_integer_value(json_object_get(cost, "kept"));
     self->round++;
     return TN_OK;
 }
@@ -180,6 +182,8 @@ static tn_status conclude(chain *self, const json_t *last, tn_error *error)
                json_object_set_new(cost, "trials", json_integer((json_int_t)self->trials)) == 0 &&
                json_object_set_new(cost, "steps", json_integer((json_int_t)self->steps)) == 0 &&
                json_object_set_new(cost, "seconds", json_real((double)(tn_clock_ns() - self->start_ns) / 1e9)) == 0;
+    if (set && self->options->resumes)
+        set = json_object_set_new(cost, "kept", json_integer((json_int_t)self->kept)) == 0;
     return set ? TN_OK : tn_fail_memory(error, sizeof *self);
 }
 

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "experiments/look.h"
+#include "experiments/trials_kept.h"
 
 tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *subject, const tn_debug_options *options, tn_error *error)
 {
@@ -21,13 +22,18 @@ tn_status tn_investigation_init(tn_investigation *investigation, tn_subject *sub
     };
     if (options->budget_seconds > 0)
         investigation->deadline_ns = investigation->start_ns + (uint64_t)(options->budget_seconds * 1e9);
-    return tn_pool_create(options->threads, &investigation->pool, error);
+    tn_status status = tn_pool_create(options->threads, &investigation->pool, error);
+    if (status == TN_OK && options->resumes && options->store)
+        status = tn_results_kept_open(options->store, investigation->facts->name, &investigation->kept, error);
+    return status;
 }
 
 void tn_investigation_deinit(tn_investigation *investigation)
 {
     tn_pool_destroy(investigation->pool);
     investigation->pool = NULL;
+    tn_results_kept_close(investigation->kept);
+    investigation->kept = NULL;
     if (investigation->kept_look)
         tn_look_deinit(investigation->kept_look);
     tn_memory_destroy(investigation->kept_look);

@@ -75,6 +75,8 @@ typedef struct tn_investigation {
     uint64_t start_ns, deadline_ns; /* deadline 0: none */
     uint64_t own_steps;             /* after which the subject ended by itself, where only a look could tell; 0: not seen */
     uint64_t trials;                /* run so far */
+    struct tn_results_kept *kept;   /* of a debug that goes on (trials_kept.h); NULL */
+    size_t taken;                   /* trials that were taken from there */
     atomic_uint_fast64_t steps;     /* run so far, by all trials */
     uint64_t planned_steps;         /* expected in all, for the progress */
     uint64_t announced_steps;       /* of tn_investigation_expect so far */

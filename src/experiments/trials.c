@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "experiments/investigation.h"
+#include "experiments/trials_kept.h"
 
 /* Steps between two looks at the clock, and between two words of progress. */
 enum { CLOCK_EVERY = 16, PROGRESS_EVERY = 64 };
@@ -86,6 +87,7 @@ typedef struct batch {
     tn_trial_result *results;
     tn_status *statuses;
     tn_error *errors;
+    bool *taken;    /* from the store, and not run */
     size_t threads; /* for each trial */
 } batch;
 
@@ -101,6 +103,12 @@ static void run_one(void *context, size_t tile, size_t worker)
         atomic_store(&investigation->spent, true);
     if (atomic_load(&investigation->spent))
         return;
+    bool taken;
+    all->statuses[tile] =
+        tn_results_kept_take(investigation->kept, investigation->subject, &request, &taken, &all->results[tile], &all->errors[tile]);
+    if (all->statuses[tile] != TN_OK)
+        return;
+    all->taken[tile] = taken;
     watch self = {.investigation = investigation, .speaks = worker == 0};
     tn_observer observers[OBSERVERS_MAX] = {{.context = &self, .on_step = watch_step, .on_score = watch_score}};
     size_t count = 1;
@@ -110,7 +118,8 @@ static void run_one(void *context, size_t tile, size_t worker)
     request.observer_count = count;
     request.deadline_ns = investigation->deadline_ns;
     request.spent = &investigation->spent;
-    all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);
+    if (!taken)
+        all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);
     if (all->results[tile].end == TN_TRIAL_NONFINITE && (request.knobs.set & ~(uint32_t)(TN_KNOB_STEPS | TN_KNOB_SEED)) == 0)
         atomic_store(&investigation->saw_nonfinite, true);
     if (all->results[tile].end == TN_TRIAL_STOPPED && atomic_load(&investigation->spent))
@@ -138,10 +147,11 @@ tn_status tn_trials_run(tn_investigation *investigation, const tn_trial_request 
         .results = results,
         .statuses = tn_memory_create(count, sizeof *all.statuses),
         .errors = tn_memory_create(count, sizeof *all.errors),
+        .taken = tn_memory_create(count, sizeof *all.taken),
         .threads = count == 1 && gains_by_threads(investigation->facts) ? investigation->options->threads : 1,
     };
     tn_status status = TN_OK;
-    if (!all.statuses || !all.errors) {
+    if (!all.statuses || !all.errors || !all.taken) {
         status = tn_fail_memory(error, count * sizeof *all.errors);
     } else {
         /* A single trial runs on the caller's thread and has the processors to itself. */
@@ -150,11 +160,13 @@ tn_status tn_trials_run(tn_investigation *investigation, const tn_trial_request 
             status = all.statuses[i];
             if (status != TN_OK && error)
                 *error = all.errors[i];
-            investigation->trials += all.results[i].end != TN_TRIAL_CANCELLED;
+            investigation->trials += !all.taken[i] && all.results[i].end != TN_TRIAL_CANCELLED;
+            investigation->taken += all.taken[i];
         }
     }
     tn_memory_destroy(all.statuses);
     tn_memory_destroy(all.errors);
+    tn_memory_destroy(all.taken);
     return status;
 }
 

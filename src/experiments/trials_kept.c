@@ -22,7 +22,7 @@ struct tn_trials_kept {
     bool failed;
 };
 
-static bool end_of(const char *name, tn_trial_end *end)
+bool tn_kept_end(const char *name, tn_trial_end *end)
 {
     static const tn_trial_end ENDS[] = {TN_TRIAL_COMPLETED, TN_TRIAL_NONFINITE, TN_TRIAL_STOPPED};
     for (size_t i = 0; name && i < sizeof ENDS / sizeof *ENDS; i++)
@@ -37,7 +37,8 @@ static bool take_row(void *context, const tn_store_trial_row *row)
 {
     tn_trials_kept *kept = context;
     kept_trial trial = {.standing = 0};
-    if (!row->trial.experiment || strcmp(row->trial.experiment, kept->experiment) != 0 || !end_of(row->end, &trial.end) || !row->result)
+    if (!row->trial.experiment || strcmp(row->trial.experiment, kept->experiment) != 0 || !tn_kept_end(row->end, &trial.end) ||
+        !row->result)
         return true;
     if (kept->count == kept->capacity) {
         size_t capacity = kept->capacity ? 2 * kept->capacity : 64, bytes;

@@ -48,6 +48,7 @@ static void cause_text(tn_page *page, const tn_cause *cause)
     entry(page, "looks like", cause->looks_like);
     entry(page, "raised by", cause->raised_by[0] ? cause->raised_by : NOT_YET);
     entry(page, "confirmed by", cause->confirmed_by);
+    entry(page, "sources", cause->sources);
     entry(page, "protocol", cause->protocol);
     entry(page, "arises in", arises_text(cause->arises));
 }
@@ -163,6 +164,7 @@ static void add_cause(tn_text *text, const tn_cause *cause)
     add_paragraph(text, "What to do", cause->what_to_do);
     add_paragraph(text, "What looks like it", cause->looks_like);
     add_paragraph(text, "Confirmed by", cause->confirmed_by);
+    add_paragraph(text, "Sources", cause->sources);
     tn_text_add(text, "| protocol | arises in | raised by |\n| --- | --- | --- |\n");
     tn_text_addf(text, "| %s | %s | ", cause->protocol, arises_text(cause->arises));
     if (cause->raised_by[0])

@@ -439,7 +439,7 @@ static void end_recording(trial *t, tn_status status)
 {
     if (!t->recorder)
         return;
-    char *text = t->native->store && status == TN_OK ? tn_trial_result_json(t->result) : NULL;
+    char *text = t->native->store && status == TN_OK ? tn_trial_result_json(t->request->is_training ? NULL : t->request, t->result) : NULL;
     (void)tn_recorder_end(t->recorder, status == TN_OK ? tn_trial_end_name(t->result->end) : "failed", text, NULL);
     free(text);
 }

@@ -288,7 +288,13 @@ static void destroy(tn_subject *subject)
     tn_memory_destroy(process);
 }
 
-static const tn_subject_kind PROCESS = {.run = run, .facts = facts_of, .hypes = hypes_of, .destroy = destroy};
+/* Trials that are forked, or started anew with the same seed, repeat as far as the program does. */
+static bool trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE])
+{
+    return tn_process_trial_key((const tn_process *)subject, request, key);
+}
+
+static const tn_subject_kind PROCESS = {.run = run, .facts = facts_of, .hypes = hypes_of, .destroy = destroy, .trial_key = trial_key};
 
 tn_status tn_subject_process(const tn_process_settings *settings, tn_subject **subject, tn_error *error)
 {

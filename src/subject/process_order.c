@@ -132,8 +132,7 @@ static tn_status write_trial(const tn_process *process, tn_run_mode mode, const 
     return written == 0 ? TN_OK : tn_fail(error, TN_ERROR_IO, "cannot write %s; is there space left?", order->trial);
 }
 
-/* What the store keeps of the knobs, and the trial's key is made of. */
-static tn_status write_record(const tn_knobs *knobs, tn_order *order, tn_error *error)
+tn_status tn_order_record(const tn_knobs *knobs, char **text, tn_error *error)
 {
     const char *bad = NULL;
     json_t *object = knobs_object(knobs, knobs->set, &bad);
@@ -141,11 +140,11 @@ static tn_status write_record(const tn_knobs *knobs, tn_order *order, tn_error *
     json_t *record = object ? json_pack("{s:o, s:o}", "knobs", object, "patch", patch) : NULL;
     if (!object)
         json_decref(patch);
-    order->record = record ? json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    *text = record ? json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
     json_decref(record);
     if (bad)
         return tn_fail(error, TN_ERROR_HYPES, "the knob %s has no value; expected a finite number or a name", bad);
-    return order->record ? TN_OK : tn_fail_memory(error, 256);
+    return *text ? TN_OK : tn_fail_memory(error, 256);
 }
 
 static char *path_of(const tn_process *process, const char *id, const char *end)
@@ -170,7 +169,7 @@ tn_status tn_order_write(tn_process *process, tn_run_mode mode, const tn_trial_r
         return tn_fail_memory(error, 256);
     tn_status status = tn_process_hypes_write(&process->settings, knobs, order->hypes, &order->turned, error);
     if (status == TN_OK)
-        status = write_record(knobs, order, error);
+        status = tn_order_record(knobs, &order->record, error);
     return status == TN_OK ? write_trial(process, mode, request, threads, order, error) : status;
 }
 

@@ -239,6 +239,9 @@ tn_status tn_order_write(tn_process *process, tn_run_mode mode, const tn_trial_r
                          tn_error *error);
 void tn_order_deinit(tn_order *order);
 
+/* What the store keeps of the knobs, and the trial's key is made of; malloc'd, NULL on failure. */
+tn_status tn_order_record(const tn_knobs *knobs, char **text, tn_error *error);
+
 /* The value of a knob as JSON (a new reference): null where it has none that can be written, "" for a text that is not there, NULL for a number that is not finite. */
 json_t *tn_knob_value(const tn_knobs *knobs, tn_knob knob);
 
@@ -419,6 +422,8 @@ typedef struct tn_run_end {
 void tn_run_end_deinit(tn_run_end *end);
 
 /* Runs the program once in `mode` (not TN_RUN_SERVE). A run that fails is a refused result, in the look and in tn_process_train as well. */
+bool tn_process_trial_key(const tn_process *process, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]);
+
 tn_status tn_process_run(tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads, tn_trial_result *result,
                          tn_run_end *end, tn_error *error);
 

@@ -31,6 +31,29 @@ void tn_run_end_deinit(tn_run_end *end)
 
 /* ---- 1. preparing ---- */
 
+static uint64_t seed_of(const tn_process *process, const tn_knobs *knobs)
+{
+    return knobs->set & TN_KNOB_SEED ? knobs->seed : process->settings.base_seed;
+}
+
+static void make_key(const tn_process *process, const char *record, uint64_t seed, char key[TN_TRIAL_KEY_SIZE])
+{
+    char numbers[96];
+    snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", process->identity, seed, tn_isa_name(tn_isa_best()),
+             TENET_VERSION);
+    snprintf(key, TN_TRIAL_KEY_SIZE, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, record), numbers));
+}
+
+bool tn_process_trial_key(const tn_process *process, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE])
+{
+    char *record = NULL;
+    bool known = tn_order_record(&request->knobs, &record, NULL) == TN_OK;
+    if (known)
+        make_key(process, record, seed_of(process, &request->knobs), key);
+    free(record);
+    return known;
+}
+
 static tn_status open_recorder(tn_run *run, tn_error *error)
 {
     const tn_process *process = run->process;
@@ -38,10 +61,9 @@ static tn_status open_recorder(tn_run *run, tn_error *error)
     if (!request)
         return TN_OK; /* the look */
     const char *isa = tn_isa_name(tn_isa_best());
-    uint64_t seed = request->knobs.set & TN_KNOB_SEED ? request->knobs.seed : process->settings.base_seed;
-    char numbers[96], key[24];
-    snprintf(numbers, sizeof numbers, "|%016" PRIx64 "|%" PRIu64 "|%s|%s", process->identity, seed, isa, TENET_VERSION);
-    snprintf(key, sizeof key, "%016" PRIx64, tn_hash_text(tn_hash_text(TN_HASH_START, run->order.record), numbers));
+    uint64_t seed = seed_of(process, &request->knobs);
+    char key[TN_TRIAL_KEY_SIZE];
+    make_key(process, run->order.record, seed, key);
     const tn_recorder_config config = {
         .store = process->settings.store,
         .trial = {.key = key,
@@ -261,7 +283,9 @@ static void end_recording(tn_run *run, tn_status status)
 {
     if (!run->hearing.recorder)
         return;
-    char *text = run->process->settings.store && status == TN_OK ? tn_trial_result_json(run->hearing.result) : NULL;
+    char *text = run->process->settings.store && status == TN_OK
+                     ? tn_trial_result_json(run->mode == TN_RUN_TRIAL ? run->request : NULL, run->hearing.result)
+                     : NULL;
     (void)tn_recorder_end(run->hearing.recorder, status == TN_OK ? tn_trial_end_name(run->hearing.result->end) : "failed", text, NULL);
     run->hearing.recorder = NULL;
     free(text);

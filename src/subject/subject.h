@@ -190,6 +190,13 @@ tn_status tn_subject_run(tn_subject *subject, const tn_trial_request *request, s
 enum { TN_TRIAL_KEY_SIZE = 24 };
 bool tn_subject_trial_key(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]);
 
+/* Beside its key, what a trial was asked to measure: two trials of one key and one mark have the same result. */
+enum { TN_TRIAL_MARK_SIZE = 96 };
+void tn_trial_mark(const tn_trial_request *request, char mark[TN_TRIAL_MARK_SIZE]);
+
+/* Fills a zeroed result from what the store has of it (subject_kind.h), all but losses and norms, for which there is room for result->steps. False where the text is no such result, or memory is out. */
+bool tn_trial_result_restore(const char *json, bool with_norms, tn_trial_result *result);
+
 const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject);
 const tn_hypes *tn_subject_hypes(const tn_subject *subject); /* NULL where a subject has none */
 void tn_subject_destroy(tn_subject *subject);

@@ -19,7 +19,8 @@ struct tn_subject {
     const tn_subject_kind *kind;
 };
 
-/* The result for the store, malloc'd; NULL where memory is out, then the store holds the end alone. */
-char *tn_trial_result_json(const tn_trial_result *result);
+/* The result for the store, malloc'd; NULL where memory is out, then the store holds the end alone. With the losses, which the store has as a series, it is all of the result but what a trial
+ * shows and its norms, so that tn_trial_result_restore can make it again. request NULL: what the user trains, which is not made again. */
+char *tn_trial_result_json(const tn_trial_request *request, const tn_trial_result *result);
 
 #endif

@@ -63,6 +63,7 @@ static void texts_are_complete(void **state)
         check_prose(cause->name, "confirmed_by", cause->confirmed_by, 30);
         check_prose(cause->name, "looks_like", cause->looks_like, 30);
         check_prose(cause->name, "what_to_do", cause->what_to_do, 40);
+        check_prose(cause->name, "sources", cause->sources, 15);
         size_t length = strlen(cause->title);
         assert_true(length >= 10 && length <= 80);
         assert_true(islower((unsigned char)cause->title[0]));

@@ -17,7 +17,7 @@
 typedef struct kept {
     size_t trials, losses, scores, blobs;
     char keys[8][32];
-    char results[8][256];
+    char results[8][2048];
     int64_t ids[8];
     const double *expected;
 } kept;
