@@ -1,4 +1,4 @@
-"""The calls of torch's functions in the first training passes of a look, from the call of a root module to backward(), for the checks of torch_usage.py.
+"""The calls of torch's functions in some training passes of a look (the first, and the one after each step whose number is a power of two), from the call of a root module to backward(), for the checks of torch_usage.py.
 
 Unlike torch_trace.py, which describes a network in the words of the hypes or not at all, this keeps every call as it is: name, arguments, results, the line of the program that it comes from, and
 the module of torch's that made it, if one did. What it holds is let go as soon as the checks have read it, at the backward pass.
@@ -9,7 +9,7 @@ from . import session as sessions
 from .torch_ops import plain_name
 from .torch_trace import _MODULES, _TENET, Modes, TorchFunctionMode, Watcher, frame_of_call, is_loss_module, place_of, tensors_in
 
-PASSES = 3  # that are recorded
+PASSES = 3  # that are recorded from the start
 KEEPS_VALUES = {"view", "reshape", "squeeze", "unsqueeze", "flatten", "contiguous", "to", "float", "double", "clone", "view_as", "reshape_as", "ravel", "type", "__get__", "expand", "expand_as"}
 
 
@@ -123,6 +123,7 @@ class PassRecorder:
         self.readers = []
         self.left = PASSES if TorchFunctionMode is not None else 0
         self.now = None
+        self.late = 0  # the last step after which a later pass was recorded
         self.no_grad = None  # torch_usage_wraps.NoGrad, of the check that needs it
         self.mode = Modes(Watcher(self.see)) if self.left else None
         session = usage.session
@@ -132,8 +133,13 @@ class PassRecorder:
             session.on("backward_of", usage.within(self.backward_of))
             session.on("before_step", usage.within(self.before_step))
 
+    def is_due(self):
+        """Whether this pass is one to record: what breaks late is seen as well, and a long training costs hardly more than a short one."""
+        step = self.usage.session.step
+        return self.now is not None or self.left > 0 or (self.left == 0 and step > max(PASSES, self.late) and step & (step - 1) == 0)
+
     def root_input(self, module, args, kwargs):
-        if not self.left or not torch.is_grad_enabled() or is_loss_module(module) or hasattr(module, "_orig_mod"):
+        if not self.is_due() or not torch.is_grad_enabled() or is_loss_module(module) or hasattr(module, "_orig_mod"):
             return
         if self.now is None:
             self.now = Pass(self.usage)
@@ -152,7 +158,7 @@ class PassRecorder:
         if self.now is None:
             return
         found, self.now = self.now, None
-        self.left -= 1
+        self.left, self.late = max(0, self.left - 1), self.usage.session.step
         self.mode.leave()
         tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
         for reader in self.readers:
@@ -163,7 +169,7 @@ class PassRecorder:
             self.mode.leave()  # backward() ran within the mode
 
     def stop(self):
-        self.left, self.now = 0, None
+        self.left, self.now = -1, None  # none is due any more
         if self.mode is not None:
             self.mode.leave()
 

@@ -12,6 +12,7 @@ from .torch_usage_pass import Catcher
 from .usage_axes import axis_of
 
 LARGE = 100.0
+NEAR = 44.0  # half of what overflows: a program that goes so far is not kept from it by anything. A bounded one, such as a cosine by a temperature of 0.05, stays below
 APART = 200.0
 SOFTMAXES = ("softmax",)
 QUOTIENTS = ("div", "true_divide", "divide", "__truediv__")
@@ -50,6 +51,7 @@ class Exponentials(Check):
     def listen(self):
         self.softmaxes, self.sums = {}, {}  # site of exp: (axis, place, [site of the logarithm])
         self.broken = {}  # site of exp: what was measured
+        self.largest = {}  # site of exp: of what it was given
         self.usage.pass_recorder.readers.append(self.read)
 
     def read(self, found, tensors):
@@ -61,6 +63,7 @@ class Exponentials(Check):
                 continue
             site = tuple(maker.site)
             self.broken[site] = self.broken.get(site) or broken(maker, maker.inputs[0], maker.inputs[0], "exp")
+            self.largest[site] = max(self.largest.get(site, 0.0), float(maker.inputs[0].detach().max()))
             for user in found.calls:
                 origins = [found.origin(one) for one in user.inputs]
                 if user.name in QUOTIENTS and len(origins) == 2 and origins[0] is not None and origins[0].site == maker.site and origins[1] is call:
@@ -80,10 +83,10 @@ class Exponentials(Check):
         words = "exp() without the largest value taken off: with the program's own values moved up to %.0f it gives infinity" % LARGE
         for site, (axis, place) in self.softmaxes.items():
             self.usage.found("stable_softmax", "unstable_softmax", "softmax with the largest logit taken off first", words, place, "torch.softmax, or x - x.amax(dim, keepdim=True) inside exp()",
-                             prior=0.6, control=self.broken.get(site), known={"exp": list(site), "axis": axis})
+                             prior=0.6, certain=self.largest[site] > NEAR, control=self.broken.get(site), known={"exp": list(site), "axis": axis})
         for site, (axis, place, log) in self.sums.items():
             self.usage.found("stable_log_sum", "unstable_softmax", "logsumexp in place of the logarithm of a sum of exponentials", words, place, "torch.logsumexp",
-                             prior=0.6, control=self.broken.get(site), known={"exp": list(site), "axis": axis, "log": log})
+                             prior=0.6, certain=self.largest[site] > NEAR, control=self.broken.get(site), known={"exp": list(site), "axis": axis, "log": log})
 
     def turn(self, name, known):
         turned, axis, shifts = Turned("exp()"), known.get("axis"), []

@@ -18,11 +18,11 @@ labels = torch.tensor(digits.target)
 loader = DataLoader(TensorDataset(images[:1500], labels[:1500]), batch_size=50, shuffle=True)
 
 net = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
-optimizer = torch.optim.Adam(net.parameters(), lr=0.002)
+optimizer = torch.optim.Adam(net.parameters(), lr=0.005)
 for epoch in range(15):
     for x, y in loader:
         optimizer.zero_grad()
-        loss = F.nll_loss(torch.log(softmax(net(x) / 0.02) + 1e-9), y)
+        loss = F.nll_loss(torch.log(softmax(net(x) / 0.01) + 1e-9), y)
         loss.backward()
         optimizer.step()
     print("epoch %d: loss %.3f" % (epoch + 1, loss.item()))
