@@ -29,20 +29,20 @@ tn_status tn_gradient_norms_measure(const tn_trial_result *result, tn_gradient_n
     *norms = (tn_gradient_norms){.median = NAN, .largest = NAN, .limit = NAN};
     if (!result->gradient_norms || result->steps == 0)
         return TN_OK;
-    double *sorted = tn_memory_create((size_t)result->steps, sizeof *sorted);
-    if (!sorted)
-        return tn_fail_memory(error, (size_t)result->steps * sizeof *sorted);
+    double *kept = tn_memory_create((size_t)result->steps, sizeof *kept);
+    if (!kept)
+        return tn_fail_memory(error, (size_t)result->steps * sizeof *kept);
     size_t count = 0;
     for (uint64_t i = 0; i < result->steps; i++)
         if (isfinite(result->gradient_norms[i]))
-            sorted[count++] = result->gradient_norms[i];
+            kept[count++] = result->gradient_norms[i];
     if (count > 0) {
         norms->measured = count;
-        norms->limit = tn_quantile(sorted, count, LIMIT_QUANTILE);
-        norms->median = tn_quantile(sorted, count, 0.5);
-        norms->largest = sorted[count - 1];
+        norms->limit = tn_quantile(kept, count, LIMIT_QUANTILE);
+        norms->median = tn_quantile(kept, count, 0.5);
+        norms->largest = tn_quantile(kept, count, 1);
         count_spikes(result, norms);
     }
-    tn_memory_destroy(sorted);
+    tn_memory_destroy(kept);
     return TN_OK;
 }

@@ -34,7 +34,7 @@ static void measure(state *s)
     double sorted[WINDOW];
     memcpy(sorted, s->recent, sizeof sorted);
     s->median = tn_quantile(sorted, WINDOW, 0.5);
-    s->high = sorted[WINDOW - 1];
+    s->high = tn_quantile(sorted, WINDOW, 1);
     if (s->losses == WINDOW)
         s->level = fabs(s->median);
 }
