@@ -1,0 +1,1 @@
+"""The networks, faults and tables of bench/debug_zoo.py."""
