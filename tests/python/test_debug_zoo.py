@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "bench"))
 from debug_zoo import debug_bases, debug_plants, debug_programs, debug_table  # noqa: E402
 
 HEALTHY = ["waves/relu", "linear/residual", "blobs/batchnorm"]
-FAULTS = ["bad_init/waves/tanh", "nonfinite_op/friedman1/deep", "misaligned_labels/waves/residual", "frozen_parameters/sine/deep"]
+FAULTS = ["bad_init/waves/tanh", "nonfinite_input/waves/elu", "misaligned_labels/waves/residual", "frozen_parameters/sine/deep"]
 
 
 def tenet():
