@@ -293,6 +293,22 @@ static void suspect_untried(diagnosis *self)
     }
 }
 
+/* A spent budget gives the best answer so far: of what did dramatically better on the seed of the race, as far as it ran, the specific before the general. */
+static void suspect_best_so_far(diagnosis *self)
+{
+    const tn_candidate *best = NULL;
+    for (size_t i = 0; i < self->race.count; i++) {
+        const tn_candidate *candidate = &self->race.candidates[i];
+        if (!candidate->valid || candidate->memorises || !tn_standing_is_dramatic(candidate->base_standing, candidate->standing))
+            continue;
+        bool better = best && (candidate->fix->general == best->fix->general ? candidate->standing > best->standing : best->fix->general);
+        if (!best || better)
+            best = candidate;
+    }
+    if (best)
+        tn_finding_add_best_so_far(self->investigation, &self->findings, self->look, best);
+}
+
 /* Confirmed findings stand first. */
 static bool has_confirmed(const diagnosis *self)
 {
@@ -336,6 +352,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     if (go_on && status == TN_OK && json_array_size(self->findings.findings) == 0)
         suspect_untried(self);
     tn_mend_add_certain(investigation, &self->findings);
+    if (status == TN_OK && atomic_load(&investigation->spent) && json_array_size(self->findings.findings) == 0)
+        suspect_best_so_far(self);
     if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
         status = advise_best(self, error);
     else

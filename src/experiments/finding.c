@@ -206,6 +206,15 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
     tn_finding_place(investigation, findings, finding);
 }
 
+void tn_finding_add_best_so_far(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate)
+{
+    tn_finding_add_fix(investigation, findings, look, candidate->fix, &(tn_confirmation){0});
+    json_t *finding = json_array_get(findings->findings, json_array_size(findings->findings) - 1);
+    tn_evidence_add(investigation, json_object_get(finding, "evidence"), candidate->standing, candidate->base_standing, "race",
+                    "a score of %.2f after %llu steps, as given %.2f after as many samples; the budget ended there", candidate->standing,
+                    (unsigned long long)candidate->steps, candidate->base_standing);
+}
+
 /* What an experienced eye says without a proof: at most this sure. */
 static const double UNPROVEN_CONFIDENCE = 0.5;
 

@@ -37,6 +37,9 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
 /* A change that fresh seeds found better, for a subject which trains as it is. */
 void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_fix *fix, const tn_confirmation *confirmation);
 
+/* The best answer so far, where the budget is spent: a candidate that did much better on the one seed of the race, as far as it ran. Suspected. */
+void tn_finding_add_best_so_far(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_candidate *candidate);
+
 /* Causes that were raced and did not repair, one line each: those of no finding and no advice. */
 void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings, const tn_race *race);
 

@@ -95,6 +95,9 @@ static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_ca
             tn_look_take_own_end(investigation, look, &requests[i % count], &results[i % count]);
         for (size_t i = 0; i < count && status == TN_OK; i++) {
             tn_candidate *candidate = candidates[i];
+            /* Where the budget ends, an earlier round still tells something. */
+            if (results[i].end == TN_TRIAL_CANCELLED && candidate->rounds > 0)
+                continue;
             /* A program may end before the steps that were asked for; more of them were then not tried. */
             bool cut = candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps;
             /* Nor does a trial whose score nobody could take say anything. */

@@ -315,6 +315,31 @@ static void a_spent_budget_ends_inconclusive(void **state)
     json_decref(report);
 }
 
+static double trains_at_a_tenth_of_the_rate(const tn_knobs *knobs)
+{
+    return knobs->learning_rate <= 0.0034 ? 0.9 : 0.01;
+}
+
+/* The look and the ladder, and all but the last changes of the race: no fresh seed was run. */
+static void a_spent_budget_gives_the_best_answer_so_far(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = trains_at_a_tenth_of_the_rate;
+    tn_debug_options options = {.threads = 1, .seed = 1, .budget_steps = 9000};
+    json_t *report = NULL;
+    tn_error error = {0};
+    assert_int_equal(tn_debug_run(&subject.base, &options, &report, &error), TN_OK);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_true(json_is_true(json_object_get(report, "spent")));
+    assert_string_equal(report_string(finding, "cause"), "lr_too_high");
+    assert_string_equal(report_string(finding, "severity"), "suspected");
+    assert_int_equal(json_array_size(json_object_get(json_object_get(json_object_get(finding, "fix"), "effect"), "before")), 0);
+    json_decref(report);
+}
+
 static void a_cancel_ends_at_once(void **state)
 {
     (void)state;
@@ -390,6 +415,7 @@ int main(void)
         cmocka_unit_test(slow_is_advice_not_a_fault),
         cmocka_unit_test(values_that_are_not_finite_are_told_first),
         cmocka_unit_test(a_spent_budget_ends_inconclusive),
+        cmocka_unit_test(a_spent_budget_gives_the_best_answer_so_far),
         cmocka_unit_test(a_cancel_ends_at_once),
         cmocka_unit_test(an_unknown_experiment_is_refused),
         cmocka_unit_test(a_program_that_ends_by_itself_is_raced_at_its_own_length),
