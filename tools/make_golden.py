@@ -253,6 +253,37 @@ def make_shapes(writer):
     case("last", "last", {}, [draw(3, 5, 7)], lambda x: x[0][:, -1])
 
 
+def recurrent_case(writer, label, op, batch, time, inputs, units, layers=1, both=False, **more):
+    """PyTorch's own layer; its weights are [gates, inputs], ours the transpose."""
+    options = {"nonlinearity": more["activation"]} if op == "rnn" else {}
+    layer = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[op](inputs, units, layers, bidirectional=both, batch_first=True, **options).double()
+    with torch.no_grad():
+        for value in layer.parameters():
+            value.copy_(draw(*value.shape, scale=0.5))
+    x = draw(batch, time, inputs).requires_grad_()
+    output = layer(x)[0]
+    d_output = draw(*output.shape)
+    output.backward(d_output)
+    writer.case(label, op=op, attributes=json.dumps({"units": units, "layers": layers, "bidirectional": both, "forget_bias": 1.0, **more}), batch=batch, training=1)
+    for name, value in (("input0", x), ("d_output", d_output), ("output", output), ("d_input0", x.grad)):
+        writer.tensor(name, value)
+    for name, value in layer.named_parameters():
+        writer.tensor(name, value.T if value.dim() == 2 else value)
+        writer.tensor(f"d_{name}", value.grad.T if value.dim() == 2 else value.grad)
+    writer.end()
+
+
+def make_recurrent(writer):
+    for op in ("rnn", "gru", "lstm"):
+        more = {"activation": "tanh"} if op == "rnn" else {}
+        recurrent_case(writer, op, op, 3, 5, 4, 3, **more)
+        recurrent_case(writer, f"{op} of one", op, 1, 1, 1, 1, **more)
+        recurrent_case(writer, f"{op} stacked", op, 2, 4, 3, 5, layers=2, **more)
+        recurrent_case(writer, f"{op} both ways", op, 2, 3, 5, 2, layers=2, both=True, **more)
+        recurrent_case(writer, f"{op} wide", op, 5, 3, 7, 17, **more)
+    recurrent_case(writer, "rnn relu", "rnn", 3, 5, 4, 3, activation="relu")
+
+
 def clamp(p, clip):
     return p if clip == 0 else torch.clamp(p, clip, 1 - clip)
 
@@ -367,7 +398,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent / "tests/engine/data"
     folder.mkdir(parents=True, exist_ok=True)
     for file, seed, makers in (("activations.golden", 1, [make_activations]), ("layers.golden", 2, [make_norms, make_layers]),
-                               ("arithmetic.golden", 5, [make_arithmetic]), ("sequences.golden", 6, [make_shapes]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
+                               ("arithmetic.golden", 5, [make_arithmetic]), ("sequences.golden", 6, [make_shapes, make_recurrent]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
         torch.manual_seed(seed)
         writer = Writer(folder / file)
         for make in makers:

@@ -125,23 +125,29 @@ static tn_status connect_vertex(tn_graph *graph, const tn_hypes *hypes, size_t i
     return TN_OK;
 }
 
-/* "weight" takes the node's "init", else that of the net; "bias" beside a weight likewise. The scale of the net's init counts for every
+static bool begins_with(const char *name, const char *word)
+{
+    return strncmp(name, word, strlen(word)) == 0;
+}
+
+/* "weight" takes the node's "init", else that of the net; "bias" beside a weight likewise. Weights from a step to the next take "recurrent_init" first. The scale of the net's init counts for every
  * weight, on top of the node's own.
  * Other parameters (the gain of a norm) start as their op says. */
 static void choose_initializers(const tn_hypes *hypes, tn_node *node, const json_t *json)
 {
     bool has_weight = false;
     for (size_t i = 0; i < node->parameter_count; i++)
-        has_weight = has_weight || strcmp(node->parameters[i].name, "weight") == 0;
+        has_weight = has_weight || begins_with(node->parameters[i].name, "weight");
     if (!has_weight)
         return;
     for (size_t i = 0; i < node->parameter_count; i++) {
         tn_parameter *parameter = &node->parameters[i];
-        bool is_weight = strcmp(parameter->name, "weight") == 0;
-        if (!is_weight && strcmp(parameter->name, "bias") != 0)
+        bool is_weight = begins_with(parameter->name, "weight");
+        if (!is_weight && !begins_with(parameter->name, "bias"))
             continue;
         const char *key = is_weight ? "init" : "bias_init";
-        const json_t *own = json_object_get(json, key);
+        const json_t *recurrent = parameter->is_recurrent ? json_object_get(json, "recurrent_init") : NULL;
+        const json_t *own = json_is_object(recurrent) ? recurrent : json_object_get(json, key);
         const json_t *net = tn_hypes_value(hypes, key);
         if (json_is_object(own)) {
             parameter->initializer = tn_initializer_read(own);

@@ -26,6 +26,7 @@ static const struct {
     [TN_SCHEME_ZEROS] = {"zeros", NULL},
     [TN_SCHEME_ONES] = {"ones", NULL},
     [TN_SCHEME_ORTHOGONAL] = {"orthogonal", NULL},
+    [TN_SCHEME_TORCH] = {"torch", NULL},
 };
 
 tn_initializer tn_initializer_read(const json_t *init)
@@ -170,6 +171,9 @@ tn_status tn_initializer_fill(const tn_initializer *initializer, tn_rng *rng, si
         break;
     case TN_SCHEME_ORTHOGONAL:
         return fill_orthogonal(rng, scale, rows, columns, values, error);
+    case TN_SCHEME_TORCH:
+        fill_uniform(rng, scale * sqrt(1 / in), count, values);
+        break;
     }
     return TN_OK;
 }

@@ -1,7 +1,7 @@
 /* initializer.h: where weights start.
  *
  * he: variance 2 / fan_in; glorot: 2 / (fan_in + fan_out); lecun: 1 / fan_in; uniform forms have the limit sqrt(3 * variance). The normal forms are plain normals, not truncated ones
- * (Keras truncates at two standard deviations and rescales; the variance is the same). He 2015 arXiv:1502.01852, Glorot 2010, Saxe 2013 arXiv:1312.6120. */
+ * (Keras truncates at two standard deviations and rescales; the variance is the same). torch: uniform with the limit 1 / sqrt(fan_in), as PyTorch starts its layers. He 2015 arXiv:1502.01852, Glorot 2010, Saxe 2013 arXiv:1312.6120. */
 #ifndef TN_ENGINE_INITIALIZER_H
 #define TN_ENGINE_INITIALIZER_H
 
@@ -24,7 +24,8 @@ typedef enum tn_scheme {
     TN_SCHEME_CONSTANT,
     TN_SCHEME_ZEROS,
     TN_SCHEME_ONES,
-    TN_SCHEME_ORTHOGONAL
+    TN_SCHEME_ORTHOGONAL,
+    TN_SCHEME_TORCH
 } tn_scheme;
 
 typedef struct tn_initializer {

@@ -18,14 +18,19 @@
 #include "engine/initializer.h"
 #include "engine/real.h"
 
-enum { TN_OP_INPUTS_MAX = 8, TN_OP_PARAMETERS_MAX = 4, TN_OP_ATTRIBUTES_BYTES = 192 };
+enum { TN_OP_INPUTS_MAX = 8, TN_OP_PARAMETERS_MAX = 16, TN_OP_ATTRIBUTES_BYTES = 192 };
 
 /* A tensor of the op that lives across steps. */
 typedef struct tn_parameter {
-    char name[24];          /* "weight", "bias", "gain", "running_mean" */
+    char name[24];          /* "weight", "bias", "gain", "running_mean"; names that begin by "weight" or "bias" take init and bias_init */
     tn_shape shape;         /* weight of dense: [inputs, units]; of conv2d: [kernel_h, kernel_w, channels, filters] */
     size_t fan_in, fan_out; /* for initialisers, as Keras counts them */
-    size_t unit_axis;       /* the axis of shape that numbers the units */
+    size_t fan_torch;       /* for the scheme "torch", where PyTorch goes by another number than fan_in; else 0 */
+    size_t gates;           /* parts of the last axis that are drawn one by one, each a matrix of its own; 0 counts as 1 */
+    size_t shifted_gate;    /* the part that starts at gate_shift more than was drawn */
+    double gate_shift;
+    bool is_recurrent; /* weights from a step to the next, which take the node's "recurrent_init" where it is not null */
+    size_t unit_axis;  /* the axis of shape that numbers the units */
     tn_initializer initializer;
     bool trainable; /* false for a frozen node's parameters and for state such as running means */
     bool is_state;  /* kept across steps but never touched by an optimizer, nor by weight decay */
@@ -44,6 +49,7 @@ typedef struct tn_node {
     size_t saved_per_batch;    /* and once a batch */
     size_t scratch_per_worker; /* reals of scratch for each pool thread; contents do not outlive a call */
     size_t scratch_shared;     /* reals of scratch that all workers share in one call */
+    size_t scratch_per_sample; /* and further ones for each sample of the batch */
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
@@ -72,9 +78,10 @@ typedef struct tn_pass {
     tn_real *parameters[TN_OP_PARAMETERS_MAX];   /* backward and optimizers write only state */
     tn_real *d_parameters[TN_OP_PARAMETERS_MAX]; /* NULL for frozen parameters and state */
     const tn_gradient_sink
-        *sink;        /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
-    tn_real *saved;   /* [B * saved_per_sample + saved_per_batch] */
-    tn_real *scratch; /* [threads * scratch_per_worker + scratch_shared]: worker w's at w * scratch_per_worker, the shared last */
+        *sink;      /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
+    tn_real *saved; /* [B * saved_per_sample + saved_per_batch] */
+    tn_real *
+        scratch; /* [threads * scratch_per_worker + scratch_shared + B * scratch_per_sample]: worker w's at w * scratch_per_worker, the rest behind them */
 } tn_pass;
 
 typedef enum tn_op_flags {

@@ -180,11 +180,12 @@ static size_t lay_scratch(planner *p, size_t threads)
     size_t most = 0;
     for (size_t i = 0; i < p->graph->count; i++) {
         const tn_node *node = &p->graph->vertices[i].node;
-        size_t workers;
-        if (!tn_size_multiply(node->scratch_per_worker, threads, &workers) || workers > SIZE_MAX / 8 || node->scratch_shared > SIZE_MAX / 8)
+        size_t workers, samples = batch_of(p, node->scratch_per_sample);
+        if (!tn_size_multiply(node->scratch_per_worker, threads, &workers) || workers > SIZE_MAX / 8 ||
+            node->scratch_shared > SIZE_MAX / 8 || samples > SIZE_MAX / 8)
             p->overflow = true;
-        else if (workers + node->scratch_shared > most)
-            most = workers + node->scratch_shared;
+        else if (workers + node->scratch_shared + samples > most)
+            most = workers + node->scratch_shared + samples;
     }
     size_t scratch = add_region(p, most, 0);
     extend(p, scratch, 2 * p->graph->count + 1);

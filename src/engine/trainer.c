@@ -120,9 +120,31 @@ static tn_status allocate_values(tn_trainer *t, tn_error *error)
 }
 
 /* A stream of its own for each user of random numbers, so that one layer's size does not change another layer's weights. */
+enum { STREAMS = 4 }; /* of a vertex, numbered in a row; further ones apart, so that the numbers stay what they are */
+
 static uint64_t stream_of(tn_stream purpose, size_t vertex, size_t index)
 {
-    return (uint64_t)purpose + ((uint64_t)(vertex * TN_OP_PARAMETERS_MAX + index + 1) << 16);
+    return (uint64_t)purpose + ((uint64_t)(vertex * STREAMS + index % STREAMS + 1) << 16) + ((uint64_t)(index / STREAMS) << 56);
+}
+
+/* A parameter of several gates: each is drawn by itself, as a matrix of its own, and put beside those before it. */
+static tn_status initialise_gates(const tn_parameter *parameter, tn_rng *rng, size_t fan_in, size_t rows, size_t columns, tn_real *values,
+                                  tn_error *error)
+{
+    size_t width = columns / parameter->gates;
+    tn_real *gate = tn_memory_create(rows * width, sizeof *gate);
+    if (!gate)
+        return tn_fail_memory(error, rows * width * sizeof *gate);
+    tn_status status = TN_OK;
+    for (size_t g = 0; g < parameter->gates && !status; g++) {
+        status = tn_initializer_fill(&parameter->initializer, rng, fan_in, parameter->fan_out, rows, width, gate, error);
+        double shift = g == parameter->shifted_gate ? parameter->gate_shift : 0;
+        for (size_t r = 0; r < rows && !status; r++)
+            for (size_t k = 0; k < width; k++)
+                values[r * columns + g * width + k] = (tn_real)((double)gate[r * width + k] + shift);
+    }
+    tn_memory_destroy(gate);
+    return status;
 }
 
 static tn_status initialise(tn_trainer *t, uint64_t seed, tn_error *error)
@@ -133,8 +155,13 @@ static tn_status initialise(tn_trainer *t, uint64_t seed, tn_error *error)
         size_t columns = parameter->shape.rank ? parameter->shape.dims[parameter->shape.rank - 1] : 1;
         tn_rng rng;
         tn_rng_init(&rng, seed, stream_of(TN_STREAM_INIT, view->vertex, view->index));
-        tn_status status = tn_initializer_fill(&parameter->initializer, &rng, parameter->fan_in, parameter->fan_out, view->size / columns,
-                                               columns, t->values + view->offset, error);
+        size_t rows = view->size / columns;
+        bool is_torch = parameter->initializer.scheme == TN_SCHEME_TORCH && parameter->fan_torch > 0;
+        size_t fan_in = is_torch ? parameter->fan_torch : parameter->fan_in;
+        tn_real *values = t->values + view->offset;
+        tn_status status = parameter->gates > 1 ? initialise_gates(parameter, &rng, fan_in, rows, columns, values, error)
+                                                : tn_initializer_fill(&parameter->initializer, &rng, fan_in, parameter->fan_out, rows,
+                                                                      columns, values, error);
         if (status)
             return status;
     }

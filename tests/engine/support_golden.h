@@ -10,7 +10,7 @@
 
 #include "data/dataset.h"
 
-enum { TN_GOLDEN_ENTRIES_MAX = 32 };
+enum { TN_GOLDEN_ENTRIES_MAX = 64 };
 
 typedef struct tn_golden_entry {
     char *name, *text; /* text is NULL but for texts */

@@ -105,7 +105,8 @@ void tn_op_run_init(tn_op_run *run, const tn_op_case *of, tn_pool *pool, uint64_
     fill_normal(&rng, run->d_output, run->output_size);
     init_parameters(run, &rng);
     run->saved_size = of->batch * run->node.saved_per_sample + run->node.saved_per_batch;
-    run->scratch_size = tn_pool_threads(pool) * run->node.scratch_per_worker + run->node.scratch_shared;
+    run->scratch_size =
+        tn_pool_threads(pool) * run->node.scratch_per_worker + run->node.scratch_shared + of->batch * run->node.scratch_per_sample;
     tn_rng_init(&run->rng_at_start, seed, TN_STREAM_DROPOUT);
     run->pass.batch = of->batch;
     run->pass.training = !of->evaluation;

@@ -140,6 +140,12 @@ static void mistakes_are_told(void **state)
                    "permute orders 2 axes, but a sample has the shape [6]");
     expect_refusal(&rows, "\"net\": [{\"op\": \"permute\", \"order\": [1]}, {\"op\": \"dense\", \"units\": 2}], \"loss\": \"mse\"",
                    "permute names the axis 1, but a sample has the shape [6]: axes 0 to 0");
+    expect_refusal(&rows, "\"net\": [{\"op\": \"gru\", \"units\": 2}, {\"op\": \"last\"}], \"loss\": \"mse\"",
+                   "gru needs a sequence [time, features], and a sample has the shape [6]; tokens become one by an embedding");
+    expect_refusal(&rows,
+                   "\"net\": [{\"op\": \"reshape\", \"shape\": [2, 3]}, {\"op\": \"rnn\", \"units\": 2, \"layers\": 3, \"bidirectional\": "
+                   "true}], \"loss\": \"mse\"",
+                   "rnn has 3 layers of 2 directions; at most 2 fit into a node");
     expect_refusal(&rows, "\"net\": [{\"op\": \"last\"}, {\"op\": \"dense\", \"units\": 2}], \"loss\": \"mse\"",
                    "last needs a sequence [time, features] or an image [h, w, channels], and a sample has the shape [6]");
     expect_refusal(
@@ -151,6 +157,54 @@ static void mistakes_are_told(void **state)
                    "\"net\": [{\"op\": \"concat\", \"axis\": 2, \"from\": [\"input\", \"input\"]}, {\"op\": \"dense\", \"units\": 2}], "
                    "\"loss\": \"mse\"",
                    "concat joins along axis 2, but a sample has the shape [6]: axes 0 to 0");
+}
+
+/* Weights from a step to the next are an orthogonal matrix for each gate, the forget gate's bias is 1 higher, and "torch" draws within 1 / sqrt(units). */
+static void recurrent_weights(void **state)
+{
+    (void)state;
+    enum { UNITS = 8, COLUMNS = 4 * UNITS, INPUTS = 5 };
+    static const char *const rests[] = {
+        "{\"op\": \"lstm\", \"units\": 8}, {\"op\": \"dense\", \"units\": 3}], \"loss\": \"softmax_cross_entropy\"",
+        "{\"op\": \"lstm\", \"units\": 8, \"recurrent_init\": null}, {\"op\": \"dense\", \"units\": 3}], \"init\": {\"scheme\": \"torch\", "
+        "\"scale\": 2}, \"loss\": \"softmax_cross_entropy\""};
+    for (size_t r = 0; r < 2; r++) {
+        char rest[512];
+        snprintf(rest, sizeof rest, "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 11, \"units\": 5}, %s", rests[r]);
+        support_trainer support;
+        tn_error error;
+        assert_int_equal(support_trainer_open(&support, &steps, 1, rest, &error), TN_OK);
+        const float *values[4];
+        tn_shape shape;
+        char name[80];
+        static const char *const names[] = {"lstm_1.weight_ih_l0", "lstm_1.weight_hh_l0", "lstm_1.bias_ih_l0", "lstm_1.bias_hh_l0"};
+        for (size_t k = 0; k < 4; k++) {
+            assert_true(tn_trainer_parameter(support.trainer, k + 1, name, &shape, &values[k]));
+            assert_string_equal(name, names[k]);
+        }
+        for (size_t k = 0; k < COLUMNS; k++) {
+            assert_true(values[2][k] == (k / UNITS == 1 ? 1.0F : 0.0F));
+            assert_true(values[3][k] == 0);
+        }
+        const double limit = r == 0 ? sqrt(6.0 / (INPUTS + UNITS)) : 2 / sqrt(UNITS);
+        double largest = 0;
+        for (size_t k = 0; k < (size_t)INPUTS * COLUMNS; k++)
+            largest = fmax(largest, fabs((double)values[0][k]));
+        assert_true(largest <= limit && largest > 0.9 * limit);
+        for (size_t gate = 0; gate < 4 && r == 0; gate++) {
+            for (size_t a = 0; a < UNITS; a++) {
+                for (size_t b = 0; b < UNITS; b++) {
+                    double dot = 0;
+                    for (size_t k = 0; k < UNITS; k++)
+                        dot += (double)values[1][a * COLUMNS + gate * UNITS + k] * (double)values[1][b * COLUMNS + gate * UNITS + k];
+                    check_close(dot, a == b ? 1 : 0);
+                }
+            }
+        }
+        for (size_t k = 0; k < (size_t)UNITS * COLUMNS && r == 1; k++)
+            assert_true(fabs((double)values[1][k]) <= limit);
+        support_trainer_close(&support);
+    }
 }
 
 /* A token that is no row, as only a program's own mistake brings about, gives NaN and not somebody else's memory. */
@@ -191,6 +245,16 @@ static void threads_do_not_matter(void **state)
          .tokens = 31},
         {.label = "dense", .op = "dense", .attributes = "{\"units\": 67, \"bias\": true}", .batch = 13, .inputs = {TN_SHAPE2(37, 131)}},
         {.label = "permute", .op = "permute", .attributes = "{\"order\": [1, 0]}", .batch = 67, .inputs = {TN_SHAPE2(131, 131)}},
+        {.label = "lstm",
+         .op = "lstm",
+         .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": true, \"forget_bias\": 1}",
+         .batch = 21,
+         .inputs = {TN_SHAPE2(17, 67)}},
+        {.label = "gru",
+         .op = "gru",
+         .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": false}",
+         .batch = 21,
+         .inputs = {TN_SHAPE2(17, 67)}},
         {.label = "mean", .op = "global_avg_pool", .batch = 67, .inputs = {TN_SHAPE2(131, 131)}},
     };
     tn_pool *pool;
@@ -217,7 +281,7 @@ static void threads_do_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_of_steps),         cmocka_unit_test(missing_labels),        cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(losses_of_steps),         cmocka_unit_test(missing_labels),        cmocka_unit_test(mistakes_are_told), cmocka_unit_test(recurrent_weights),
         cmocka_unit_test(tokens_beyond_the_table), cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

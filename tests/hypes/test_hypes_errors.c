@@ -96,7 +96,8 @@ static void missing_keys(void **state)
          "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
-         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\" or \"embedding\" (at /net/0)"},
+         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
+         "\"rnn\", \"gru\" or \"lstm\" (at /net/0)"},
     };
     CHECK(mistakes);
 }
@@ -145,10 +146,11 @@ static void wrong_values(void **state)
          "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
-         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\" or \"embedding\" (at /net/0/op)"},
+         "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
+         "\"rnn\", \"gru\" or \"lstm\" (at /net/0/op)"},
         {WITH("\"init\": {\"scheme\": \"he\"},"),
          "t.json:5: init.scheme is the string \"he\"; expected \"he_normal\", \"he_uniform\", \"glorot_normal\", \"glorot_uniform\", "
-         "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\" or \"orthogonal\" (at "
+         "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\", \"orthogonal\" or \"torch\" (at "
          "/init/scheme)"},
         {WITH("\"name\": \"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffff\xC3\xA4gggggggggg\\u0007\","),
          "t.json:5: name is the string \"aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffff\xC3\xA4...\"; expected a string of at "

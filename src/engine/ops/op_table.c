@@ -39,6 +39,9 @@ static const tn_op *const table[] = {
     &tn_op_global_avg_pool,
     &tn_op_global_max_pool,
     &tn_op_last,
+    &tn_op_rnn,
+    &tn_op_gru,
+    &tn_op_lstm,
 };
 
 size_t tn_op_count(void)

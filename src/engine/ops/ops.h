@@ -39,5 +39,8 @@ extern const tn_op tn_op_concat;
 extern const tn_op tn_op_global_avg_pool;
 extern const tn_op tn_op_global_max_pool;
 extern const tn_op tn_op_last;
+extern const tn_op tn_op_rnn;
+extern const tn_op tn_op_gru;
+extern const tn_op tn_op_lstm;
 
 #endif
