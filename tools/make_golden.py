@@ -253,6 +253,69 @@ def make_shapes(writer):
     case("last", "last", {}, [draw(3, 5, 7)], lambda x: x[0][:, -1])
 
 
+def make_attention(writer):
+    def attend(x, p, heads, causal, keys=None, dead=None, rotary=False):
+        y = x if keys is None else keys
+        q, k, v = (a @ p[f"weight_{n}"] + (p[f"bias_{n}"] if f"bias_{n}" in p else 0) for n, a in (("q", x), ("k", y), ("v", y)))
+        q, k, v = (a.reshape(*a.shape[:2], heads, -1).transpose(1, 2) for a in (q, k, v))
+        if rotary:
+            half = q.shape[-1] // 2
+            angle = torch.arange(q.shape[2])[:, None] * 10000.0 ** (-torch.arange(half).double() / half)
+            q, k = (torch.cat([a[..., :half] * angle.cos() - a[..., half:] * angle.sin(), a[..., :half] * angle.sin() + a[..., half:] * angle.cos()], -1)
+                    for a in (q, k))
+        scores = q @ k.transpose(2, 3) / q.shape[-1] ** 0.5
+        if causal:
+            scores = scores.masked_fill(torch.ones(scores.shape[2:]).triu(1).bool(), float("-inf"))
+        if dead is not None:
+            scores = scores.masked_fill(dead[:, None, None, :], float("-inf"))
+        o = (torch.softmax(scores, -1) @ v).transpose(1, 2).flatten(2)
+        return o @ p["weight_o"] + (p["bias_o"] if "bias_o" in p else 0)
+
+    def parameters(width, keys, bias=True):
+        p = {f"weight_{n}": draw(keys if n in "kv" else width, width, scale=0.5) for n in "qkvo"}
+        return {**p, **({f"bias_{n}": draw(width) for n in "qkvo"} if bias else {})}
+
+    def attributes(**more):
+        return {"heads": 1, "causal": False, "bias": True, "rotary": False, "padding": None, **more}
+
+    # PyTorch's own layer says the same as attend.
+    layer = torch.nn.MultiheadAttention(6, 2, batch_first=True).double()
+    p, x = parameters(6, 6), draw(2, 5, 6)
+    with torch.no_grad():
+        layer.in_proj_weight.copy_(torch.cat([p[f"weight_{n}"].T for n in "qkv"]))
+        layer.in_proj_bias.copy_(torch.cat([p[f"bias_{n}"] for n in "qkv"]))
+        layer.out_proj.weight.copy_(p["weight_o"].T)
+        layer.out_proj.bias.copy_(p["bias_o"])
+    mask, dead = torch.ones(5, 5).triu(1).bool(), torch.tensor([[False, False, True, False, False], [False] * 5])
+    assert torch.allclose(layer(x, x, x, attn_mask=mask, key_padding_mask=dead)[0], attend(x, p, 2, True, dead=dead))
+
+    for label, shape, more in (("attention", (2, 5, 6), {"heads": 2}), ("attention causal", (3, 7, 4), {"heads": 2, "causal": True}),
+                               ("attention of one", (1, 1, 1), {}), ("attention rotary", (2, 6, 8), {"heads": 2, "causal": True, "rotary": True}),
+                               ("attention blocks", (1, 37, 6), {"heads": 3, "causal": True}), ("attention without bias", (2, 4, 6), {"bias": False})):
+        a = attributes(**more)
+        op_case(writer, label, "attention", a, [draw(*shape)], parameters(shape[2], shape[2], a["bias"]),
+                lambda x, p, a=a: attend(x[0], p, a["heads"], a["causal"], rotary=a["rotary"]))
+        writer.end()
+    op_case(writer, "attention to another", "attention", attributes(heads=2), [draw(2, 3, 4), draw(2, 5, 6)], parameters(4, 6),
+            lambda x, p: attend(x[0], p, 2, False, x[1]))
+    writer.end()
+    marks = torch.tensor([[1.0, 2.0, 0.0, 3.0], [0.0, 1.0, 0.0, 2.0]]).double()
+    op_case(writer, "attention padded", "attention", attributes(heads=2, padding=0), [draw(2, 4, 6), marks], parameters(6, 6),
+            lambda x, p: attend(x[0], p, 2, False, dead=x[1].detach() == 0) + 0 * x[1].sum())
+    writer.end()
+    for label, shape in (("rms_norm", (5, 7)), ("rms_norm rows", (2, 3, 19))):
+        op_case(writer, label, "rms_norm", {"epsilon": 1e-3}, [draw(*shape, scale=2) + 1], {"gain": draw(shape[-1])},
+                lambda x, p: x[0] * torch.rsqrt(x[0].square().mean(-1, keepdim=True) + 1e-3) * p["gain"])
+        writer.end()
+    op_case(writer, "position_embedding", "position_embedding", {"kind": "learned"}, [draw(3, 4, 5)], {"weight": draw(4, 5)}, lambda x, p: x[0] + p["weight"])
+    writer.end()
+    even = torch.arange(5).double() // 2 * 2
+    angle = torch.arange(6).double()[:, None] * 10000.0 ** (-even / 5)
+    places = torch.where(torch.arange(5) % 2 == 0, angle.sin(), angle.cos())
+    op_case(writer, "position_embedding sinusoidal", "position_embedding", {"kind": "sinusoidal"}, [draw(2, 6, 5)], {}, lambda x, _: x[0] + places)
+    writer.end()
+
+
 def recurrent_case(writer, label, op, batch, time, inputs, units, layers=1, both=False, **more):
     """PyTorch's own layer; its weights are [gates, inputs], ours the transpose."""
     options = {"nonlinearity": more["activation"]} if op == "rnn" else {}
@@ -398,7 +461,7 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else pathlib.Path(__file__).resolve().parent.parent / "tests/engine/data"
     folder.mkdir(parents=True, exist_ok=True)
     for file, seed, makers in (("activations.golden", 1, [make_activations]), ("layers.golden", 2, [make_norms, make_layers]),
-                               ("arithmetic.golden", 5, [make_arithmetic]), ("sequences.golden", 6, [make_shapes, make_recurrent]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
+                               ("arithmetic.golden", 5, [make_arithmetic]), ("sequences.golden", 6, [make_shapes, make_recurrent, make_attention]), ("losses.golden", 3, [make_losses]), ("optimizers.golden", 4, [make_optimizers])):
         torch.manual_seed(seed)
         writer = Writer(folder / file)
         for make in makers:

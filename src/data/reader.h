@@ -95,6 +95,9 @@ double tn_source_label(const tn_source *source, size_t row, size_t k);
 /* Where row `row` (from 0) of a source is, for an error: fills file and, for csv, line. */
 void tn_source_error_at(const tn_source *source, size_t row, tn_error *error);
 
-tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz;
+/* Windows of a text in UTF-8: fills inputs, labels and class names. time and stride are at least 1. */
+tn_status tn_text_parse(const uint8_t *bytes, size_t size, size_t time, size_t stride, tn_source *source, tn_error *error);
+
+tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_task;
 
 #endif

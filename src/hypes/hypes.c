@@ -104,7 +104,10 @@ static tn_status parse_into(tn_hypes *hypes, const char *text, size_t length, tn
         tn_fail(error, TN_ERROR_HYPES, "lists and objects nest deeper than %d levels", TN_JSON_DEPTH_MAX);
         return tn_error_at(error, hypes->name, line, NULL);
     }
-    return result == TN_POSITION_MEMORY ? tn_fail_memory(error, length) : tn_hypes_finish(hypes, true, error);
+    if (result == TN_POSITION_MEMORY)
+        return tn_fail_memory(error, length);
+    tn_status status = hypes->free ? TN_OK : tn_hypes_expand_blocks(hypes, error);
+    return status == TN_OK ? tn_hypes_finish(hypes, true, error) : status;
 }
 
 static tn_status parse(const char *text, size_t length, const char *name, const char *directory, bool is_free, tn_hypes **hypes,

@@ -4,6 +4,8 @@
  * {"name": "mse", ...}), so readers meet one form only. A hypes object never changes; a patch makes a new one, and several threads may read
  * and patch one object at once.
  *
+ * Blocks of nodes ({"repeat": 4, "block": [...]}) are written out on reading, and paths count the nodes as written out (hypes_blocks.c).
+ *
  * Paths are the keys from the root joined by dots, list elements by their index: "solver.learning_rate", "net.3.units". A patch is an object
  * of such paths. Its values replace what stands there; {"$insert": VALUE} puts a list element before that index (the
  * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. A patch that

@@ -51,6 +51,9 @@ json_t *tn_json_read(const char *text, size_t length, size_t flags, json_error_t
 /* What a value is, for a message: `the string "fast"`, `-1`, `a list`. Returns text. */
 const char *tn_value_found(const json_t *value, char *text, size_t size);
 
+/* Writes the blocks of hypes->written's net out, with their positions. */
+tn_status tn_hypes_expand_blocks(tn_hypes *hypes, tn_error *error);
+
 /* Checks and normalises every value of hypes->written in place. Keys that are missing are none of its business. */
 tn_status tn_hypes_check(tn_hypes *hypes, tn_error *error);
 

@@ -146,6 +146,26 @@ static void mistakes_are_told(void **state)
                    "\"net\": [{\"op\": \"reshape\", \"shape\": [2, 3]}, {\"op\": \"rnn\", \"units\": 2, \"layers\": 3, \"bidirectional\": "
                    "true}], \"loss\": \"mse\"",
                    "rnn has 3 layers of 2 directions; at most 2 fit into a node");
+    static const struct {
+        const char *node, *words;
+    } attentions[] = {
+        {"{\"op\": \"attention\", \"heads\": 2}", "attention shares 3 features among 2 heads; make the first a multiple of the second"},
+        {"{\"op\": \"attention\", \"heads\": 1, \"rotary\": true}", "rotary turns pairs of features, and a head has 3"},
+        {"{\"op\": \"attention\", \"heads\": 1, \"from\": \"input\"}",
+         "attention needs sequences [time, features], and input 1 has the shape [6]"},
+        {"{\"op\": \"attention\", \"heads\": 1, \"padding\": 0, \"from\": [\"reshape_0\", \"input\"]}",
+         "attention has 2 steps that answer, and the tokens that tell padding have the shape [6]"},
+        {"{\"op\": \"attention\", \"heads\": 1, \"padding\": 0}",
+         "attention takes a sequence, or two of which the second answers, and then"},
+        {"{\"op\": \"position_embedding\", \"from\": \"input\"}",
+         "position_embedding needs a sequence [time, features], and a sample has the shape [6]"},
+    };
+    for (size_t i = 0; i < sizeof attentions / sizeof *attentions; i++) {
+        char rest[512];
+        snprintf(rest, sizeof rest, "\"net\": [{\"op\": \"reshape\", \"shape\": [2, 3]}, %s, {\"op\": \"last\"}], \"loss\": \"mse\"",
+                 attentions[i].node);
+        expect_refusal(&rows, rest, attentions[i].words);
+    }
     expect_refusal(&rows, "\"net\": [{\"op\": \"last\"}, {\"op\": \"dense\", \"units\": 2}], \"loss\": \"mse\"",
                    "last needs a sequence [time, features] or an image [h, w, channels], and a sample has the shape [6]");
     expect_refusal(
@@ -255,6 +275,12 @@ static void threads_do_not_matter(void **state)
          .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": false}",
          .batch = 21,
          .inputs = {TN_SHAPE2(17, 67)}},
+        {.label = "attention",
+         .op = "attention",
+         .attributes = "{\"heads\": 4, \"causal\": true, \"bias\": true, \"rotary\": true, \"padding\": null}",
+         .batch = 5,
+         .inputs = {TN_SHAPE2(67, 136)},
+         .scale = 0.1},
         {.label = "mean", .op = "global_avg_pool", .batch = 67, .inputs = {TN_SHAPE2(131, 131)}},
     };
     tn_pool *pool;
@@ -281,8 +307,8 @@ static void threads_do_not_matter(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(losses_of_steps),         cmocka_unit_test(missing_labels),        cmocka_unit_test(mistakes_are_told), cmocka_unit_test(recurrent_weights),
-        cmocka_unit_test(tokens_beyond_the_table), cmocka_unit_test(threads_do_not_matter),
+        cmocka_unit_test(losses_of_steps),   cmocka_unit_test(missing_labels),          cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(recurrent_weights), cmocka_unit_test(tokens_beyond_the_table), cmocka_unit_test(threads_do_not_matter),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static void missing_keys(void **state)
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
          "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
-         "\"rnn\", \"gru\" or \"lstm\" (at /net/0)"},
+         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\" or \"position_embedding\" (at /net/0)"},
     };
     CHECK(mistakes);
 }
@@ -147,7 +147,7 @@ static void wrong_values(void **state)
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
          "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
-         "\"rnn\", \"gru\" or \"lstm\" (at /net/0/op)"},
+         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\" or \"position_embedding\" (at /net/0/op)"},
         {WITH("\"init\": {\"scheme\": \"he\"},"),
          "t.json:5: init.scheme is the string \"he\"; expected \"he_normal\", \"he_uniform\", \"glorot_normal\", \"glorot_uniform\", "
          "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\", \"orthogonal\" or \"torch\" (at "
@@ -168,10 +168,11 @@ static void wrong_data(void **state)
     (void)state;
     static const mistake mistakes[] = {
         {DATA(""), "t.json:2: data has no \"train\"; expected an object (at /data)"},
-        {DATA("\"train\": {}"), "t.json:2: data.train has no \"format\"; expected \"idx\", \"csv\", \"npz\" or \"npy\" (at /data/train)"},
-        {DATA("\"train\": {\"format\": \"cvs\"}"),
-         "t.json:2: data.train.format is the string \"cvs\"; did you mean \"csv\"? Expected \"idx\", \"csv\", \"npz\" or \"npy\" (at "
-         "/data/train/format)"},
+        {DATA("\"train\": {}"),
+         "t.json:2: data.train has no \"format\"; expected \"idx\", \"csv\", \"npz\", \"npy\", \"text\" or \"task\" (at /data/train)"},
+        {DATA("\"train\": {\"format\": \"cvs\"}"), "t.json:2: data.train.format is the string \"cvs\"; did you mean \"csv\"? Expected "
+                                                   "\"idx\", \"csv\", \"npz\", \"npy\", \"text\" or \"task\" (at "
+                                                   "/data/train/format)"},
         {DATA("\"train\": {\"format\": \"csv\", \"file\": \"a\"}"), "t.json:2: data.train has no \"label\"; expected a whole number, or a "
                                                                     "string, or a list of names and whole numbers (at /data/train)"},
         {DATA("\"train\": {\"format\": \"csv\", \"file\": \"a\", \"label\": []}"),

@@ -153,11 +153,11 @@ static void promised_names_are_known(void **state)
 {
     (void)state;
     static const char *const ops[] = {
-        "dense",    "conv2d",    "max_pool2d", "avg_pool2d", "flatten", "dropout", "batch_norm",      "layer_norm",
-        "add",      "relu",      "leaky_relu", "elu",        "selu",    "gelu",    "sigmoid",         "hard_sigmoid",
-        "tanh",     "softplus",  "exp",        "softmax",    "log",     "sqrt",    "square",          "reciprocal",
-        "subtract", "multiply",  "divide",     "concat",     "reshape", "permute", "global_avg_pool", "global_max_pool",
-        "last",     "embedding", "rnn",        "gru",        "lstm"};
+        "dense",    "conv2d",    "max_pool2d", "avg_pool2d", "flatten", "dropout",  "batch_norm",      "layer_norm",
+        "add",      "relu",      "leaky_relu", "elu",        "selu",    "gelu",     "sigmoid",         "hard_sigmoid",
+        "tanh",     "softplus",  "exp",        "softmax",    "log",     "sqrt",     "square",          "reciprocal",
+        "subtract", "multiply",  "divide",     "concat",     "reshape", "permute",  "global_avg_pool", "global_max_pool",
+        "last",     "embedding", "rnn",        "gru",        "lstm",    "rms_norm", "attention",       "position_embedding"};
     static const char *const losses[] = {
         "softmax_cross_entropy", "sigmoid_cross_entropy", "categorical_cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"};
     static const char *const schemes[] = {"he_normal",     "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",

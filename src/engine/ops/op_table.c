@@ -42,6 +42,9 @@ static const tn_op *const table[] = {
     &tn_op_rnn,
     &tn_op_gru,
     &tn_op_lstm,
+    &tn_op_rms_norm,
+    &tn_op_attention,
+    &tn_op_position_embedding,
 };
 
 size_t tn_op_count(void)

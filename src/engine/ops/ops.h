@@ -42,5 +42,8 @@ extern const tn_op tn_op_last;
 extern const tn_op tn_op_rnn;
 extern const tn_op tn_op_gru;
 extern const tn_op tn_op_lstm;
+extern const tn_op tn_op_rms_norm;
+extern const tn_op tn_op_attention;
+extern const tn_op tn_op_position_embedding;
 
 #endif

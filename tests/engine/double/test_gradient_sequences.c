@@ -51,6 +51,16 @@ static const tn_op_case cases[] = {
     {.label = "lstm both ways", .op = "lstm", .attributes = "{\"units\": 3, \"layers\": 2, \"bidirectional\": true, \"forget_bias\": 1}", .batch = 3, .inputs = {TN_SHAPE2(4, 2)}},
     {.label = "lstm odd", .op = "lstm", .attributes = "{\"units\": 17, \"layers\": 1, \"bidirectional\": false, \"forget_bias\": 1}", .batch = 3, .inputs = {TN_SHAPE2(3, 7)}},
     {.label = "lstm of one step", .op = "lstm", .attributes = "{\"units\": 4, \"layers\": 1, \"bidirectional\": true, \"forget_bias\": 1}", .batch = 2, .inputs = {TN_SHAPE2(1, 3)}},
+    {.label = "attention",            .op = "attention", .attributes = "{\"heads\": 2, \"causal\": false, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 2, .inputs = {TN_SHAPE2(5, 6)}, .scale = 0.5},
+    {.label = "attention causal",     .op = "attention", .attributes = "{\"heads\": 2, \"causal\": true, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 2, .inputs = {TN_SHAPE2(5, 4)}, .scale = 0.5},
+    {.label = "attention rotary",     .op = "attention", .attributes = "{\"heads\": 2, \"causal\": true, \"bias\": false, \"rotary\": true, \"padding\": null}", .batch = 2, .inputs = {TN_SHAPE2(5, 8)}, .scale = 0.3},
+    {.label = "attention blocks",     .op = "attention", .attributes = "{\"heads\": 1, \"causal\": true, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 1, .inputs = {TN_SHAPE2(37, 3)}, .scale = 0.5},
+    {.label = "attention of one",     .op = "attention", .attributes = "{\"heads\": 1, \"causal\": false, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 1, .inputs = {TN_SHAPE2(1, 1)}},
+    {.label = "attention to another", .op = "attention", .attributes = "{\"heads\": 2, \"causal\": false, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 2, .input_count = 2, .inputs = {TN_SHAPE2(3, 4), TN_SHAPE2(5, 6)}, .scale = 0.5},
+    {.label = "rms norm",             .op = "rms_norm", .attributes = "{\"epsilon\": 1e-3}", .batch = 3, .inputs = {TN_SHAPE1(7)}},
+    {.label = "rms norm rows",        .op = "rms_norm", .attributes = "{\"epsilon\": 1e-3}", .batch = 2, .inputs = {TN_SHAPE2(3, 17)}},
+    {.label = "positions",            .op = "position_embedding", .attributes = "{\"kind\": \"learned\"}", .batch = 3, .inputs = {TN_SHAPE2(4, 5)}},
+    {.label = "positions fixed",      .op = "position_embedding", .attributes = "{\"kind\": \"sinusoidal\"}", .batch = 2, .inputs = {TN_SHAPE2(4, 5)}},
     {.label = "last of one",           .op = "last", .batch = 1, .inputs = {TN_SHAPE2(1, 2)}},
 };
 
@@ -63,6 +73,9 @@ static const tn_op_case large[] = {
     {.label = "rnn in tiles", .op = "rnn", .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": true, \"activation\": \"tanh\"}", .batch = 61, .inputs = {TN_SHAPE2(2, 67)}},
     {.label = "gru in tiles", .op = "gru", .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": true}", .batch = 61, .inputs = {TN_SHAPE2(2, 67)}},
     {.label = "lstm in tiles", .op = "lstm", .attributes = "{\"units\": 97, \"layers\": 2, \"bidirectional\": true, \"forget_bias\": 1}", .batch = 61, .inputs = {TN_SHAPE2(2, 67)}},
+    {.label = "attention in tiles", .op = "attention", .attributes = "{\"heads\": 4, \"causal\": true, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 5, .inputs = {TN_SHAPE2(67, 8)}, .scale = 0.5},
+    {.label = "attention to wide", .op = "attention", .attributes = "{\"heads\": 2, \"causal\": false, \"bias\": true, \"rotary\": false, \"padding\": null}", .batch = 2, .input_count = 2, .inputs = {TN_SHAPE2(3, 4), TN_SHAPE2(131, 1031)}, .scale = 0.02},
+    {.label = "rms norm in tiles", .op = "rms_norm", .attributes = "{\"epsilon\": 1e-3}", .batch = 67, .inputs = {TN_SHAPE2(131, 67)}},
     {.label = "average in tiles",      .op = "global_avg_pool", .batch = 67, .inputs = {TN_SHAPE2(131, 131)}},
 };
 /* clang-format on */
