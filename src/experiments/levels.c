@@ -299,7 +299,11 @@ static tn_trial_request request_of(const char *experiment, const tn_level *level
 static void judge(tn_level_cell *cell, const tn_trial_request *request, const tn_trial_result *result)
 {
     double threshold = cell->samples > 0 ? MEMORISED : GENERALISED, best = NAN;
-    cell->valid = tn_trial_is_valid(request, result);
+    /* A program that ends by itself has no more steps for its level than these. */
+    tn_trial_request reached = *request;
+    if (result->end == TN_TRIAL_COMPLETED && result->steps > 0)
+        reached.knobs.set &= ~(uint32_t)TN_KNOB_STEPS;
+    cell->valid = tn_trial_is_valid(&reached, result);
     cell->steps = result->steps;
     snprintf(cell->refusal, sizeof cell->refusal, "%.150s", result->end == TN_TRIAL_REFUSED ? result->error.message : "");
     bool broke = result->end == TN_TRIAL_NONFINITE || tn_trial_diverged(result, NAN);

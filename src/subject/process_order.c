@@ -87,6 +87,15 @@ static const char *mode_name(tn_run_mode mode)
     return NAMES[mode];
 }
 
+/* What the first run found out; without what the score is made of where the program reads another file of hypes, which may set it another task. */
+static json_t *known_of(const tn_process *process, const tn_order *order)
+{
+    json_t *known = copy_or_null(json_object_get(process->told, "private"));
+    if (order->turned.written & (uint32_t)TN_KNOB_PATCH)
+        json_object_del(known, "score");
+    return known;
+}
+
 static json_t *trial_object(const tn_process *process, tn_run_mode mode, const tn_trial_request *request, size_t threads,
                             const tn_order *order, const char **bad)
 {
@@ -98,16 +107,16 @@ static json_t *trial_object(const tn_process *process, tn_run_mode mode, const t
         return NULL;
     json_t *seed = take_out(knobs, "seed"), *steps = take_out(knobs, "steps");
     bool is_auto = mode == TN_RUN_TRAIN && asked->vitals_every == 0 && asked->vitals_share > 0;
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:o, s:I, s:b, s:I, s:I, s:o, s:s, s:o, s:s}", "schema",
-        "tenet.trial/1", "id", order->id, "mode", mode_name(mode), "experiment", asked->experiment ? asked->experiment : "", "threads",
-        (json_int_t)(threads ? threads : 1), "base_seed", (json_int_t)(process->settings.base_seed & INT64_MAX), "seed", seed, "steps",
-        steps, "knobs", knobs, "patch", copy_or_null(order->turned.rest), "score_every", (json_int_t)asked->score_every, "unscored",
-        (int)asked->unscored, "vitals_every", (json_int_t)asked->vitals_every, "vitals_share",
-        is_auto ? json_real(asked->vitals_share) : json_null(), "shown_samples", (json_int_t)asked->shown_samples, "want_norms",
-        (int)asked->want_norms, "watch_from", (json_int_t)asked->watch_from, "watch_to", (json_int_t)asked->watch_to, "known",
-        copy_or_null(json_object_get(process->told, "private")), "log", order->log, "hypes",
-        order->hypes ? json_string(order->hypes) : json_null(), "folder", process->folder);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:b, s:I, s:o, s:I, s:b, s:I, s:I, s:o, s:s, s:o, s:s}",
+                  "schema", "tenet.trial/1", "id", order->id, "mode", mode_name(mode), "experiment",
+                  asked->experiment ? asked->experiment : "", "threads", (json_int_t)(threads ? threads : 1), "base_seed",
+                  (json_int_t)(process->settings.base_seed & INT64_MAX), "seed", seed, "steps", steps, "knobs", knobs, "patch",
+                  copy_or_null(order->turned.rest), "score_every", (json_int_t)asked->score_every, "unscored", (int)asked->unscored,
+                  "vitals_every", (json_int_t)asked->vitals_every, "vitals_share", is_auto ? json_real(asked->vitals_share) : json_null(),
+                  "shown_samples", (json_int_t)asked->shown_samples, "want_norms", (int)asked->want_norms, "watch_from",
+                  (json_int_t)asked->watch_from, "watch_to", (json_int_t)asked->watch_to, "known", known_of(process, order), "log",
+                  order->log, "hypes", order->hypes ? json_string(order->hypes) : json_null(), "folder", process->folder);
     /* A forked child isolates itself, in this folder; one that is started was isolated before. */
     json_t *isolated = json_boolean(process->isolation == TN_ISOLATION_NAMESPACE);
     if (object && json_object_set_new(object, "isolated", isolated) != 0) {

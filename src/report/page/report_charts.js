@@ -250,7 +250,7 @@ tenet.charts = (() => {
     return frame;
   };
 
-  /* ---- a grid of scores: cells [row][column] of {words, share (0..1 or null), broken, best, given, frontier} ---- */
+  /* ---- a grid of scores: cells [row][column] of {words, share (0..1 or null), broken, best, given, frontier, passed, failed} ---- */
 
   const grid = (corner, columns, rowNames, cells) => {
     const table = make("table"), head = make("tr", "", make("th", "", corner), ...columns.map((name) => make("th", "", name)));
@@ -259,7 +259,7 @@ tenet.charts = (() => {
     cells.forEach((row, r) => {
       const line = make("tr", "", make("th", "", rowNames[r]));
       for (const cell of row) {
-        const box = make("td", ["broken", "best", "given", "frontier"].filter((name) => cell[name]).join(" "), cell.words);
+        const box = make("td", ["broken", "best", "given", "frontier", "passed", "failed"].filter((name) => cell[name]).join(" "), cell.words);
         if (cell.share != null && !cell.broken) painted.push([box, cell.share]);
         line.append(box);
       }

@@ -142,6 +142,47 @@ tenet.experiments = (() => {
       lines("clip_loss", "Loss with and without clipping", "A cross: NaN.", trialsOf(experiment).map((trial, i) => ({ label: knobsOf(trial).clip_norm != null ? "clipped at " + figure(knobsOf(trial).clip_norm) : "as given", colour: COLOURS[i % COLOURS.length], trials: [trial] })))];
   };
 
+  /* What of a result no picture has shown yet, as the page shows what it does not know. */
+  const others = (result, ...drawn) => Object.fromEntries(Object.entries(result).filter(([key]) => !drawn.includes(key)));
+
+  /* ---- levels by samples: a map of pass and fail, with the path of the climb ---- */
+
+  const levels = (experiment, result) => {
+    const climbed = list(result.path).map(object), cells = climbed.length ? climbed : list(result.levels).map(object), names = [], columns = [];
+    if (!cells.length) return [];
+    const columnOf = (cell) => (number(cell.samples) == null ? "all samples" : count(cell.samples) + " samples");
+    for (const cell of cells) {
+      const name = String(cell.level);
+      /* A step that was inserted lies below the level whose step it halves, which was tried before it. */
+      if (!names.includes(name)) names.splice(cell.between === true && names.length ? names.length - 1 : names.length, 0, name);
+      if (!columns.includes(columnOf(cell))) columns.push(columnOf(cell));
+    }
+    const painted = names.map(() => columns.map(() => ({ words: "-" })));
+    cells.forEach((cell, i) => {
+      const words = (cell.passed === true ? "✓ " : "✗ ") + score(number(cell.score)) + ", " + count(cell.steps) + " steps";
+      painted[names.indexOf(String(cell.level))][columns.indexOf(columnOf(cell))] = { words: (climbed.length ? i + 1 + ". " : "") + words, passed: cell.passed === true, failed: cell.passed !== true };
+    });
+    const frame = make("div", "picture whole", make("h4", "", "Levels by samples"), make("p", "said", "The full problem stands at the top. ✓ passed, ✗ failed; scores and the steps that it took." + (climbed.length ? " Numbers tell the path of the climb." : "")),
+      grid("level", columns, names.slice().reverse(), painted.slice().reverse()));
+    return [frame, ...unknown(experiment, others(result, "path", "levels"))];
+  };
+
+  /* ---- samples whose labels are in doubt ---- */
+
+  const suspects = (experiment, result) => {
+    const shown = list(result.suspects).map(object);
+    if (!shown.length) return unknown(experiment, others(result, "suspects"));
+    const tile = (suspect) => {
+      const rows = list(suspect.picture).filter((row) => typeof row === "string");
+      return make("div", "", rows.length ? pixels(rows) : null, make("div", "", make("p", "", make("b", "", "label " + answer(suspect.label))), make("p", "", "row " + count(suspect.row)), suspect.inputs ? make("p", "", "inputs " + answer(suspect.inputs)) : null,
+        make("p", "wrong", "rather " + answer(suspect.suggested) + ", " + tenet.percent(number(suspect.probability))), make("p", "", "by " + list(suspect.by).join(", "))));
+    };
+    const pictured = shown.filter((suspect) => suspect.picture || suspect.inputs);
+    const frame = make("div", "picture whole", make("h4", "", "Labels in doubt"), make("p", "said", count(shown.length) + " of " + count(result.examined) + " samples examined, the surest first. Does the label fit the sample?"), make("div", "samples-seen", ...pictured.map(tile)));
+    frame.append(tenet.numbers("suspects", ["row", "label", "suggested", "probability", "of its label", "neighbours", "by"], shown.map((one) => [count(one.row), answer(one.label), answer(one.suggested), figure(number(one.probability)), figure(number(one.probability_of_label)), count(one.neighbours), list(one.by).join(", ")])));
+    return [frame, ...unknown(experiment, others(result, "suspects"))];
+  };
+
   /* ---- random search ---- */
 
   const search = (experiment, result) => {
@@ -194,7 +235,7 @@ tenet.experiments = (() => {
   };
 
   /* By a key that its result has, in the order of the pictures. */
-  const KNOWN = { initial_loss: firstLoss, ladder, rungs, shown: samples, grid: initial, scales, decays, median_norm: clip, search, differences: bisected };
+  const KNOWN = { initial_loss: firstLoss, ladder, rungs, shown: samples, grid: initial, scales, decays, median_norm: clip, path: levels, levels, suspects, search, differences: bisected };
 
   const pictures = (experiment) => {
     const result = object(experiment.result), keys = Object.keys(KNOWN).filter((key) => key in result);
