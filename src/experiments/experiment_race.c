@@ -354,6 +354,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     tn_mend_add_certain(investigation, &self->findings);
     if (status == TN_OK && atomic_load(&investigation->spent) && json_array_size(self->findings.findings) == 0)
         suspect_best_so_far(self);
+    if (self->race.broken && json_array_size(self->findings.findings) == 0)
+        tn_mend_add_seen(investigation, &self->findings);
     if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
         status = advise_best(self, error);
     else

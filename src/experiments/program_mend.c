@@ -126,7 +126,15 @@ static void add(tn_investigation *investigation, tn_findings *findings, const js
     tn_finding_place(investigation, findings, finding);
 }
 
-static void add_those(tn_investigation *investigation, tn_findings *findings, bool proven, bool raced)
+/* Which mends to tell of: those that a control proved, those that are mistakes in any program, or all that were seen. */
+typedef enum telling { TELL_PROVEN, TELL_CERTAIN, TELL_SEEN } telling;
+
+static bool is_told(telling which, const json_t *mend)
+{
+    return which == TELL_SEEN || (which == TELL_PROVEN ? has_control(mend) : json_is_true(json_object_get(mend, "certain")));
+}
+
+static void add_those(tn_investigation *investigation, tn_findings *findings, telling which, bool raced)
 {
     size_t i;
     const json_t *mend;
@@ -137,21 +145,25 @@ static void add_those(tn_investigation *investigation, tn_findings *findings, bo
         const char *name;
         tn_cause_id cause;
         char path[96];
-        bool wanted = proven ? has_control(mend) : json_is_true(json_object_get(mend, "certain"));
-        if (!wanted || (raced && !tn_mend_can_race(mend)) || !tn_mend_read(mend, &name, &cause))
+        if (!is_told(which, mend) || (raced && !tn_mend_can_race(mend)) || !tn_mend_read(mend, &name, &cause))
             continue;
         snprintf(path, sizeof path, "%s%.80s", PREFIX, name);
         if (!is_found(findings, path))
-            add(investigation, findings, mend, path, cause, proven);
+            add(investigation, findings, mend, path, cause, which == TELL_PROVEN);
     }
 }
 
 void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings, bool raced)
 {
-    add_those(investigation, findings, true, raced);
+    add_those(investigation, findings, TELL_PROVEN, raced);
 }
 
 void tn_mend_add_certain(tn_investigation *investigation, tn_findings *findings)
 {
-    add_those(investigation, findings, false, false);
+    add_those(investigation, findings, TELL_CERTAIN, false);
+}
+
+void tn_mend_add_seen(tn_investigation *investigation, tn_findings *findings)
+{
+    add_those(investigation, findings, TELL_SEEN, false);
 }

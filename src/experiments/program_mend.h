@@ -31,4 +31,7 @@ void tn_mend_add_controls(tn_investigation *investigation, tn_findings *findings
 /* Suspected findings of the mends that are mistakes in any program, and that no finding names yet. */
 void tn_mend_add_certain(tn_investigation *investigation, tn_findings *findings);
 
+/* The same of all that were seen, for a program that does not train and of which nothing else is known: a mistake that does not repair by itself may be one of two. */
+void tn_mend_add_seen(tn_investigation *investigation, tn_findings *findings);
+
 #endif

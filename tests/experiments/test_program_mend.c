@@ -74,6 +74,28 @@ static void a_mend_that_repairs_nothing_is_no_finding(void **state)
     json_decref(report);
 }
 
+static double never_good(const tn_knobs *knobs)
+{
+    (void)knobs;
+    return 0.01;
+}
+
+/* It may be one of two faults: nothing else is known, so the line is worth a look. */
+static void a_mend_that_repairs_nothing_is_suspected_where_nothing_trains(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = never_good;
+    json_t *report = debug(&subject, mends("zero_grad", "missing_zero_grad", false, true, NULL));
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_string_equal(report_string(finding, "cause"), "missing_zero_grad");
+    assert_string_equal(report_string(finding, "severity"), "suspected");
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(finding, "where"), "line")), 20);
+    json_decref(report);
+}
+
 static void a_mistake_in_any_program_is_suspected(void **state)
 {
     (void)state;
@@ -155,6 +177,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_mend_that_repairs_is_confirmed_with_its_line),
         cmocka_unit_test(a_mend_that_repairs_nothing_is_no_finding),
+        cmocka_unit_test(a_mend_that_repairs_nothing_is_suspected_where_nothing_trains),
         cmocka_unit_test(a_mistake_in_any_program_is_suspected),
         cmocka_unit_test(a_control_convicts_without_a_race),
         cmocka_unit_test(what_was_seen_is_told_where_nothing_can_be_raced),

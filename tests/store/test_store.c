@@ -199,13 +199,7 @@ static void blobs_at_once(void **state)
 static void damaged_rows(void **state)
 {
     const char *path = folder_path(state, "damaged.db");
-    static const char *const BYTES[] = {"x'61'",
-                                        "x'6100'",
-                                        "x'6100010000'",
-                                        "x'610001000000'",
-                                        "x'6100ffffffff41'",
-                                        "x'61000100000041"
-                                        "62'"};
+    static const char *const BYTES[] = {"x'61'", "x'6100'", "x'6100010000'", "x'610001000000'", "x'6100ffffffff41'", "x'6100010000004162'"};
     for (size_t i = 0; i < sizeof BYTES / sizeof *BYTES; i++) {
         tn_store *store = open_store(path);
         int64_t id = begin(store);
