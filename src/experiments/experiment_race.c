@@ -331,6 +331,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     tn_fix_case about = {.investigation = investigation, .look = self->look, .hypes = investigation->hypes};
     tn_fixes_propose(&about, &self->fixes);
     tn_fixes_split(investigation, &self->fixes, &self->untried);
+    if (self->fixes.failed)
+        return tn_fail_memory(error, sizeof(tn_fix));
     tn_status status = race_single(self, error);
     mention_others(self);
     if (status == TN_OK && self->look->nonfinite && !atomic_load(&investigation->spent)) {
@@ -467,6 +469,7 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
         const tn_fix_case about = {.investigation = investigation, .look = self->look, .hypes = investigation->hypes};
         tn_fixes_propose(&about, &self->fixes);
         tn_fixes_split(investigation, &self->fixes, &self->untried);
+        status = self->fixes.failed ? tn_fail_memory(error, sizeof(tn_fix)) : TN_OK;
         tn_race_plan(investigation, self->look, &self->fixes, planned);
         tn_planned_add(planned, CONFIRMED_MAX * 2 * tn_race_pair_count(investigation, self->look->steps), self->look->steps,
                        "confirmation: the best two on fresh seeds, with and without");

@@ -47,7 +47,7 @@ static tn_status propose(usage_case *self, tn_error *error)
     }
     self->fixes.count = kept;
     tn_look_deinit(&look);
-    return TN_OK;
+    return self->fixes.failed ? tn_fail_memory(error, sizeof(tn_fix)) : TN_OK;
 }
 
 static uint64_t steps_of(const tn_investigation *investigation, size_t share)

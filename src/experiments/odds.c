@@ -96,6 +96,7 @@ tn_status tn_odds_init(tn_odds *odds, tn_investigation *investigation, const tn_
         return tn_fail_memory(error, sizeof *list);
     const tn_fix_case about = {.investigation = investigation, .look = look, .hypes = investigation->hypes};
     tn_fixes_propose(&about, list);
+    bool failed = list->failed;
     tn_arises here = investigation->facts->is_program ? TN_ARISES_ATTACHED : TN_ARISES_NATIVE;
     for (size_t i = 0; i < TN_CAUSE_COUNT; i++)
         odds->of[i] = tn_cause_get((tn_cause_id)i)->arises & here ? 1 : 0;
@@ -110,7 +111,7 @@ tn_status tn_odds_init(tn_odds *odds, tn_investigation *investigation, const tn_
     odds->of[TN_ODDS_HEALTHY] = healthy;
     tn_fixes_deinit(list);
     tn_memory_destroy(list);
-    return TN_OK;
+    return failed ? tn_fail_memory(error, sizeof(tn_fix)) : TN_OK;
 }
 
 /* -p log2 p, 0 where p is 0. */

@@ -31,7 +31,7 @@ typedef struct tn_fix_list {
     tn_fix fixes[TN_FIXES_MAX];
     size_t count;
     tn_fix spare; /* takes what does not fit */
-    bool failed;  /* a pair is missing since memory was out */
+    bool failed;  /* a change is missing since memory was out */
 } tn_fix_list;
 
 /* What a proposer may read. */

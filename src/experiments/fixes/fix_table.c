@@ -76,7 +76,9 @@ tn_fix *tn_fix_add_patch(tn_fix_list *list, tn_cause_id cause, json_t *patch, co
     va_list arguments;
     va_start(arguments, format);
     tn_fix fix = {.cause = cause, .other_cause = cause, .prior = PRIOR, .cost = 1, .patch = patch};
-    tn_fix *added = add(list, json_object_size(patch) > 0, &fix, format, arguments);
+    bool is_broken = !patch || json_object_get(patch, TN_PATCH_BROKEN);
+    list->failed = list->failed || is_broken;
+    tn_fix *added = add(list, !is_broken && json_object_size(patch) > 0, &fix, format, arguments);
     va_end(arguments);
     return added;
 }

@@ -78,8 +78,10 @@ void tn_patch_put(json_t *patch, json_t *value, const char *path_format, ...)
     va_start(arguments, path_format);
     vsnprintf(path, sizeof path, path_format, arguments);
     va_end(arguments);
-    if (json_object_set_new(patch, path, value) != 0)
-        json_object_clear(patch);
+    if (json_object_set_new(patch, path, value) == 0)
+        return;
+    json_object_clear(patch);
+    json_object_set_new(patch, TN_PATCH_BROKEN, json_true());
 }
 
 json_t *tn_patch_insertion(const char *op)

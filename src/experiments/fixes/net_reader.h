@@ -22,7 +22,10 @@ size_t tn_net_outputs(const tn_hypes *hypes); /* units or filters of the last no
 
 const char *tn_net_loss(const tn_hypes *hypes);
 
-/* Puts `value` (stolen) at a formatted path of `patch`. Where memory is out the patch is emptied. */
+/* The only path of a patch that memory was out for; no path of the hypes is empty. */
+#define TN_PATCH_BROKEN ""
+
+/* Puts `value` (stolen) at a formatted path of `patch`. Where memory is out the patch is emptied, and has TN_PATCH_BROKEN, which tn_fix_add_patch tells its list. */
 void tn_patch_put(json_t *patch, json_t *value, const char *path_format, ...) TN_PRINTF(3, 4);
 json_t *tn_patch_insertion(const char *op); /* {"$insert": {"op": op}} */
 json_t *tn_patch_removal(void);             /* {"$remove": true} */
