@@ -47,7 +47,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
 static void fill_sinusoids(size_t steps, size_t width, tn_real *rows)
 {
     for (size_t c = 0; c < width; c++) {
-        const double frequency = pow(BASE, -(double)(c / 2 * 2) / (double)width);
+        const double frequency = pow(BASE, -(double)(c - c % 2) / (double)width);
         for (size_t t = 0; t < steps; t++)
             rows[t * width + c] = (tn_real)(c % 2 == 0 ? sin((double)t * frequency) : cos((double)t * frequency));
     }
