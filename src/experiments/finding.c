@@ -327,6 +327,16 @@ static const tn_candidate *best_of_cause(const tn_race *race, tn_cause_id cause)
     return best;
 }
 
+/* A race that stopped at the first confirmed cause leaves some on their way, of which this one did well: nothing rules it out. */
+static void mention_unfinished(tn_investigation *investigation, tn_findings *findings, const tn_candidate *candidate)
+{
+    json_t *evidence = json_object_get(json_array_get(findings->findings, 0), "evidence");
+    if (evidence)
+        tn_evidence_add(investigation, evidence, candidate->standing, NAN, "race",
+                        "%s may repair it too (%s): score %.2f after %llu steps, as far as it was run", candidate->fix->text,
+                        tn_cause_get(candidate->fix->cause)->name, candidate->standing, (unsigned long long)candidate->steps);
+}
+
 void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings, const tn_race *race)
 {
     for (int cause = 0; cause < TN_CAUSE_COUNT; cause++) {
@@ -334,6 +344,10 @@ void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings,
         if (!best || names_cause(findings->findings, (tn_cause_id)cause) || names_cause(findings->advice, (tn_cause_id)cause) ||
             (best->finished && !best->memorises && tn_race_is_repair(race, race->base, best->standing)))
             continue;
+        if (!best->finished && !best->memorises && tn_standing_is_dramatic(best->base_standing, best->standing)) {
+            mention_unfinished(investigation, findings, best);
+            continue;
+        }
         char why[320];
         snprintf(why, sizeof why, "%s alone: score %.2f after %llu steps%s, as given %.2f", best->fix->text, best->standing,
                  (unsigned long long)best->steps, best->memorises ? " and no less with permuted labels" : "", best->base_standing);
