@@ -50,3 +50,8 @@ const char *tn_shape_format(char buffer[96], const tn_shape *shape)
     snprintf(buffer + at, 96 - at, "]");
     return buffer;
 }
+
+tn_real *tn_pass_shared_scratch(const tn_node *node, const tn_pass *pass)
+{
+    return pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker;
+}

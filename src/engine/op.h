@@ -84,6 +84,9 @@ typedef struct tn_pass {
         scratch; /* [threads * scratch_per_worker + scratch_shared + B * scratch_per_sample]: worker w's at w * scratch_per_worker, the rest behind them */
 } tn_pass;
 
+/* The scratch behind that of the workers: [scratch_shared + B * scratch_per_sample]. */
+tn_real *tn_pass_shared_scratch(const tn_node *node, const tn_pass *pass);
+
 typedef enum tn_op_flags {
     TN_OP_BACKWARD_FROM_OUTPUT =
         1,           /* backward reads output, never inputs: the graph may run it in place, output = inputs[0] and d_inputs[0] = d_output */

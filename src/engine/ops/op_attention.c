@@ -122,7 +122,7 @@ static job job_of(const tn_node *node, const tn_pass *pass)
     j.v = j.k + of_keys;
     j.o = j.v + of_keys;
     j.shares = j.o + of_queries;
-    j.d_q = pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker + node->scratch_shared;
+    j.d_q = tn_pass_shared_scratch(node, pass) + node->scratch_shared;
     j.d_k = j.d_q + of_queries;
     j.d_v = j.d_k + of_keys;
     j.d_o = j.d_v + of_keys;

@@ -197,7 +197,7 @@ static job plan(const tn_node *node, const tn_pass *pass)
     work.rows = pass->batch * tn_shape_size(&node->output) / work.features;
     work.width = repeated_width(work.features);
     work.tiles = tn_row_tiles(work.rows, work.features);
-    work.first = (double *)(void *)(pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker);
+    work.first = (double *)(void *)tn_pass_shared_scratch(node, pass);
     work.second = work.first + TN_ROW_TILES * work.width;
     work.a = (tn_real *)(void *)(work.second + TN_ROW_TILES * work.width);
     work.b = work.a + work.width;

@@ -133,7 +133,7 @@ static job make_job(const tn_node *node, const tn_pass *pass, size_t most)
 {
     const attributes *own = attributes_of(node);
     tn_tiles samples = tn_tiles_split(pass->batch, 2 * own->conv.pixels * own->conv.patch * own->conv.filters, 1, most);
-    return (job){own, pass, node->scratch_per_worker, pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker, samples};
+    return (job){own, pass, node->scratch_per_worker, tn_pass_shared_scratch(node, pass), samples};
 }
 
 static void forward(const tn_node *node, const tn_pass *pass)

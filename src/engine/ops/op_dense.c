@@ -6,11 +6,9 @@
  * Tiles: columns of y; columns of dx; rows of W. With a sink a block of rows of dW goes to the optimizer as soon as it is made, while it
  * is in cache, and never to memory:
  * a large layer is bound by memory (dW of 784 x 512 is 1.6 MB), and this saves writing it and reading it back. */
-#include <string.h>
-
-#include "base/simd.h"
 #include "engine/gemm.h"
 #include "engine/ops/ops.h"
+#include "engine/ops/row_product.h"
 #include "engine/tiles.h"
 
 enum { WEIGHT, BIAS };
@@ -70,7 +68,6 @@ typedef struct job {
     const tn_pass *pass;
     size_t rows; /* of x and y */
     size_t scratch_each;
-    bool by_rows; /* tiles of y and dx are rows: those of a sequence are many */
     tn_tiles tiles;
 } job;
 
@@ -81,11 +78,6 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    if (j->by_rows) {
-        tn_gemm(false, false, count, units, j->own->inputs, pass->inputs[0] + first * j->own->inputs, j->own->inputs,
-                pass->parameters[WEIGHT], units, j->own->bias ? pass->parameters[BIAS] : NULL, false, pass->output + first * units, units);
-        return;
-    }
     const tn_real *bias = j->own->bias ? pass->parameters[BIAS] + first : NULL;
     tn_gemm(false, false, j->rows, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first, units, bias,
             false, pass->output + first, units);
@@ -98,11 +90,6 @@ static void input_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t inputs = j->own->inputs, units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    if (j->by_rows) {
-        tn_gemm(false, true, count, inputs, units, pass->d_output + first * units, units, pass->parameters[WEIGHT], units, NULL, false,
-                pass->d_inputs[0] + first * inputs, inputs);
-        return;
-    }
     tn_gemm(false, true, j->rows, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL, false,
             pass->d_inputs[0] + first, inputs);
 }
@@ -131,24 +118,27 @@ static void weight_tile(void *context, size_t tile, size_t worker)
     }
 }
 
-TN_SIMD_CLONES
-static void sum_rows(size_t rows, size_t columns, const tn_real *restrict values, tn_real *restrict sums)
+/* Of a sequence, whose many rows are the tiles of y and dx. */
+static tn_row_product by_rows(const job *j)
 {
-    memcpy(sums, values, columns * sizeof *sums);
-    for (size_t i = 1; i < rows; i++) {
-        for (size_t k = 0; k < columns; k++)
-            sums[k] += values[i * columns + k];
-    }
+    return (tn_row_product){.pool = j->pass->pool,
+                            .rows = j->rows,
+                            .inputs = j->own->inputs,
+                            .outputs = j->own->units,
+                            .weight = j->pass->parameters[WEIGHT],
+                            .bias = j->own->bias ? j->pass->parameters[BIAS] : NULL};
 }
 
 static void forward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
-    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .by_rows = own->steps > 1};
-    if (j.by_rows)
-        j.tiles = tn_tiles_split(j.rows, 2 * own->inputs * own->units, 1, TN_TILES_MAX);
-    else
-        j.tiles = tn_tiles_split(own->units, 2 * j.rows * own->inputs, TILE_ALIGNMENT, own->units / TILE_COLUMNS);
+    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps};
+    if (own->steps > 1) {
+        const tn_row_product product = by_rows(&j);
+        tn_row_product_forward(&product, pass->inputs[0], pass->output);
+        return;
+    }
+    j.tiles = tn_tiles_split(own->units, 2 * j.rows * own->inputs, TILE_ALIGNMENT, own->units / TILE_COLUMNS);
     tn_pool_run(pass->pool, j.tiles.count, forward_tile, &j);
 }
 
@@ -156,23 +146,24 @@ static void forward(const tn_node *node, const tn_pass *pass)
 static void backward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
-    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .by_rows = own->steps > 1};
-    size_t work = 2 * j.rows * own->units, most = own->inputs / (j.by_rows ? TILE_WEIGHT_ROWS : TILE_COLUMNS);
-    j.scratch_each = node->scratch_per_worker;
-    if (j.by_rows)
-        j.tiles = tn_tiles_split(j.rows, 2 * own->inputs * own->units, 1, TN_TILES_MAX);
-    else
+    bool is_sequence = own->steps > 1;
+    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .scratch_each = node->scratch_per_worker};
+    size_t work = 2 * j.rows * own->units, most = own->inputs / (is_sequence ? TILE_WEIGHT_ROWS : TILE_COLUMNS);
+    if (pass->d_inputs[0] && is_sequence) {
+        const tn_row_product product = by_rows(&j);
+        tn_row_product_inputs(&product, pass->d_output, false, pass->d_inputs[0]);
+    } else if (pass->d_inputs[0]) {
         j.tiles = tn_tiles_split(own->inputs, work, TILE_ALIGNMENT, most);
-    if (pass->d_inputs[0])
         tn_pool_run(pass->pool, j.tiles.count, input_tile, &j);
+    }
     if (!pass->d_parameters[WEIGHT])
         return;
     j.tiles = tn_tiles_split(own->inputs, work, ROW_ALIGNMENT, most);
     tn_pool_run(pass->pool, j.tiles.count, weight_tile, &j);
     if (!own->bias)
         return;
-    tn_real *sums = pass->sink ? pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker : pass->d_parameters[BIAS];
-    sum_rows(j.rows, own->units, pass->d_output, sums);
+    tn_real *sums = pass->sink ? tn_pass_shared_scratch(node, pass) : pass->d_parameters[BIAS];
+    tn_row_product_sum(j.rows, own->units, pass->d_output, sums);
     if (pass->sink)
         pass->sink->take(pass->sink->context, BIAS, 0, own->units, sums);
 }

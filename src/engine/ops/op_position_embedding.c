@@ -84,7 +84,7 @@ static void forward(const tn_node *node, const tn_pass *pass)
     if (own->learned) {
         j.rows = pass->parameters[WEIGHT];
     } else {
-        tn_real *rows = pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker;
+        tn_real *rows = tn_pass_shared_scratch(node, pass);
         fill_sinusoids(own->steps, own->width, rows);
         j.rows = rows;
     }

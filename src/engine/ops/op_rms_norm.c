@@ -91,7 +91,7 @@ static job plan(const tn_node *node, const tn_pass *pass)
                 .saved = pass->saved};
     work.rows = pass->batch * tn_shape_size(&node->output) / work.width;
     work.tiles = tn_row_tiles(work.rows, work.width);
-    work.d_gain = (double *)(void *)(pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker);
+    work.d_gain = (double *)(void *)tn_pass_shared_scratch(node, pass);
     return work;
 }
 

@@ -129,7 +129,7 @@ static job job_of(const tn_node *node, const tn_pass *pass, const tn_cell *cell)
     j.rows = own->steps * j.batch;
     j.hidden = own->directions * own->units;
     j.wide = cell->wide * own->units;
-    tn_real *shared = pass->scratch + tn_pool_threads(pass->pool) * node->scratch_per_worker;
+    tn_real *shared = tn_pass_shared_scratch(node, pass);
     j.transposed = shared;
     j.d_gates = shared + node->scratch_shared;
     j.above = j.d_gates + j.rows * j.wide;

@@ -66,12 +66,17 @@ static void weight_tile(void *context, size_t tile, size_t worker)
 }
 
 TN_SIMD_CLONES
-static void sum_product_rows(size_t rows, size_t columns, const tn_real *restrict values, tn_real *restrict sums)
+static void sum_rows(size_t rows, size_t columns, const tn_real *restrict values, tn_real *restrict sums)
 {
     memcpy(sums, values, columns * sizeof *sums);
     for (size_t i = 1; i < rows; i++)
         for (size_t k = 0; k < columns; k++)
             sums[k] += values[i * columns + k];
+}
+
+void tn_row_product_sum(size_t rows, size_t columns, const tn_real *values, tn_real *sums)
+{
+    sum_rows(rows, columns, values, sums);
 }
 
 void tn_row_product_weights(const tn_row_product *of, const tn_real *x, const tn_real *dy, tn_real *d_weight, tn_real *d_bias)
@@ -82,5 +87,5 @@ void tn_row_product_weights(const tn_row_product *of, const tn_real *x, const tn
         tn_pool_run(of->pool, j.tiles.count, weight_tile, &j);
     }
     if (d_bias)
-        sum_product_rows(of->rows, of->outputs, dy, d_bias);
+        sum_rows(of->rows, of->outputs, dy, d_bias);
 }

@@ -23,4 +23,7 @@ void tn_row_product_inputs(const tn_row_product *of, const tn_real *dy, bool add
 /* dW = x^T dy and db = sum over rows of dy; either may be NULL. */
 void tn_row_product_weights(const tn_row_product *of, const tn_real *x, const tn_real *dy, tn_real *d_weight, tn_real *d_bias);
 
+/* sums [columns] of values [rows, columns], rows >= 1, in the order of the rows. */
+void tn_row_product_sum(size_t rows, size_t columns, const tn_real *values, tn_real *sums);
+
 #endif
