@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "experiments/finding.h"
 #include "experiments/odds.h"
 
 enum { EXPERIMENTS_MAX = 16, WHY_SIZE = 512 };
@@ -80,17 +81,22 @@ static bool is_done(const tn_investigation *investigation, const tn_experiment *
 
 static bool is_confirmed(const struct tn_walk *walk)
 {
-    return json_is_true(json_object_get(json_array_get(json_object_get(walk->report, "findings"), 0), "confirmed"));
+    return tn_finding_has_confirmed(json_object_get(walk->report, "findings"));
+}
+
+/* Those that the first look has answered. */
+static bool is_free(const tn_experiment *experiment)
+{
+    return experiment == &tn_experiment_initial_loss || experiment == &tn_experiment_samples;
 }
 
 /* Whether the experiment could still change the verdict; if not, for now or for good, *why says why. */
 static bool matters(const tn_investigation *investigation, const tn_experiment *experiment, const char **why)
 {
     const struct tn_walk *walk = investigation->walk;
-    bool is_free = experiment == &tn_experiment_initial_loss || experiment == &tn_experiment_samples;
     bool raced = is_done(investigation, &tn_experiment_race);
     *why = "the cause is confirmed, and nothing that it could tell changes that";
-    if (is_free)
+    if (is_free(experiment))
         return true;
     if (is_confirmed(walk) || (raced && investigation->raced.explained))
         return false;
@@ -110,9 +116,8 @@ static bool matters(const tn_investigation *investigation, const tn_experiment *
 
 static tn_status cost_of(tn_investigation *investigation, const tn_experiment *experiment, uint64_t *steps, tn_error *error)
 {
-    bool is_free = experiment == &tn_experiment_initial_loss || experiment == &tn_experiment_samples;
     tn_planned planned = {.investigation = investigation, .list = tn_json_checked(investigation, json_array())};
-    tn_status status = is_free && investigation->look ? TN_OK : experiment->plan(investigation, &planned, error);
+    tn_status status = is_free(experiment) && investigation->look ? TN_OK : experiment->plan(investigation, &planned, error);
     json_decref(planned.list);
     *steps = planned.steps;
     return status;

@@ -309,12 +309,6 @@ static void suspect_best_so_far(diagnosis *self)
         tn_finding_add_best_so_far(self->investigation, &self->findings, self->look, best);
 }
 
-/* Confirmed findings stand first. */
-static bool has_confirmed(const diagnosis *self)
-{
-    return json_is_true(json_object_get(json_array_get(self->findings.findings, 0), "confirmed"));
-}
-
 /* It does not train, or it trains badly and cannot even learn ten samples by heart. A slow network may fail to do that in the steps it is given, and still train well. */
 static bool is_broken(const diagnosis *self)
 {
@@ -340,7 +334,8 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
     tn_mend_add_controls(investigation, &self->findings, false);
-    if (status == TN_OK && !has_confirmed(self) && (self->race.broken || self->look->standing < SLOW_IS_FAULT_BELOW))
+    if (status == TN_OK && !tn_finding_has_confirmed(self->findings.findings) &&
+        (self->race.broken || self->look->standing < SLOW_IS_FAULT_BELOW))
         status =
             tn_debug_ask(investigation, &tn_experiment_overfit,
                          "no single change repairs it: whether ten samples can be learnt tells labels that do not belong to their inputs "
@@ -349,7 +344,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     bool go_on = status == TN_OK && is_broken(self) && !atomic_load(&investigation->spent) && json_array_size(self->findings.advice) == 0;
     if (go_on && self->look->near_trivial && json_array_size(self->findings.findings) == 0)
         status = question_labels(self, error);
-    if (go_on && status == TN_OK && !has_confirmed(self) && !atomic_load(&investigation->spent))
+    if (go_on && status == TN_OK && !tn_finding_has_confirmed(self->findings.findings) && !atomic_load(&investigation->spent))
         status = race_pairs(self, error);
     if (go_on && status == TN_OK && json_array_size(self->findings.findings) == 0)
         suspect_untried(self);
@@ -374,7 +369,7 @@ static void conclude(diagnosis *self)
     const char *by = json_string_value(json_object_get(first, "confirmed_by"));
     if (by && strcmp(by, "fix") == 0)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
-    else if (has_confirmed(self))
+    else if (tn_finding_has_confirmed(self->findings.findings))
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; proven by a control: %s", given, text);
     else if (first)
         tn_outcome_conclude(self->outcome, TN_VERDICT_INCONCLUSIVE, "as given: %s; suspected, not confirmed: %s", given, text);
@@ -396,10 +391,11 @@ static void conclude(diagnosis *self)
 static void record(diagnosis *self)
 {
     tn_investigation *investigation = self->investigation;
-    investigation->raced = (tn_known_race){.explained = has_confirmed(self) || investigation->facts->nonfinite_inputs > 0,
-                                           .broken = self->race.broken,
-                                           .nonfinite = self->look->nonfinite || self->look->diverged,
-                                           .standing = self->look->standing};
+    investigation->raced =
+        (tn_known_race){.explained = tn_finding_has_confirmed(self->findings.findings) || investigation->facts->nonfinite_inputs > 0,
+                        .broken = self->race.broken,
+                        .nonfinite = self->look->nonfinite || self->look->diverged,
+                        .standing = self->look->standing};
     json_t *result = self->outcome->result;
     tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look->result)));
     tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));
@@ -420,7 +416,7 @@ static void tell_seen(diagnosis *self)
     const json_t *first = json_array_get(self->findings.findings, 0);
     if (!first)
         return;
-    tn_outcome_conclude(self->outcome, has_confirmed(self) ? TN_VERDICT_FAIL : TN_VERDICT_INCONCLUSIVE,
+    tn_outcome_conclude(self->outcome, tn_finding_has_confirmed(self->findings.findings) ? TN_VERDICT_FAIL : TN_VERDICT_INCONCLUSIVE,
                         "nothing was raced; the first run of the program shows: %s",
                         json_string_value(json_object_get(json_object_get(first, "fix"), "text")));
     tn_json_set(investigation, self->outcome->result, "findings", json_incref(self->findings.findings));

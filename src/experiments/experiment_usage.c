@@ -69,7 +69,7 @@ static void tell(usage_case *self)
 static void settle(usage_case *self)
 {
     tell(self);
-    self->investigation->is_settled = json_is_true(json_object_get(json_array_get(self->findings.findings, 0), "confirmed"));
+    self->investigation->is_settled = tn_finding_has_confirmed(self->findings.findings);
 }
 
 /* A control has proven it, and this trial shows that it is what is wrong. */

@@ -166,6 +166,11 @@ void tn_finding_place(tn_investigation *investigation, tn_findings *findings, js
         investigation->out_of_memory = true;
 }
 
+bool tn_finding_has_confirmed(const json_t *findings)
+{
+    return json_is_true(json_object_get(json_array_get(findings, 0), "confirmed"));
+}
+
 json_t *tn_finding_create(tn_investigation *investigation, tn_cause_id cause, bool is_confirmed, const char *by)
 {
     json_t *finding = tn_json_checked(investigation, json_object());

@@ -19,6 +19,9 @@ json_t *tn_finding_create(tn_investigation *investigation, tn_cause_id cause, bo
 /* Puts a finding (stolen) behind those that are confirmed, where it is; else last. */
 void tn_finding_place(tn_investigation *investigation, tn_findings *findings, json_t *finding);
 
+/* Whether a list of findings has one that is confirmed: such stand first. */
+bool tn_finding_has_confirmed(const json_t *findings);
+
 /* A fix that was tried on fresh seeds: an error where they confirmed it, else suspected. */
 void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, const tn_look *look, const tn_fix *fix,
                         const tn_confirmation *confirmation);
