@@ -9,7 +9,7 @@
  * Paths are the keys from the root joined by dots, list elements by their index: "solver.learning_rate", "net.3.units". A patch is an object
  * of such paths. Its values replace what stands there; {"$insert": VALUE} puts a list element before that index (the
  * list's length appends), {"$remove": true} takes a list element or key away. All indices of one patch are those of the list before it. A patch that
- * changes a node's "op" drops the keys that only the old op has.
+ * changes a node's "op" drops the keys that only the old op has. Names in "from" follow the nodes that a patch moves; who took a node that is removed takes what it took.
  *
  * What readers meet in the complete tree: kernel, stride and size are lists [h, w], and a pool's stride is never null; padding is "valid",
  * "same" or a whole number; loss, init and bias_init are objects; whole numbers are JSON integers; data.valid is null (held out by itself),

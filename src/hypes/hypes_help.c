@@ -233,7 +233,9 @@ char *tn_hypes_help(bool markdown)
                   "VALUE} puts a "
                   "list element before that number, {\"$remove\": true} takes one away, or a key. All numbers are those before the patch. "
                   "A patch that "
-                  "changes a node's op drops the keys that only the old op has.");
+                  "changes a node's op drops the keys that only the old op has. Names in \"from\" follow the nodes that move; who took a "
+                  "node that is "
+                  "taken away takes what it took.");
     for (size_t i = 0; i < TN_SCOPE_COUNT; i++) {
         const char *name = tn_schema_scope((tn_scope_id)i)->name;
         if (strncmp(name, "op_", 3) != 0 && strncmp(name, "format_", 7) != 0)

@@ -72,6 +72,9 @@ tn_status tn_hypes_finish(tn_hypes *hypes, bool plans, tn_error *error);
 /* A patch without the checks of levels and search, which are left out: for trying one. */
 tn_status tn_hypes_try_patch(const tn_hypes *base, const json_t *patch, tn_hypes **patched, tn_error *error);
 
+/* Mends "from" in the list `after`, which a patch has made of `before`: `nodes` are the nodes of before as the patch left them, still in their old order. */
+tn_status tn_hypes_rewire(const json_t *before, const json_t *nodes, json_t *after, tn_error *error);
+
 /* Makes an empty object that has copies of base's strings. */
 tn_hypes *tn_hypes_create(const char *name, const char *directory);
 

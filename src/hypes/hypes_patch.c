@@ -1,7 +1,7 @@
 /* hypes_patch.c: applies a patch to a copy of what the user wrote, and checks the result like a file.
  *
  * Replacements and removed keys come first, shallow paths before deep ones, none of which moves a list element; then list elements are inserted and
- * removed, inner lists first and in each list from the end. So every index means the list as it was before the patch. */
+ * removed, inner lists first and in each list from the end. So every index means the list as it was before the patch. What nodes say in "from" is moved with the nodes (hypes_rewire.c). */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -353,6 +353,20 @@ static void sort_edits(patcher *p, int (*compare)(const void *, const void *))
         tn_path_split(p->edits[i].path, p->edits[i].buffer, p->edits[i].parts, &p->edits[i].count);
 }
 
+/* Whether the patch may move nodes, or call them otherwise. One that gives the whole list anew does not: it says all names itself. */
+static bool moves_nodes(const patcher *p)
+{
+    bool moves = false;
+    for (size_t i = 0; i < p->count; i++) {
+        if (strcmp(p->edits[i].parts[0], "net") != 0)
+            continue;
+        if (p->edits[i].count == 1)
+            return false;
+        moves = true;
+    }
+    return moves && !p->base->free;
+}
+
 static tn_status apply_edits(patcher *p)
 {
     sort_edits(p, compare_shallow);
@@ -367,13 +381,17 @@ static tn_status apply_edits(patcher *p)
         if (status != TN_OK)
             return status;
     }
+    /* A shallow copy: the nodes themselves, in their old order. */
+    bool moves = moves_nodes(p);
+    json_t *net = json_object_get(p->hypes->written, "net"), *nodes = moves ? json_copy(net) : NULL;
+    tn_status status = moves && !nodes ? tn_fail_memory(p->error, 64) : TN_OK;
     sort_edits(p, compare_deep);
-    for (size_t i = 0; i < p->count; i++) {
-        tn_status status = p->edits[i].moves ? apply_to_list(p, &p->edits[i]) : TN_OK;
-        if (status != TN_OK)
-            return status;
-    }
-    return TN_OK;
+    for (size_t i = 0; i < p->count && status == TN_OK; i++)
+        status = p->edits[i].moves ? apply_to_list(p, &p->edits[i]) : TN_OK;
+    if (status == TN_OK && nodes)
+        status = tn_hypes_rewire(json_object_get(p->base->written, "net"), nodes, net, p->error);
+    json_decref(nodes);
+    return status;
 }
 
 static tn_status read_and_apply(patcher *p, const json_t *patch)

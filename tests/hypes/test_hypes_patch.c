@@ -207,6 +207,50 @@ static void lines_follow_what_moved(void **state)
     tn_hypes_destroy(base);
 }
 
+#define NET(nodes)                                                                                                                         \
+    "{\"data\": {\"train\": {\"format\": \"csv\", \"file\": \"a.csv\", \"label\": 0}}, \"loss\": \"mse\", \"net\": [" nodes "]}"
+
+/* Names in "from" go with the nodes that they mean. */
+static void sources_follow_the_nodes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *patch, *path, *wanted;
+    } cases[] = {
+        /* A node before: what goes by op and number is another number now. */
+        {"{\"net.0\": {\"$insert\": {\"op\": \"tanh\"}}}", "net.4.from", "[\"relu_2\",\"wide\"]"},
+        {"{\"net.1\": {\"$remove\": true}}", "net.2.from", "[\"dense_0\",\"wide\"]"},
+        /* Another op is another name. */
+        {"{\"net.1.op\": \"tanh\"}", "net.3.from", "[\"tanh_1\",\"wide\"]"},
+        {"{\"net.1\": {\"op\": \"elu\", \"name\": \"bent\"}}", "net.3.from", "[\"bent\",\"wide\"]"},
+        {"{\"net.2\": {\"op\": \"dense\", \"units\": 3}}", "net.3.from", "[\"relu_1\",\"dense_2\"]"},
+        /* Who took a node that goes takes what it took: the node before, the one that it named, or the data. */
+        {"{\"net.2\": {\"$remove\": true}}", "net.2.from", "[\"relu_1\",\"relu_1\"]"},
+        {"{\"net.4\": {\"$remove\": true}}", "net.4.from", "[\"add_3\",\"relu_1\"]"},
+        {"{\"net.0\": {\"$remove\": true}, \"net.1\": {\"$remove\": true}}", "net.1.from", "[\"input\",\"wide\"]"},
+        {"{\"net.6\": {\"$remove\": true}}", "net.6.from", "\"input\""},
+        /* And of a join the node before. */
+        {"{\"net.3\": {\"$remove\": true}}", "net.4.from", "[\"wide\",\"gelu_3\"]"},
+        {"{\"net.3\": {\"$remove\": true}, \"net.4\": {\"$remove\": true}}", "net.3.from", "[\"wide\",\"relu_1\"]"},
+        /* A name that the patch gives again means the new node. */
+        {"{\"net.2\": {\"$remove\": true}, \"net.3\": {\"$insert\": {\"op\": \"gelu\", \"name\": \"wide\"}}}", "net.3.from",
+         "[\"relu_1\",\"wide\"]"},
+    };
+    tn_hypes *base = tn_test_parse(NET("{\"op\": \"dense\", \"units\": 3}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 3, \"name\": "
+                                       "\"wide\"}, {\"op\": \"add\", \"from\": [\"relu_1\", \"wide\"]}, {\"op\": \"gelu\", \"from\": "
+                                       "\"relu_1\"}, {\"op\": \"add\", \"from\": [\"add_3\", \"gelu_4\"]}, {\"op\": \"relu\", \"from\": "
+                                       "\"input\"}, {\"op\": \"elu\"}"));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        tn_hypes *patched = tn_test_patch(base, cases[i].patch);
+        char *found = tn_test_dump(patched, cases[i].path);
+        if (strcmp(found, cases[i].wanted) != 0)
+            fail_msg("%s: %s is %s", cases[i].patch, cases[i].path, found);
+        free(found);
+        tn_hypes_destroy(patched);
+    }
+    tn_hypes_destroy(base);
+}
+
 static void assignments(void **state)
 {
     (void)state;
@@ -372,6 +416,7 @@ int main(void)
         cmocka_unit_test(deep_paths_come_after_shallow_ones),
         cmocka_unit_test(wrong_patches),
         cmocka_unit_test(lines_follow_what_moved),
+        cmocka_unit_test(sources_follow_the_nodes),
         cmocka_unit_test(assignments),
         cmocka_unit_test(patches_are_merged),
         cmocka_unit_test(levels_are_checked_where_they_change),
