@@ -166,6 +166,9 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
 {
     const tn_hypes *hypes = investigation->hypes;
     size_t last = hypes && !investigation->facts->is_program ? tn_net_last_weighted(hypes) : TN_NO_NODE;
+    /* A layer with an activation of its own has no logits of any size. */
+    if (last != TN_NO_NODE && !tn_net_is_linear(tn_net_op(hypes, last)))
+        last = TN_NO_NODE;
     const char *loss = last == TN_NO_NODE ? "" : tn_net_loss(hypes), *twin = NULL;
     if (strcmp(loss, "softmax_cross_entropy") == 0 || strcmp(loss, "categorical_cross_entropy") == 0)
         twin = "softmax_cross_entropy";

@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "experiments/fixes/net_reader.h"
+#include "experiments/fixes/net_shorten.h"
 
 /* As in experiment_overfit.c and look.c: learnt by heart, and better than the trivial predictor. Unit: score. */
 static const double MEMORISED = 0.9, GENERALISED = 0.1;
 
 enum { STEPS_FEW = 1000, SCORE_EVERY = 25, CELLS_MAX = 2 * TN_LEVELS_MAX };
 
-/* Layers in a row of one width from which inner ones can go. */
+/* Layers that do the same from which inner ones can go. */
 enum { DEEP = 3 };
+
+/* How many times shorter a sequence is made, and its least length. Own choice. */
+enum { SHORTER = 4, STEPS_MIN = 2 };
 
 uint64_t tn_levels_few_steps(const tn_investigation *investigation)
 {
@@ -34,18 +37,23 @@ static json_t *two_classes(const tn_investigation *investigation)
     return patch;
 }
 
-static json_t *without_ops(const tn_hypes *hypes, const char *first, const char *second)
+static bool is_dropout(const char *op)
+{
+    return strcmp(op, "dropout") == 0;
+}
+
+static json_t *without_ops(const tn_hypes *hypes, bool (*unwanted)(const char *op))
 {
     json_t *patch = json_object();
     for (size_t i = 0; i < tn_hypes_node_count(hypes); i++)
-        if (strcmp(tn_net_op(hypes, i), first) == 0 || strcmp(tn_net_op(hypes, i), second) == 0)
+        if (unwanted(tn_net_op(hypes, i)))
             tn_patch_put(patch, tn_patch_removal(), "net.%zu", i);
     return patch;
 }
 
 static json_t *no_regularization(const tn_investigation *investigation)
 {
-    json_t *patch = without_ops(investigation->hypes, "dropout", "dropout");
+    json_t *patch = without_ops(investigation->hypes, is_dropout);
     if (tn_hypes_number(investigation->hypes, "solver.weight_decay") > 0)
         tn_patch_put(patch, json_integer(0), "solver.weight_decay");
     return patch;
@@ -53,29 +61,25 @@ static json_t *no_regularization(const tn_investigation *investigation)
 
 static json_t *no_normalization(const tn_investigation *investigation)
 {
-    return without_ops(investigation->hypes, "batch_norm", "layer_norm");
+    return without_ops(investigation->hypes, tn_net_is_norm);
 }
 
-/* Dense layers that follow one of the same width can go, with the activation behind them. */
 static json_t *fewer_layers(const tn_investigation *investigation)
 {
-    const tn_hypes *hypes = investigation->hypes;
-    size_t last = tn_net_last_weighted(hypes), previous = TN_NO_NODE, removed = 0;
     json_t *patch = json_object();
-    for (size_t i = 0; last != TN_NO_NODE && i < last; i++) {
-        if (strcmp(tn_net_op(hypes, i), "dense") != 0)
-            continue;
-        if (previous != TN_NO_NODE &&
-            json_equal(json_object_get(tn_hypes_node(hypes, previous), "units"), json_object_get(tn_hypes_node(hypes, i), "units"))) {
-            removed++;
-            tn_patch_put(patch, tn_patch_removal(), "net.%zu", i);
-            if (tn_net_is_activation(tn_net_op(hypes, i + 1)))
-                tn_patch_put(patch, tn_patch_removal(), "net.%zu", i + 1);
-        }
-        previous = i;
-    }
-    if (removed + 1 < DEEP)
+    if (tn_net_shorten(investigation->hypes, patch) + 1 < DEEP)
         json_object_clear(patch);
+    return patch;
+}
+
+/* Sequences that are made up, or cut from a text, may be cut shorter. */
+static json_t *shorter_sequences(const tn_investigation *investigation)
+{
+    json_t *patch = json_object();
+    const json_t *time = tn_hypes_value(investigation->hypes, "data.train.time");
+    json_int_t shorter = json_integer_value(time) / SHORTER;
+    if (shorter >= STEPS_MIN)
+        tn_patch_put(patch, json_integer(shorter), "data.train.time");
     return patch;
 }
 
@@ -105,9 +109,13 @@ static const struct {
     const char *name;
     json_t *(*make)(const tn_investigation *investigation);
 } SIMPLIFICATIONS[] = {
-    {"two classes", two_classes},           {"smaller images", smaller_images},
-    {"no normalisation", no_normalization}, {"no dropout, no weight decay", no_regularization},
-    {"fewer layers", fewer_layers},         {"plain steps", plain_steps},
+    {"two classes", two_classes},
+    {"smaller images", smaller_images},
+    {"shorter sequences", shorter_sequences},
+    {"no normalisation", no_normalization},
+    {"no dropout, no weight decay", no_regularization},
+    {"fewer layers", fewer_layers},
+    {"plain steps", plain_steps},
 };
 enum { KINDS = sizeof SIMPLIFICATIONS / sizeof *SIMPLIFICATIONS };
 

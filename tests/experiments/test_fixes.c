@@ -174,6 +174,139 @@ static void frozen_layers_are_freed(void **state)
                  TN_CAUSE_frozen_parameters, "{\"net.0.trainable\":true}");
 }
 
+/* A transformer whose feed-forward part has this activation, with this in front of its last layer. */
+#define TRANSFORMER(copies, activation, before)                                                                                            \
+    "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 32}, {\"op\": \"position_embedding\"}, {\"repeat\": " copies          \
+    ", \"block\": [{\"op\": \"layer_norm\"}, {\"op\": \"attention\", \"heads\": 4, \"name\": \"mixed\"}, {\"op\": \"add\", \"from\": "     \
+    "[\"start\", "                                                                                                                         \
+    "\"mixed\"], \"name\": \"middle\"}, {\"op\": \"layer_norm\"}, {\"op\": \"dense\", \"units\": 64}, {\"op\": \"" activation              \
+    "\"}, {\"op\": \"dense\", \"units\": 32, \"name\": \"fed\"}, {\"op\": \"add\", \"from\": [\"middle\", \"fed\"]}]}, " before            \
+    "{\"op\": \"dense\", \"units\": 9}]"
+
+static void a_usual_transformer_gets_no_patch_of_output_init_or_missing_activation(void **state)
+{
+    (void)state;
+    expect_patch(TRANSFORMER("1", "gelu", "") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_output, "");
+    expect_patch(TRANSFORMER("1", "gelu", "") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_bad_init, "");
+    /* No activation between attention, sums and norms is none that is missing. */
+    expect_patch(TRANSFORMER("2", "gelu", "") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_activation, "");
+    expect_patch(TRANSFORMER("1", "gelu", "") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_too_deep, "");
+}
+
+static void the_activation_of_a_transformer_is_replaced(void **state)
+{
+    (void)state;
+    expect_patch(TRANSFORMER("2", "exp", "") ", \"loss\": \"softmax_cross_entropy\"", TN_CAUSE_wrong_activation,
+                 "{\"net.7\":{\"op\":\"relu\"},\"net.15\":{\"op\":\"relu\"}}");
+}
+
+static void repeated_blocks_are_left_out(void **state)
+{
+    (void)state;
+    static proposal self;
+    begin(&self);
+    propose(&self, TRANSFORMER("6", "gelu", "{\"op\": \"layer_norm\"}, ") ", \"loss\": \"softmax_cross_entropy\"");
+    size_t found = 0;
+    for (size_t i = 0; i < self.list.count; i++) {
+        if (self.list.fixes[i].cause != TN_CAUSE_too_deep)
+            continue;
+        found++;
+        /* Five of six attentions, and as many feed-forward parts. */
+        assert_string_equal(self.list.fixes[i].text, "10 hidden layers fewer");
+        tn_hypes *patched = NULL;
+        tn_error error = {0};
+        assert_int_equal(tn_hypes_patch(self.hypes, self.list.fixes[i].patch, &patched, &error), TN_OK);
+        assert_int_equal(tn_hypes_node_count(patched), 2 + 8 + 2);
+        assert_string_equal(json_string_value(json_object_get(tn_hypes_node(patched, 10), "op")), "layer_norm");
+        tn_hypes_destroy(patched);
+    }
+    assert_int_equal(found, 1);
+    end(&self);
+}
+
+/* A block that somebody outside looks into stays, and so does one that has no twin. */
+static void blocks_that_are_not_closed_stay(void **state)
+{
+    (void)state;
+    expect_patch(
+        "\"net\": [{\"op\": \"dense\", \"units\": 8}, {\"op\": \"tanh\", \"name\": \"a\"}, {\"op\": \"add\", \"from\": [\"dense_0\", "
+        "\"a\"]}, {\"op\": \"tanh\", \"name\": \"b\"}, {\"op\": \"add\", \"from\": [\"add_2\", \"b\"]}, {\"op\": \"concat\", \"from\": "
+        "[\"add_4\", \"b\"]}, {\"op\": \"elu\", \"name\": \"c\"}, {\"op\": \"add\", \"from\": [\"concat_5\", \"c\"]}, {\"op\": \"dense\", "
+        "\"units\": 3}], \"loss\": \"softmax_cross_entropy\"",
+        TN_CAUSE_too_deep, "");
+}
+
+#define RECURRENT(op, more, after)                                                                                                         \
+    "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 32}, {\"op\": \"" op "\", \"units\": 32" more "}, " after             \
+    "{\"op\": \"dense\", \"units\": 9}], \"loss\": \"softmax_cross_entropy\""
+
+static void recurrent_layers_have_an_activation(void **state)
+{
+    (void)state;
+    expect_patch(RECURRENT("gru", "", ""), TN_CAUSE_wrong_activation, "");
+    expect_patch(RECURRENT("lstm", "", "{\"op\": \"dense\", \"units\": 40}, "), TN_CAUSE_wrong_activation,
+                 "{\"net.3\":{\"$insert\":{\"op\":\"relu\"}}}");
+    expect_patch(RECURRENT("rnn", ", \"activation\": \"relu\"", ""), TN_CAUSE_wrong_activation, "{\"net.1.activation\":\"tanh\"}");
+    expect_patch(RECURRENT("rnn", "", ""), TN_CAUSE_wrong_activation, "");
+}
+
+static void recurrent_weights_start_orthogonal(void **state)
+{
+    (void)state;
+    expect_patch(RECURRENT("gru", ", \"recurrent_init\": {\"scheme\": \"normal\", \"std\": 9}", ""), TN_CAUSE_bad_init,
+                 "{\"net.1.recurrent_init\":{\"scheme\":\"orthogonal\",\"scale\":1.0}}");
+    expect_patch(RECURRENT("gru", ", \"recurrent_init\": null", ""), TN_CAUSE_bad_init, "");
+    expect_patch(
+        "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 32, \"init\": {\"scheme\": \"normal\", \"std\": 1}}, {\"op\": "
+        "\"dense\", \"units\": 9}], \"loss\": \"softmax_cross_entropy\"",
+        TN_CAUSE_bad_init, "");
+    expect_patch(
+        "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 32, \"init\": {\"scheme\": \"normal\", \"std\": 50}}, {\"op\": "
+        "\"dense\", \"units\": 9}], \"loss\": \"softmax_cross_entropy\"",
+        TN_CAUSE_bad_init, "{\"net.0.init\":{\"scheme\":\"glorot_uniform\",\"scale\":1.0}}");
+}
+
+static void stacked_recurrent_layers_are_left_out(void **state)
+{
+    (void)state;
+    expect_patch(RECURRENT("lstm", ", \"layers\": 3", ""), TN_CAUSE_too_deep, "{\"net.1.layers\":1}");
+    expect_patch(RECURRENT("lstm", "", "{\"op\": \"lstm\", \"units\": 32}, {\"op\": \"lstm\", \"units\": 32}, "), TN_CAUSE_too_deep,
+                 "{\"net.2\":{\"$remove\":true},\"net.3\":{\"$remove\":true}}");
+    /* Both directions are twice as wide. */
+    expect_patch(RECURRENT("lstm", ", \"bidirectional\": true", "{\"op\": \"lstm\", \"units\": 32}, {\"op\": \"lstm\", \"units\": 32}, "),
+                 TN_CAUSE_too_deep, "");
+}
+
+static void narrow_sequences_become_wider(void **state)
+{
+    (void)state;
+    expect_patch("\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 2}, {\"op\": \"gru\", \"units\": 4}, {\"op\": \"dense\", "
+                 "\"units\": 9}], \"loss\": \"softmax_cross_entropy\"",
+                 TN_CAUSE_too_little_capacity, "{\"net.0.units\":16,\"net.1.units\":32}");
+}
+
+/* A recurrent layer may be the last with weights. */
+static void the_output_of_a_recurrent_layer_is_put_right(void **state)
+{
+    (void)state;
+    expect_patch("\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 32}, {\"op\": \"lstm\", \"units\": 9}, {\"op\": "
+                 "\"softmax\"}], \"loss\": \"softmax_cross_entropy\"",
+                 TN_CAUSE_wrong_output, "{\"net.2\":{\"$remove\":true}}");
+}
+
+/* A gate squeezes on purpose. */
+static void gates_keep_their_activation(void **state)
+{
+    (void)state;
+    expect_patch(
+        "\"net\": [{\"op\": \"dense\", \"units\": 8, \"name\": \"value\"}, {\"op\": \"relu\", \"name\": \"bent\"}, {\"op\": \"dense\", "
+        "\"units\": "
+        "8, \"from\": \"input\"}, {\"op\": \"sigmoid\"}, {\"op\": \"multiply\", \"from\": [\"bent\", \"sigmoid_3\"]}, {\"op\": \"tanh\", "
+        "\"name\": \"soft\"}, {\"op\": \"add\", \"from\": [\"soft\", \"value\"]}, {\"op\": \"dense\", \"units\": 4}], \"loss\": "
+        "\"softmax_cross_entropy\"",
+        TN_CAUSE_wrong_activation, "{\"net.5\":{\"op\":\"relu\",\"name\":\"soft\"}}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +318,16 @@ int main(void)
         cmocka_unit_test(hidden_activations_become_relu),
         cmocka_unit_test(deep_nets_get_a_form_that_is_not_born_dead),
         cmocka_unit_test(frozen_layers_are_freed),
+        cmocka_unit_test(a_usual_transformer_gets_no_patch_of_output_init_or_missing_activation),
+        cmocka_unit_test(the_activation_of_a_transformer_is_replaced),
+        cmocka_unit_test(repeated_blocks_are_left_out),
+        cmocka_unit_test(blocks_that_are_not_closed_stay),
+        cmocka_unit_test(recurrent_layers_have_an_activation),
+        cmocka_unit_test(recurrent_weights_start_orthogonal),
+        cmocka_unit_test(stacked_recurrent_layers_are_left_out),
+        cmocka_unit_test(narrow_sequences_become_wider),
+        cmocka_unit_test(the_output_of_a_recurrent_layer_is_put_right),
+        cmocka_unit_test(gates_keep_their_activation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,16 @@ static bool has_relu(const tn_hypes *hypes)
     return false;
 }
 
+/* A table of embeddings starts as small normal numbers as well: std 0.02 in GPT-2, 1 in PyTorch. Unit: std. Own choice of the bounds. */
+static bool is_usual_table(const tn_hypes *hypes, size_t index, const json_t *init)
+{
+    const char *op = tn_net_op(hypes, index), *scheme = json_string_value(json_object_get(init, "scheme"));
+    const json_t *std = json_object_get(init, "std");
+    double spread = std ? json_number_value(std) : 0.05;
+    bool is_table = strcmp(op, "embedding") == 0 || strcmp(op, "position_embedding") == 0;
+    return is_table && scheme && strcmp(scheme, "normal") == 0 && spread >= 0.005 && spread <= 2;
+}
+
 /* Every unusual init replaced by `scheme`, every bias by zero. Sets *symmetric where an init that goes leaves the units of a layer equal. */
 static json_t *usual_start(const tn_hypes *hypes, const char *scheme, bool *symmetric)
 {
@@ -56,7 +66,12 @@ static json_t *usual_start(const tn_hypes *hypes, const char *scheme, bool *symm
     for (size_t i = 0; i < tn_hypes_node_count(hypes); i++) {
         const json_t *written = json_array_get(json_object_get(tn_hypes_written(hypes), "net"), i);
         const json_t *own = json_object_get(written, "init"), *own_bias = json_object_get(written, "bias_init");
-        if (own && !is_usual(own)) {
+        const json_t *recurrent = json_object_get(written, "recurrent_init");
+        if (json_is_object(recurrent) && !is_usual(recurrent)) {
+            *symmetric = *symmetric || is_symmetric(recurrent);
+            tn_patch_put(patch, init_of("orthogonal"), "net.%zu.recurrent_init", i);
+        }
+        if (own && !is_usual(own) && !is_usual_table(hypes, i, own)) {
             *symmetric = *symmetric || is_symmetric(own);
             tn_patch_put(patch, init_of(scheme), "net.%zu.init", i);
         }
