@@ -1,4 +1,4 @@
-/* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, checkpoints in trainer_state.c. */
+/* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, checkpoints in trainer_state.c, single parameters in trainer_weights.c. */
 #include "engine/trainer.h"
 
 #include <assert.h>
@@ -407,21 +407,4 @@ tn_maker tn_trainer_maker(const tn_trainer *t, size_t index)
     size_t maker = t->vertices[name->node_index].gradient_maker;
     const tn_node *node = maker < t->graph.count ? &t->graph.vertices[maker].node : NULL;
     return node ? (tn_maker){node->name, node->op->name, maker} : loss;
-}
-
-bool tn_trainer_parameter(const tn_trainer *t, size_t i, char name[80], tn_shape *shape, const float **values)
-{
-    if (i >= t->parameter_count)
-        return false;
-    const tn_trainer_parameter_view *view = &t->parameters[i];
-    const tn_node *node = &t->graph.vertices[view->vertex].node;
-    const tn_parameter *parameter = &node->parameters[view->index];
-    snprintf(name, 80, "%s.%s", node->name, parameter->name);
-    *shape = parameter->shape;
-#ifdef TN_REAL_DOUBLE
-    *values = NULL; /* there are no floats to borrow */
-#else
-    *values = t->values + view->offset;
-#endif
-    return true;
 }

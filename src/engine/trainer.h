@@ -66,6 +66,21 @@ size_t tn_trainer_state_size(const tn_trainer *trainer);
 void tn_trainer_save(const tn_trainer *trainer, void *state);
 tn_status tn_trainer_restore(tn_trainer *trainer, const void *state, size_t size, tn_error *error);
 
+/* What a parameter is. Borrowed, lives as long as the trainer. */
+typedef struct tn_parameter_facts {
+    const char *node, *op, *name; /* "conv1", "conv2d", "weight" */
+    size_t node_index;            /* in hypes.net */
+    const tn_shape *shape;
+    const tn_shape *
+        image; /* of a dense weight, or of a norm, whose input features are an image's values, one after the other: [h, w, c], channels innermost. Else NULL */
+} tn_parameter_facts;
+
+/* Of parameter number i, running statistics among them, in the order of the nodes. false past the last. */
+bool tn_trainer_parameter_facts(const tn_trainer *trainer, size_t i, tn_parameter_facts *facts);
+
+/* New values, in the parameter's layout, for parameter number i, which exists. The optimizer's slots stay as they are. */
+void tn_trainer_set_parameter(tn_trainer *trainer, size_t i, const float *values);
+
 /* Borrowed view (NULL in the double build) of parameter number i: its name as "dense_0.weight", shape and values. false past the last. */
 bool tn_trainer_parameter(const tn_trainer *trainer, size_t i, char name[80], tn_shape *shape, const float **values);
 

@@ -77,7 +77,7 @@ const char *tn_hypes_name(const tn_hypes *hypes);                /* the file's n
 char *tn_hypes_resolve(const tn_hypes *hypes, const char *path); /* relative to the file's folder; malloc'd, NULL where memory is out */
 char *tn_hypes_print(const tn_hypes *hypes); /* the complete tree as JSON, indented, malloc'd; NULL where memory is out */
 
-/* The tree as the user wrote it, for a file at `path`: data files that are relative become absolute where `path` lies in another folder. malloc'd; NULL where memory is out. */
+/* The tree as the user wrote it, for a file at `path`: data files and weights that are relative become absolute where `path` lies in another folder. malloc'd; NULL where memory is out. */
 char *tn_hypes_print_written(const tn_hypes *hypes, const char *path);
 
 /* The documentation of every key, from the table: for the terminal, or as Markdown. malloc'd; NULL where memory is out. */

@@ -4,9 +4,11 @@
  * nodes outside. "start" means what enters the copy: the node before it, or "input". Lines of errors are those of the block's own nodes. From here on, net.N counts the nodes as written out, in
  * patches and reports alike. Blocks do not nest. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "hypes/hypes_internal.h"
 
 enum { NODES_MAX = 4096, NAME_BYTES = 80 };
@@ -65,6 +67,23 @@ static json_t *source_of(const json_t *block, const char *start, const char *wor
     return json_string(name);
 }
 
+/* The name of a module of PyTorch as copy `copy` has it. */
+static json_t *module_of(const char *module, size_t copy)
+{
+    tn_text name;
+    tn_text_init(&name);
+    for (; *module; module++) {
+        if (*module == '#')
+            tn_text_addf(&name, "%zu", copy);
+        else
+            tn_text_add_bytes(&name, module, 1);
+    }
+    char *text = tn_text_take(&name);
+    json_t *made = text ? json_string(text) : NULL;
+    free(text);
+    return made;
+}
+
 /* Names and sources of one copied node. */
 static tn_status rename_node(const expander *e, json_t *node, const json_t *block, const char *start, size_t copy)
 {
@@ -75,6 +94,9 @@ static tn_status rename_node(const expander *e, json_t *node, const json_t *bloc
         if (json_object_set_new(node, "name", json_string(own)) != 0)
             return out_of_memory(e);
     }
+    const char *module = json_string_value(json_object_get(node, "module"));
+    if (module && json_object_set_new(node, "module", module_of(module, copy)) != 0)
+        return out_of_memory(e);
     json_t *from = json_object_get(node, "from");
     if (json_is_string(from) && json_object_set_new(node, "from", source_of(block, start, json_string_value(from), copy)) != 0)
         return out_of_memory(e);

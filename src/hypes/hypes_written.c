@@ -1,4 +1,4 @@
-/* hypes_written.c: the tree as the user wrote it, for a file in another folder: its data files must be found from there. Not for the complete tree (hypes_print.c). */
+/* hypes_written.c: the tree as the user wrote it, for a file in another folder: its data and its weights must be found from there. Not for the complete tree (hypes_print.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +60,8 @@ char *tn_hypes_print_written(const tn_hypes *hypes, const char *path)
     {
         settled = settled && (!json_is_object(source) || settle_source(hypes, source));
     }
+    json_t *weights = json_object_get(tree, "weights");
+    settled = settled && (!json_is_object(weights) || settle_source(hypes, weights));
     char *text = settled ? tn_tree_print(tree) : NULL;
     json_decref(tree);
     return text;

@@ -123,6 +123,8 @@ static tn_status fill(tn_native *native, tn_error *error)
     if (status == TN_OK)
         status = tn_trainer_create(native->hypes, &native->data, NULL, &trainer, error);
     if (status == TN_OK)
+        status = tn_native_load_weights(native->hypes, trainer, error);
+    if (status == TN_OK)
         status = tn_native_find_facts(native, trainer, error);
     tn_trainer_destroy(trainer);
     return status;

@@ -6,7 +6,9 @@
  *   native_replay.c going back to the steps before an incident
  *   native_probe.c  samples that are scored
  *   native_facts.c  what needs no training
- *   native_weights.c  the weights as a file
+ *   native_load.c   weights from a file
+ *   native_weights.c  weights into a file
+ *   native_torch.c  where PyTorch keeps them
  *
  * A subject never changes after it is made, so trials may run side by side; each has its own hypes, trainer, pool and recorder. Files already read are shared by all
  * trials, and by all subjects made from one another. */
@@ -101,9 +103,15 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
 /* Fills native->facts and native->summary; `trainer` is compiled from the native's hypes and data. */
 tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_error *error);
 
+/* ---- native_load.c ---- */
+
+/* The weights of hypes.weights.file, times init.scale, in place of those that the trainer was initialised with; nothing where there is none. */
+tn_status tn_native_load_weights(const tn_hypes *hypes, tn_trainer *trainer, tn_error *error);
+
 /* ---- native_weights.c ---- */
 
-/* All parameters and running statistics as a safetensors file, by their names and in the engine's layout: dense [inputs, units], conv2d [kernel_h, kernel_w, channels, filters]. */
-tn_status tn_native_write_weights(const tn_trainer *trainer, const char *path, tn_error *error);
+/* All parameters and running statistics as a safetensors file, as hypes.weights.layout says: by their names and in the engine's layout (dense [inputs, units], conv2d [kernel_h, kernel_w, channels,
+ * filters]), or as the state_dict of the same network in PyTorch. */
+tn_status tn_native_write_weights(const tn_trainer *trainer, const tn_hypes *hypes, const char *path, tn_error *error);
 
 #endif

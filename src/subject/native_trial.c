@@ -145,6 +145,8 @@ static tn_status prepare(trial *t, size_t threads, tn_error *error)
     if (status == TN_OK)
         status = tn_trainer_create(t->turned.hypes, t->data, t->pool, &t->trainer, error);
     if (status == TN_OK)
+        status = tn_native_load_weights(t->turned.hypes, t->trainer, error);
+    if (status == TN_OK)
         status = open_probes(t, error);
     if (status == TN_OK)
         status = open_recorder(t, error);
@@ -428,7 +430,7 @@ static tn_status train(trial *t, tn_error *error)
     if (status == TN_OK)
         status = show_outputs(t, AFTER, error);
     if (status == TN_OK && t->request->weights_path)
-        status = tn_native_write_weights(t->trainer, t->request->weights_path, error);
+        status = tn_native_write_weights(t->trainer, t->turned.hypes, t->request->weights_path, error);
     return status;
 }
 

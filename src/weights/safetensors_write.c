@@ -27,12 +27,12 @@ static void add_name(tn_text *text, const char *name)
 }
 
 /* The header, padded with spaces to a multiple of 8 so that the values are aligned; NULL where memory is out. (Not by jansson, whose writer overlooks that in places.) */
-static char *make_header(const tn_weight_source *tensors, size_t count, size_t *length)
+static char *make_header(const tn_weight_source *tensors, size_t count, bool by_tenet, size_t *length)
 {
     tn_text text;
     uint64_t at = 0;
     tn_text_init(&text);
-    tn_text_add(&text, "{\"__metadata__\":{\"format\":\"tenet\"}");
+    tn_text_addf(&text, "{\"__metadata__\":{\"format\":\"%s\"}", by_tenet ? "tenet" : "pt");
     for (size_t i = 0; i < count; i++) {
         uint64_t bytes = sizeof(float);
         tn_text_add(&text, ",");
@@ -103,11 +103,11 @@ static tn_status write_beside(const char *path, char *beside, const tn_weight_so
     return status;
 }
 
-tn_status tn_safetensors_write(const char *path, const tn_weight_source *tensors, size_t count, tn_error *error)
+tn_status tn_safetensors_write(const char *path, const tn_weight_source *tensors, size_t count, bool by_tenet, tn_error *error)
 {
     static const char SUFFIX[] = ".XXXXXX";
     size_t length = 0, path_size = strlen(path) + sizeof SUFFIX;
-    char *header = make_header(tensors, count, &length), *beside = malloc(path_size);
+    char *header = make_header(tensors, count, by_tenet, &length), *beside = malloc(path_size);
     tn_status status = TN_OK;
     if (!header || !beside) {
         status = tn_fail_memory(error, length);

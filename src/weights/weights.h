@@ -56,7 +56,7 @@ typedef struct tn_weight_source {
     const float *values;
 } tn_weight_source;
 
-/* Writes tensors [count] as float32 to a safetensors file, marked as tenet's. The file appears at `path` whole or not at all: it is written beside it, synced and renamed. */
-tn_status tn_safetensors_write(const char *path, const tn_weight_source *tensors, size_t count, tn_error *error);
+/* Writes tensors [count] as float32 to a safetensors file, marked as tenet's, or else as PyTorch's ("format": "pt", as its own tools write). The file appears at `path` whole or not at all: it is written beside it, synced and renamed. */
+tn_status tn_safetensors_write(const char *path, const tn_weight_source *tensors, size_t count, bool by_tenet, tn_error *error);
 
 #endif

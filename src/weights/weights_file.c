@@ -161,7 +161,7 @@ static tn_status parse(const tn_file *file, tn_weights *weights, tn_error *error
     if (file->size > 8 && file->bytes[8] == '{')
         return tn_safetensors_parse(file->bytes, file->size, weights, error);
     return tn_fail(error, TN_ERROR_UNSUPPORTED,
-                   "is neither safetensors nor npz: tenet health reads these two, and runs of a store. For PyTorch: from safetensors.torch "
+                   "is neither safetensors nor npz, the two kinds of files that weights are read from. For PyTorch: from safetensors.torch "
                    "import save_file; "
                    "save_file(model.state_dict(), 'model.safetensors')");
 }

@@ -20,10 +20,11 @@ static tn_status parse(const char *net, tn_hypes **hypes, tn_error *error)
 static void blocks_are_written_out(void **state)
 {
     (void)state;
-    static const char net[] = "{\"op\": \"dense\", \"units\": 4, \"name\": \"first\"},\n"
-                              "{\"repeat\": 2, \"block\": [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4, \"name\": \"fed\"},\n"
-                              "  {\"op\": \"add\", \"from\": [\"start\", \"fed\", \"first\"]}]},\n"
-                              "{\"block\": [{\"op\": \"tanh\", \"from\": \"start\"}]}";
+    static const char net[] =
+        "{\"op\": \"dense\", \"units\": 4, \"name\": \"first\"},\n"
+        "{\"repeat\": 2, \"block\": [{\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 4, \"name\": \"fed\", \"module\": \"h.#.mlp#\"},\n"
+        "  {\"op\": \"add\", \"from\": [\"start\", \"fed\", \"first\"]}]},\n"
+        "{\"block\": [{\"op\": \"tanh\", \"from\": \"start\"}]}";
     /* From the third on the nodes are those of the second copy. */
     static const char *const names[] = {"first", NULL, "fed_0", NULL, NULL, "fed_1", NULL, NULL};
     static const char *const ops[] = {"dense", "relu", "dense", "add", "relu", "dense", "add", "tanh"};
@@ -36,6 +37,8 @@ static void blocks_are_written_out(void **state)
         assert_string_equal(json_string_value(json_object_get(tn_hypes_node(hypes, i), "op")), ops[i]);
         assert_true(name == NULL ? names[i] == NULL : strcmp(name, names[i]) == 0);
     }
+    assert_string_equal(tn_hypes_string(hypes, "net.2.module"), "h.0.mlp0");
+    assert_string_equal(tn_hypes_string(hypes, "net.5.module"), "h.1.mlp1");
     static const char *const sources[2][3] = {{"first", "fed_0", "first"}, {"add_3", "fed_1", "first"}};
     for (size_t copy = 0; copy < 2; copy++)
         for (size_t k = 0; k < 3; k++) {

@@ -61,7 +61,8 @@ static void unknown_keys(void **state)
         {WITH("\"solver\": {\"leraning_rate\": 1},"),
          "t.json:5: unknown key \"leraning_rate\"; did you mean \"learning_rate\"? (at /solver/leraning_rate)"},
         {FILE_WITH(DENSE ",\n\n{\"op\": \"dropout\", \"p\": 0.1}", "\"mse\"", ""),
-         "t.json:5: unknown key \"p\"; the keys here are \"op\", \"rate\", \"name\", \"from\", \"init\", \"bias_init\", \"trainable\" (at "
+         "t.json:5: unknown key \"p\"; the keys here are \"op\", \"rate\", \"name\", \"from\", \"init\", \"bias_init\", \"module\", "
+         "\"trainable\" (at "
          "/net/1/p)"},
         {WITH("\"solver\": {\"\\u001b[31m/~\": 1},"),
          "t.json:5: unknown key \"?[31m/~\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", \"beta1\", "
@@ -73,7 +74,8 @@ static void unknown_keys(void **state)
         {WITH("\"initializer\": 1,"), "t.json:5: unknown key \"initializer\"; did you mean \"init\"? (at /initializer)"},
         /* A key of another op. */
         {FILE_WITH("{\"op\": \"relu\",\n\"alpha\": 1}", "\"mse\"", ""),
-         "t.json:4: unknown key \"alpha\"; the keys here are \"op\", \"name\", \"from\", \"init\", \"bias_init\", \"trainable\" (at "
+         "t.json:4: unknown key \"alpha\"; the keys here are \"op\", \"name\", \"from\", \"init\", \"bias_init\", \"module\", "
+         "\"trainable\" (at "
          "/net/0/alpha)"},
     };
     CHECK(mistakes);

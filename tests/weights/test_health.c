@@ -48,7 +48,7 @@ static json_t *judge_file(const made_net *net)
     char *path = fresh_path(".safetensors");
     tn_error error = {0};
     json_t *document = NULL;
-    assert_int_equal(tn_safetensors_write(path, sources, TENSORS, &error), TN_OK);
+    assert_int_equal(tn_safetensors_write(path, sources, TENSORS, true, &error), TN_OK);
     assert_int_equal(tn_health_of_file(path, &document, &error), TN_OK);
     unlink(path);
     free(path);

@@ -22,7 +22,7 @@ static void test_round_trip(void **state)
     char *path = fresh_path(".safetensors");
     tn_error error = {0};
     tn_weights weights;
-    assert_int_equal(tn_safetensors_write(path, two, 2, &error), TN_OK);
+    assert_int_equal(tn_safetensors_write(path, two, 2, true, &error), TN_OK);
     assert_int_equal(tn_weights_open(path, &weights, &error), TN_OK);
     assert_true(weights.by_tenet);
     assert_int_equal(weights.count, 2);
@@ -46,12 +46,12 @@ static void test_write_replaces_whole(void **state)
     char *path = write_file(".safetensors", "old", 3);
     tn_error error = {0};
     tn_weights weights;
-    assert_int_equal(tn_safetensors_write(path, two, 2, &error), TN_OK);
+    assert_int_equal(tn_safetensors_write(path, two, 2, true, &error), TN_OK);
     assert_int_equal(tn_weights_open(path, &weights, &error), TN_OK);
     tn_weights_deinit(&weights);
     unlink(path);
     free(path);
-    assert_int_equal(tn_safetensors_write("/nonexistent/folder/x.safetensors", two, 2, &error), TN_ERROR_IO);
+    assert_int_equal(tn_safetensors_write("/nonexistent/folder/x.safetensors", two, 2, true, &error), TN_ERROR_IO);
     assert_non_null(strstr(error.message, "could not be written"));
     assert_string_equal(error.file, "/nonexistent/folder/x.safetensors");
 }

@@ -21,7 +21,7 @@ static tn_status write_and_judge(tn_error *error)
         values[i] = (float)(i % 17) - 8.0f;
     const tn_weight_source sources[] = {{"dense_0.weight", 2, weight_dims, values}, {"dense_0.bias", 1, bias_dims, values}};
     json_t *document = NULL;
-    tn_status status = tn_safetensors_write(path, sources, 2, error);
+    tn_status status = tn_safetensors_write(path, sources, 2, true, error);
     if (status == TN_OK)
         status = tn_health_of_file(path, &document, error);
     json_decref(document);
