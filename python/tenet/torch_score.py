@@ -6,6 +6,7 @@ What they are made of is decided in the look and kept for the trials (private["s
     "loss"           1 - loss / first loss, where there are no labels; only while no knob and no patch touches the loss's scale
     "none"           several optimizers that take turns, constant labels, a loss that is below zero
 A score after step N is over the last steps that hold at least min(1000, training samples) rows, but at most the last quarter of the steps.
+Where the look saw labels that come sorted, it is of batches from all over the training instead (torch_review).
 """
 import collections
 import math
@@ -13,6 +14,7 @@ import math
 import torch
 
 from . import knob_answers, torch_labels, torch_rows, torch_samplers
+from .torch_review import MIXED_MIN, Review, mixing
 from .torch_usage import keeps_loss
 
 ENOUGH_ROWS = 1000
@@ -29,6 +31,7 @@ def install(session):
         return
     session.scores = Scores(session)
     session.shown = shown_of(session)
+    session.scores.review = Review(session)
 
 
 def shown_of(session):
@@ -61,6 +64,7 @@ class Scores:
         self.last_stepper = None
         self.sent = None  # the last step that has a score
         self.own = math.nan  # tenet.score
+        self.review = None
         self.last_scores = []
         session.on("loss_output", self.on_loss)
         session.on("root_output", self.on_output)
@@ -243,8 +247,28 @@ class Scores:
             rows += count(part)
         return found
 
+    def mixing(self):
+        """Of the labels of the loss function that is scored, where each sample has one (torch_review); None where not known."""
+        statistics = self.labels.get(self.site(), (None,))[0]
+        return mixing(statistics.labels()) if statistics is not None and statistics.is_single else None
+
+    def comes_sorted(self):
+        mixed = self.mixing()
+        return mixed is not None and mixed < MIXED_MIN
+
+    def reviewed(self):
+        """Rows of batches from all over the training, where the labels come sorted; none elsewhere."""
+        if self.review is None or not self.review.is_wanted() or self.kind() != "loss_function":
+            return []
+        if self.session.known.get("score") is None and not self.comes_sorted():
+            return []
+        return self.review.rows(self.site(), self.task())
+
     def score(self, step):
         kind, window = self.kind(), self.window(step)
+        reviewed = self.reviewed()
+        if reviewed:
+            return torch_rows.score_of(reviewed)
         if kind in ("loss_function", "output"):
             return torch_rows.score_of([row for part in window for row in part.rows])
         if kind == "loss" and self.is_loss_comparable() and window:
@@ -312,7 +336,8 @@ class Scores:
         if not math.isnan(self.own):
             why = None  # the program tells a score of its own
         task = statistics.task if statistics is not None else None
-        session.private["score"] = {"kind": kind, "site": self.site(), "task": task}
+        session.private["score"] = {"kind": kind, "site": self.site(), "task": task, "reviewed": bool(self.reviewed())}
+        session.facts["label_mixing"] = self.mixing()
         session.facts["scored"] = kind != "none" or not math.isnan(self.own)
         session.facts["score_why"] = why
         if statistics is not None and kind in ("loss_function", "output"):

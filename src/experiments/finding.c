@@ -116,9 +116,13 @@ static void add_measurements(tn_investigation *investigation, json_t *evidence, 
     if (fix->cause == TN_CAUSE_unscaled_label)
         tn_evidence_add(investigation, evidence, facts->label_std, 1, "facts",
                         "the targets reach the loss with mean %.3g and standard deviation %.3g", facts->label_mean, facts->label_std);
-    if (fix->cause == TN_CAUSE_wrong_output && facts->task == TN_SUBJECT_REGRESSION)
+    if ((fix->cause == TN_CAUSE_wrong_output || fix->cause == TN_CAUSE_wrong_loss) && facts->task == TN_SUBJECT_REGRESSION)
         tn_evidence_add(investigation, evidence, facts->label_max, NAN, "facts", "the targets lie between %.3g and %.3g", facts->label_min,
                         facts->label_max);
+    if (fix->cause == TN_CAUSE_not_shuffled && facts->label_order > 0)
+        tn_evidence_add(investigation, evidence, 1 - facts->label_order, 1, "facts",
+                        "32 labels that come one after the other differ %.0f %% as much as labels drawn at random do",
+                        100 * (1 - facts->label_order));
     tn_mend_add_evidence(investigation, evidence, fix->patch);
     if (investigation->overfits == TN_VERDICT_FAIL)
         tn_evidence_add(investigation, evidence, NAN, NAN, "overfit", "as given it cannot learn even ten samples by heart");

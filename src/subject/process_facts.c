@@ -61,6 +61,9 @@ static void find_inputs(tn_subject_facts *facts, const json_t *told)
     facts->label_max = number(told, "label_max");
     facts->label_mean = number(told, "label_mean");
     facts->label_std = number(told, "label_std");
+    facts->label_order = 1 - number(told, "label_mixing");
+    if (!(facts->label_order > 0))
+        facts->label_order = 0;
 }
 
 static void find_training(tn_subject_facts *facts, const json_t *told)

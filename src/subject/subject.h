@@ -158,6 +158,7 @@ typedef struct tn_subject_facts {
 
     /* Of an attached program only; 0 and NULL for a native subject. */
     bool is_program;
+    double label_order;     /* of labels as they come: 0 as chance has it, or not known; 1 sorted (32 in a row are all alike) */
     bool unscored;          /* nothing is supervised, or several things are: its trials have no score */
     const char *score_note; /* why there is no score, or what it is made of where that is no prediction; NULL */
     char score_words[256];  /* what score_note points into where nothing else outlives it */

@@ -9,7 +9,7 @@ from torch import nn
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from tenet import _tenet, torch_rows
+from tenet import _tenet, torch_review, torch_rows
 
 NAN = math.nan
 
@@ -144,6 +144,18 @@ def program(y=CLASSES, loss=cross_entropy, width=2, steps=12, batch=10, extra=No
     return run
 
 
+class Mixing(unittest.TestCase):
+    def test_classes_and_numbers(self):
+        generator = torch.Generator().manual_seed(2)
+        classes = torch.randint(0, 5, (2000,), generator=generator)
+        numbers = torch.randn(2000, 1, generator=generator)
+        for labels in (classes, numbers):
+            self.assertAlmostEqual(torch_review.mixing(labels), 1, delta=0.1)
+            self.assertLess(torch_review.mixing(labels.sort(0).values), 0.05)
+            self.assertIsNone(torch_review.mixing(labels[:40]))
+            self.assertIsNone(torch_review.mixing(torch.zeros_like(labels)))
+
+
 class Trials(unittest.TestCase):
     def scores(self, run, **trial):
         look, _, trial, _ = look_and_run(run, trial)
@@ -243,6 +255,38 @@ class Trials(unittest.TestCase):
             look, _, scores = self.scores(run_with(name))
             self.assertEqual(look.facts["task"], "classification")
             self.assertGreater(scores[-1][1], 0.8, name)
+
+    def test_sorted_labels_are_scored_on_batches_from_all_over(self):
+        """Batches of one class after the other: what was predicted before each update looks good, the network is not."""
+        generator = torch.Generator().manual_seed(5)
+        classes = torch.arange(4).repeat_interleave(100)
+        inputs = torch.randn(4, 6, generator=generator)[classes] * 0.3 + torch.randn(400, 6, generator=generator)
+        mixed = torch.randperm(400, generator=generator)
+
+        def run_on(order):
+            def run(session):
+                torch.manual_seed(0)
+                net = nn.Sequential(nn.Linear(6, 16), nn.Dropout(0.1), nn.Linear(16, 4))
+                made(net)
+                optimizer = torch.optim.SGD(net.parameters(), lr=0.5)
+                made(optimizer)
+                for _ in range(3):
+                    for x, y in DataLoader(TensorDataset(inputs[order], classes[order]), 20):
+                        train_step(optimizer, F.cross_entropy(forward(net, x), y))
+                self.assertTrue(net.training)
+                self.truth = torch_rows.score_of([torch_rows.Rows("classification", net.eval()(inputs).detach(), classes, 0.0)])
+            return run
+
+        look, trial, scores = self.scores(run_on(torch.arange(400)))
+        self.assertTrue(look.private["score"]["reviewed"])
+        self.assertLess(look.facts["label_mixing"], 0.3)
+        self.assertGreater(torch_rows.score_of([row for part in trial.scores.window(60) for row in part.rows]), self.truth + 0.2)
+        self.assertAlmostEqual(scores[-1][1], self.truth, delta=0.15)
+        self.assertAlmostEqual(look.link.scores[-1][1], scores[-1][1], places=5)
+        look, trial, _ = self.scores(run_on(mixed))
+        self.assertFalse(look.private["score"]["reviewed"])
+        self.assertGreater(look.facts["label_mixing"], 0.8)
+        self.assertEqual(trial.scores.review.batches, [])
 
     def test_an_evaluation_takes_no_part(self):
         def evaluate(step):

@@ -8,6 +8,7 @@
 /* The usual batch and Adam's usual rate (Kingma and Ba 2015). More steps: how many times as many. */
 enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10 };
 static const double ADAM_RATE = 0.001;
+static const double SORTED = 0.5; /* of tn_subject_facts.label_order: half way from shuffled to sorted; own choice */
 
 /* The limit of clipping is read off the measured norms: where a few stand far above the rest it cuts those, else about half of the batches. */
 static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
@@ -57,7 +58,8 @@ void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
 {
     if (about->hypes && !tn_hypes_boolean(about->hypes, "solver.shuffle")) {
         json_t *patch = json_pack("{s:b}", "solver.shuffle", 1);
-        tn_fix_add_patch(list, TN_CAUSE_not_shuffled, patch, "the samples shuffled in each epoch")->prior = 0.5;
+        tn_fix_add_patch(list, TN_CAUSE_not_shuffled, patch, "the samples shuffled in each epoch")->prior =
+            about->investigation->facts->label_order > SORTED ? 0.9 : 0.5;
     }
     propose_clip(about, list);
     propose_batch(about, list);
