@@ -1,8 +1,10 @@
-"""Scores where samples come in the order of their labels: of the network as it stands, on batches from all over the training.
+"""Scores of the network as it stands, in evaluation mode, on batches from all over the training; where predictions made before each update
+would not say how good it is:
+    - samples come in the order of their labels: where a batch holds one class, the network need only repeat what it was told last;
+    - dropout is at work: what it takes from a prediction in training it does not take in use.
 
-A score from predictions made before each update is what a network reaches on samples that it has not just seen, as long as batches are
-alike. Where a batch holds one class, the network need only repeat what it was told last: such a score is high and says nothing. There, a
-fixed number of batches is drawn evenly from all that came, and the network is run on them again whenever a score is due.
+A fixed number of batches is drawn evenly from all that came, and the network is run on them again whenever a score is due. Whether that is
+needed is found out in the look.
 """
 import random
 
@@ -12,8 +14,10 @@ from . import torch_rows
 from .torch_seen import SeenBatches
 
 ROWS = 1000  # that are enough for a score
+ROWS_ON_THE_WAY = 250  # for one that is not the last, so that scores cost less than steps
 HELD_MAX = 1 << 24  # values of inputs and outputs
 BLOCK, BLOCKS_MAX = 32, 256  # rows that come after each other; blocks that are looked at
+DROPOUTS = ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
 MIXED_MIN = 0.5  # of mixing(): half of what chance gives; ten sorted classes have 0.02, shuffled ones 1
 
 
@@ -26,6 +30,8 @@ class Review(SeenBatches):
         self.place = None  # where the present batch goes
         self.random = random.Random(0)
         self.is_lost = False
+        self.recorder = None  # of the look's passes (torch_usage_pass)
+        self.drops = False  # dropout was seen at work
 
     def is_wanted(self):
         """In a look, which finds out how the labels come, and where it found them sorted."""
@@ -35,8 +41,20 @@ class Review(SeenBatches):
     def is_taking(self):
         return self.is_wanted() and not self.is_lost and torch.is_grad_enabled() and not self.session.ended and not self.session.shown.is_waiting
 
+    def watch_passes(self):
+        recorder = getattr(getattr(self.session, "usage", None), "pass_recorder", None)
+        if recorder is not None and recorder is not self.recorder:
+            self.recorder = recorder
+            recorder.readers.append(self.read_pass)
+
+    def read_pass(self, found, tensors):
+        for call in found.calls:
+            if call.name in DROPOUTS and call.argument(1, "p", 0.5) > 0 and call.argument(2, "training", call.argument(2, "train", True)):
+                self.drops = True
+
     def is_taking_this(self):
         """Each batch that comes is kept with the same chance (reservoir sampling, Vitter 1985)."""
+        self.watch_passes()
         self.came += 1
         if self.capacity is None or len(self.batches) < self.capacity:
             self.place = len(self.batches)
@@ -54,14 +72,18 @@ class Review(SeenBatches):
         seen.compared = call.compared().detach().clone()
         self.batches[self.place:self.place + 1] = [seen]
 
-    def rows(self, site, task):
-        """Rows of what the network predicts now; none where it cannot be run outside of the program's loop."""
-        found = []
+    def rows(self, site, task, enough):
+        """Rows of what the network predicts now, at least `enough` where there are as many; none where it cannot be run outside of the
+        program's loop."""
+        found, count = [], 0
         for seen in self.batches:
+            if count >= enough:
+                break
             prediction = seen.prediction(seen.run_again()) if seen.call.site == site else None
             rows = torch_rows.rows_of(seen.call.name, prediction, seen.compared, seen.call.kwargs, task) if prediction is not None else None
             if rows is not None:
                 found.append(rows)
+                count += len(rows)
         return found
 
 

@@ -6,7 +6,7 @@ What they are made of is decided in the look and kept for the trials (private["s
     "loss"           1 - loss / first loss, where there are no labels; only while no knob and no patch touches the loss's scale
     "none"           several optimizers that take turns, constant labels, a loss that is below zero
 A score after step N is over the last steps that hold at least min(1000, training samples) rows, but at most the last quarter of the steps.
-Where the look saw labels that come sorted, it is of batches from all over the training instead (torch_review).
+Where the look saw dropout, or labels that come sorted, it is of batches from all over the training instead (torch_review).
 """
 import collections
 import math
@@ -14,7 +14,7 @@ import math
 import torch
 
 from . import knob_answers, torch_labels, torch_rows, torch_samplers
-from .torch_review import MIXED_MIN, Review, mixing
+from .torch_review import MIXED_MIN, ROWS, ROWS_ON_THE_WAY, Review, mixing
 from .torch_usage import keeps_loss
 
 ENOUGH_ROWS = 1000
@@ -256,17 +256,17 @@ class Scores:
         mixed = self.mixing()
         return mixed is not None and mixed < MIXED_MIN
 
-    def reviewed(self):
-        """Rows of batches from all over the training, where the labels come sorted; none elsewhere."""
+    def reviewed(self, enough=ROWS):
+        """Rows of batches from all over the training, where only these tell how good the network is; none elsewhere."""
         if self.review is None or not self.review.is_wanted() or self.kind() != "loss_function":
             return []
-        if self.session.known.get("score") is None and not self.comes_sorted():
+        if self.session.known.get("score") is None and not self.review.drops and not self.comes_sorted():
             return []
-        return self.review.rows(self.site(), self.task())
+        return self.review.rows(self.site(), self.task(), enough)
 
-    def score(self, step):
+    def score(self, step, is_last):
         kind, window = self.kind(), self.window(step)
-        reviewed = self.reviewed()
+        reviewed = self.reviewed(ROWS if is_last else ROWS_ON_THE_WAY)
         if reviewed:
             return torch_rows.score_of(reviewed)
         if kind in ("loss_function", "output"):
@@ -282,13 +282,13 @@ class Scores:
         patch = [path for path in self.session.patch or () if not path.startswith(("solver", "init", "hypes")) and not keeps_loss(path)]
         return not self.session.knobs.get("label_scale") and not patch
 
-    def send(self, step):
+    def send(self, step, is_last=False):
         session = self.session
         if session.trial.get("unscored") or session.link is None:
             return
         window = self.window(step)
         losses = [part.loss for part in window if math.isfinite(part.loss)]
-        score = self.score(step)
+        score = self.score(step, is_last)
         if session.mode == "look":
             self.last_scores.append(score)
         if math.isnan(score) and math.isnan(self.own):
@@ -315,7 +315,7 @@ class Scores:
         session = self.session
         lost = self.parts and not math.isfinite(self.parts[-1].loss)
         if session.step and self.sent != session.step and not lost and reason != "exception":
-            self.send(session.step)
+            self.send(session.step, is_last=True)
         if session.mode in ("look", "train"):
             self.conclude()
 

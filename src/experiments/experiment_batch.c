@@ -295,9 +295,12 @@ static tn_status weigh_suspects(batch_case *self, const tn_label_noise *noise, t
         "trained without them, it scores %.3f on samples that nobody doubts and neither training saw, with them %.3f; better on "
         "%zu of %zu fresh seeds",
         confirmation.after_mean, confirmation.before_mean, confirmation.better, confirmation.pairs);
-    snprintf(summary, sizeof self->summary[2], "%zu of %zu labels look wrong; without them it scores %.3f where it was %.3f",
-             noise->by_network, noise->seen.shown_count, confirmation.after_mean, confirmation.before_mean);
-    add_noise_finding(self, noise, &confirmation);
+    bool is_better = confirmation.after_mean > confirmation.before_mean && 2 * confirmation.better > confirmation.pairs;
+    snprintf(summary, sizeof self->summary[2], "%zu of %zu labels %s; without them it scores %.3f where it was %.3f", noise->by_network,
+             noise->seen.shown_count, is_better ? "look wrong" : "are doubted, and keep nothing from being learnt",
+             confirmation.after_mean, confirmation.before_mean);
+    if (is_better)
+        add_noise_finding(self, noise, &confirmation);
     return TN_OK;
 }
 

@@ -22,6 +22,9 @@ static const double CONTROL_EQUAL = 0.05, CONTROL_TRIVIAL = 0.15;
 /* What permuted labels reach, as a share of what the given ones do, from which the labels tell the network nothing. A network that learns reaches several times as much in a few epochs. */
 static const double MEMORISED_SHARE = 0.75;
 
+/* Fewer samples than these are learnt by heart by every network that learns them at all: a truth table, a few points. Own choice. */
+enum { MEMORISED_SAMPLES_MIN = 32 };
+
 /* Share of samples whose label the most of their neighbours have. */
 static double vote(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
 {
@@ -154,7 +157,9 @@ tn_status tn_label_control_memorises(tn_investigation *investigation, const tn_l
                                      bool *memorises, tn_outcome *outcome, tn_error *error)
 {
     *memorises = false;
-    if (!investigation->facts->is_program || !look->near_trivial || tn_investigation_refusal(investigation, TN_KNOB_SHUFFLE_LABELS))
+    uint64_t samples = investigation->facts->train_samples;
+    if (!investigation->facts->is_program || !look->near_trivial || (samples > 0 && samples < MEMORISED_SAMPLES_MIN) ||
+        tn_investigation_refusal(investigation, TN_KNOB_SHUFFLE_LABELS))
         return TN_OK;
     tn_trial_request request = tn_trial_as_given("label_control", look->steps);
     tn_fix_apply(investigation, fix, &request.knobs);

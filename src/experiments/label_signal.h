@@ -29,7 +29,8 @@ tn_status tn_label_control_run(tn_investigation *investigation, uint64_t steps, 
                                tn_error *error);
 
 /* Whether `fix` only makes the subject memorise: with it, permuted labels score almost the `standing` that the given ones reach. One trial. It is asked of programs that learn next to nothing as given,
- * since they are scored on what they train on (subject/score.h); for others, and where labels cannot be permuted, *memorises is false. */
+ * since they are scored on what they train on (subject/score.h); for others, where samples are so few (XOR) that to learn them is to know them by heart, and where labels cannot be permuted,
+ * *memorises is false. */
 tn_status tn_label_control_memorises(tn_investigation *investigation, const tn_look *look, const tn_fix *fix, double standing,
                                      bool *memorises, tn_outcome *outcome, tn_error *error);
 

@@ -1,7 +1,9 @@
 """Scores and shown samples of an attached program."""
 import math
+import textwrap
 import unittest
 
+import support_parent
 import support_session
 from support_session import forward, look_and_run, made, train_step
 import torch
@@ -287,6 +289,35 @@ class Trials(unittest.TestCase):
         self.assertFalse(look.private["score"]["reviewed"])
         self.assertGreater(look.facts["label_mixing"], 0.8)
         self.assertEqual(trial.scores.review.batches, [])
+
+    def test_dropout_takes_nothing_from_the_score(self):
+        """In a real program, whose passes are recorded: only the look of one can see dropout."""
+        source = """
+            import torch
+            from torch import nn
+            import torch.nn.functional as F
+            torch.manual_seed(0)
+            classes = torch.arange(4).repeat(100)
+            x = torch.eye(4)[classes] * 3 + torch.randn(400, 4)
+            class Net(nn.Module):
+                def __init__(self):
+                    super().__init__()
+                    self.first, self.last = nn.Linear(4, 32), nn.Linear(32, 4)
+                def forward(self, x):
+                    return self.last(F.dropout(torch.relu(self.first(x)), %s, training=self.training))
+            net = Net()
+            optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+            for step in range(150):
+                batch = torch.randint(0, 400, (50,))
+                loss = F.cross_entropy(net(x[batch]), classes[batch])
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            """
+        for rate, reviewed in (("0.9", True), ("0.0", False)):
+            trial = support_parent.run(textwrap.dedent(source % rate), {"mode": "look", "steps": 150})
+            self.assertEqual(trial.facts["private"]["score"]["reviewed"], reviewed)
+            self.assertGreater(trial.scores[-1].train_score, 0.8)
 
     def test_an_evaluation_takes_no_part(self):
         def evaluate(step):
