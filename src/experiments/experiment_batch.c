@@ -297,8 +297,8 @@ static tn_status weigh_suspects(batch_case *self, const tn_label_noise *noise, t
         confirmation.after_mean, confirmation.before_mean, confirmation.better, confirmation.pairs);
     bool is_better = confirmation.after_mean > confirmation.before_mean && 2 * confirmation.better > confirmation.pairs;
     snprintf(summary, sizeof self->summary[2], "%zu of %zu labels %s; without them it scores %.3f where it was %.3f", noise->by_network,
-             noise->seen.shown_count, is_better ? "look wrong" : "are doubted, and keep nothing from being learnt",
-             confirmation.after_mean, confirmation.before_mean);
+             noise->seen.shown_count, is_better ? "look wrong" : "are doubted, and keep nothing from being learnt", confirmation.after_mean,
+             confirmation.before_mean);
     if (is_better)
         add_noise_finding(self, noise, &confirmation);
     return TN_OK;
