@@ -104,7 +104,7 @@ def examine_torch(program, folder, fault, direction, updates):
     script = folder / "train.py"
     script.write_text(text)
     keys = ("op", "direction", "step", "sample", "file", "line")
-    right = {"op": case.op, "direction": direction, "step": updates + 1, "sample": test_nonfinite.SAMPLE, "file": str(script.resolve()), "line": test_nonfinite.line_of(text)}
+    right = {"op": case.op, "direction": direction, "step": updates + 1, "sample": test_nonfinite.SAMPLE, "file": script.name, "line": test_nonfinite.line_of(text)}
     return said(right, keys), [said(where, keys) for where in places(program, folder, "--", PYTHON, str(script), str(updates), watch="trace")]
 
 

@@ -20,7 +20,8 @@ import os
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import session as sessions
+from . import session as sessions, usage_guard
+from .torch_trace import path_of
 
 TEXT_MAX = 300
 DEPTH_MAX = 4  # of lists in lists of arguments
@@ -92,6 +93,7 @@ class Trace(TorchFunctionMode):
 
     def tell(self, origin, step):
         file, line = origin.place
+        file = file and path_of(file)
         source = linecache.getline(file, line).strip() if file else ""
         where = "%s:%d" % (os.path.basename(file), line) if file else "no line of the program"
         text = "%s, %s at step %d (after %d updates), %s" % (
@@ -105,7 +107,7 @@ class Trace(TorchFunctionMode):
             text += "; %s makes NaN of it" % origin.then
         told = {
             "op": origin.op, "direction": origin.direction, "step": step, "updates": step - 1, "sample": origin.sample, "file": file, "line": line or None,
-            "source": source, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "exact": origin.exact, "text": text[:TEXT_MAX],
+            "source": source, "guard": usage_guard.text_of(origin.op) if file and origin.direction != "data" else None, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "exact": origin.exact, "text": text[:TEXT_MAX],
         }
         self.session.note_origin(text[:TEXT_MAX], {key: value for key, value in told.items() if value is not None})
 

@@ -284,7 +284,7 @@ class PatchPart:
     def mend(self, path, value):
         """One of the mends of torch_usage.py."""
         try:
-            return self.session.usage.turn(path[len(PREFIX):])
+            return self.session.usage.turn(path[len(PREFIX):], value)
         except KeyError:
             raise Refused(path, "there is no such mend") from None
 

@@ -46,9 +46,13 @@ def place_of(file, line):
     """{"file", "line", "text"} of a line of the program; None where there is none."""
     if not file:
         return None
-    text = linecache.getline(file, line).strip()
+    return {"file": path_of(file), "line": line, "text": linecache.getline(file, line).strip()}
+
+
+def path_of(file):
+    """As a person in the working folder would write it."""
     inside = os.path.relpath(file)
-    return {"file": file if inside.startswith(os.pardir) else inside, "line": line, "text": text}
+    return file if inside.startswith(os.pardir) else inside
 
 
 def here():

@@ -11,6 +11,7 @@ too. "race": whether a trial can show it. "control": what a measurement proved b
 """
 import contextlib
 import importlib
+import math
 import weakref
 
 import torch
@@ -19,7 +20,7 @@ from . import knob_answers, torch_usage_wraps
 from .torch_trace import here, is_loss_module
 from .torch_usage_pass import PassRecorder
 
-CHECKS = ("usage_gradients", "usage_modes", "usage_axes", "usage_losses", "usage_batch", "usage_backward", "usage_stability", "usage_schedule")
+CHECKS = ("usage_gradients", "usage_modes", "usage_axes", "usage_losses", "usage_batch", "usage_backward", "usage_stability", "usage_schedule", "usage_guard")
 
 PREFIX = "program."  # of a mend's path in a patch
 OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum")  # mends after which the loss is another number
@@ -129,8 +130,13 @@ class Usage:
         self.pass_recorder.stop()
         for check in self.checks:
             self.guarded(check.tell)
-        if self.session.facts.get("mends"):
+        if self.session.facts.get("mends") or self.is_broken():
             knob_answers.can(self.session, "patch")
+
+    def is_broken(self):
+        """Whether the loss ended as NaN or infinity: what made it may be guarded (usage_guard)."""
+        scores = getattr(self.session, "scores", None)
+        return bool(scores is not None and scores.parts) and not math.isfinite(scores.parts[-1].loss)
 
     def is_found(self, name):
         return any(mend["name"] == name for mend in self.session.facts.get("mends", ()))
@@ -149,12 +155,12 @@ class Usage:
 
     # ---- a trial ----
 
-    def turn(self, name):
-        """Makes one mend; KeyError where no check has it."""
+    def turn(self, name, value):
+        """Makes one mend; KeyError where no check has it. value: of the patch: true, or what the parent knows of it."""
         self.begin()
         for check in self.checks:
             if name in check.MENDS:
-                return check.turn(name, (self.session.known.get("usage") or {}).get(name) or {})
+                return check.turn(name, value if isinstance(value, dict) else (self.session.known.get("usage") or {}).get(name) or {})
         raise KeyError(name)
 
 

@@ -175,15 +175,22 @@ class PassRecorder:
 
 
 class Catcher:
-    """In a trial: calls of functions at known sites of the program, replaced. `sites`: [[name, file, line], ...]."""
+    """In a trial: calls of functions at known sites of the program, replaced. `sites`: [[name, file, line], ...]. From the call of a root module to the optimizer's step; everywhere: from step to step,
+    what is made of the data before the network included."""
 
-    def __init__(self, check, sites, handler, training_only=True):
+    def __init__(self, check, sites, handler, training_only=True, everywhere=False):
         self.sites = {tuple(site) for site in sites}
         self.names = {site[0] for site in self.sites}
         self.handler, self.training_only = handler, training_only
         self.mode = Modes(_Replacing(self))
         check.on("root_input", self.root_input)
         check.on("before_step", self.before_step)
+        if everywhere:
+            check.on("step_done", self.step_done)
+            self.mode.enter()
+
+    def step_done(self, step):
+        self.mode.enter()
 
     def root_input(self, module, args, kwargs):
         if (torch.is_grad_enabled() or not self.training_only) and not is_loss_module(module):

@@ -4,7 +4,7 @@
  *   2. the same trial again, from the same seed, with every tensor of the last steps before L observed: the rule "nonfinite", or the
  *      program's own trace, names the op. Where the first step that was watched is broken already, it watches further back.
  *   3. is it the rate? PROTOCOL A1's ladder tells, where the fault comes within its 100 steps; else trials at RATES times the given rate
- *   4. is it the op? The same trial with the op guarded, and nothing else changed, as a control (native subjects)
+ *   4. is it the op? The same trial with the op guarded, and nothing else changed, as a control
  *
  * A fault that goes away with a smaller rate is lr_too_high's, whatever op overflows in the end. */
 #include "experiments/nonfinite_origin.h"
@@ -100,6 +100,19 @@ static void put_place(tn_investigation *investigation, json_t *where, const tn_s
         tn_json_set(investigation, where, "nan_node", json_string(origin->nan_node));
 }
 
+/* A program guards the function that its trace names, at its line, where it can (python/tenet/usage_guard.py). */
+static void take_guard(tn_investigation *investigation, const json_t *traced)
+{
+    tn_known_origin *known = &investigation->origin;
+    const char *text = json_string_value(json_object_get(traced, "guard"));
+    json_t *op = json_object_get(traced, "op"), *file = json_object_get(traced, "file"), *line = json_object_get(traced, "line");
+    if (!text || !op || !file || !line)
+        return;
+    json_decref(known->guard);
+    known->guard = tn_json_checked(investigation, json_pack("{s:{s:O,s:O,s:O}}", "program.guard", "op", op, "file", file, "line", line));
+    snprintf(known->guard_text, sizeof known->guard_text, "%s", text);
+}
+
 /* What a program's own trace told is finer than its modules: the function, and the line. */
 static void take_trace(tn_investigation *investigation, const json_t *traced)
 {
@@ -108,8 +121,11 @@ static void take_trace(tn_investigation *investigation, const json_t *traced)
                *direction = json_string_value(json_object_get(traced, "direction"));
     json_decref(known->where);
     known->where = tn_json_checked(investigation, json_deep_copy(traced));
-    if (known->where)
+    if (known->where) {
         json_object_del(known->where, "text");
+        json_object_del(known->where, "guard");
+    }
+    take_guard(investigation, traced);
     known->is_data = direction && strcmp(direction, "data") == 0;
     snprintf(known->text, sizeof known->text, "%s", text ? text : "");
 }
@@ -310,6 +326,20 @@ tn_status tn_nonfinite_examine(tn_investigation *investigation, tn_outcome *outc
 
 /* ---- the finding ---- */
 
+/* The line that a program's guard changes. */
+static json_t *guarded_lines(tn_investigation *investigation)
+{
+    const tn_known_origin *known = &investigation->origin;
+    json_t *lines = tn_json_checked(investigation, json_array()), *entry = tn_json_checked(investigation, json_object());
+    json_t *source = json_object_get(known->where, "source");
+    tn_source_put(investigation, entry, known->where);
+    if (source)
+        tn_json_set(investigation, entry, "was", json_incref(source));
+    tn_json_set(investigation, entry, "change", json_string(known->guard_text));
+    tn_json_append(investigation, lines, entry);
+    return lines;
+}
+
 /* How sure: a control that agrees in one run of the same numbers is exact; the rate alone, told apart, is strong; neither, weak. */
 static const double CONFIRMED = 0.97, RATE_RULED_OUT = 0.8, ONLY_SEEN = 0.5;
 
@@ -345,6 +375,8 @@ void tn_nonfinite_add_finding(tn_investigation *investigation, tn_findings *find
     tn_json_set(investigation, finding, "evidence", evidence);
     tn_json_set(investigation, fix, "text", json_string(advice));
     tn_json_set(investigation, fix, "patch", confirmed ? json_deep_copy(known->guard) : json_null());
+    if (confirmed && investigation->facts->is_program)
+        tn_json_set(investigation, fix, "lines", guarded_lines(investigation));
     tn_json_set(investigation, finding, "fix", fix);
     tn_finding_place(investigation, findings, finding);
 }

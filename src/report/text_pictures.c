@@ -45,6 +45,35 @@ static const json_t *next_rung(const json_t *rungs, double last)
     return next;
 }
 
+static bool is_nonfinite(const json_t *rung)
+{
+    const char *end = tn_part_string(rung, "end");
+    return end && strcmp(end, "nonfinite") == 0;
+}
+
+static bool is_rate(double rate, double given)
+{
+    return !isnan(given) && fabs(rate - given) <= 1e-9 * fabs(given);
+}
+
+/* How many rungs from the one above `last` on may be left out: NaN, as the ones around them, and not the given rate. *last moves on to the last of them. */
+static size_t alike(const json_t *rungs, double given, double *last)
+{
+    size_t count = 0;
+    const json_t *rung = next_rung(rungs, *last), *after;
+    for (; rung && is_nonfinite(rung) && !is_rate(tn_part_number(rung, "rate"), given); rung = after) {
+        after = next_rung(rungs, tn_part_number(rung, "rate"));
+        if (!after || !is_nonfinite(after))
+            break;
+        *last = tn_part_number(rung, "rate");
+        count++;
+    }
+    return count;
+}
+
+/* Two of a run of NaN are shown in full; the others say no more. */
+enum { ALIKE_SHOWN = 2 };
+
 static void ladder(tn_page *page, const json_t *rungs, double given)
 {
     double highest = 0, last = -INFINITY;
@@ -60,13 +89,25 @@ static void ladder(tn_page *page, const json_t *rungs, double given)
     put_right(page, TN_STYLE_DIM, 10, "rate");
     put_right(page, TN_STYLE_DIM, 12, "loss");
     tn_page_end_line(page);
+    size_t nonfinite_before = 0;
     while ((rung = next_rung(rungs, last))) {
         char buffer[32];
-        double rate = tn_part_number(rung, "rate"), loss = tn_part_number(rung, "loss");
+        double rate = tn_part_number(rung, "rate"), loss = tn_part_number(rung, "loss"), next = last;
         const char *end = tn_part_string(rung, "end");
-        bool nonfinite = end && strcmp(end, "nonfinite") == 0, broke = rung_broke(rung);
+        bool nonfinite = is_nonfinite(rung), broke = rung_broke(rung);
+        size_t left_out = nonfinite_before >= ALIKE_SHOWN ? alike(rungs, given, &next) : 0;
+        if (left_out > 1) {
+            last = next;
+            nonfinite_before = 0;
+            tn_page_fill_to(page, PICTURE_INDENT);
+            put_right(page, TN_STYLE_DIM, 10, "...");
+            tn_page_putf(page, TN_STYLE_DIM, "  %zu more, all NaN", left_out);
+            tn_page_end_line(page);
+            continue;
+        }
+        nonfinite_before = nonfinite ? nonfinite_before + 1 : 0;
         last = rate;
-        bool is_given = !isnan(given) && fabs(rate - given) <= 1e-9 * fabs(given);
+        bool is_given = is_rate(rate, given);
         tn_page_fill_to(page, PICTURE_INDENT);
         put_right(page, is_given ? TN_STYLE_BOLD : TN_STYLE_PLAIN, 10, tn_part_figure(buffer, rate));
         put_right(page, broke ? TN_STYLE_BAD : TN_STYLE_PLAIN, 12, nonfinite ? "NaN" : isnan(loss) ? "-" : tn_part_figure(buffer, loss));

@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from tenet import torch_nonfinite
+from tenet import torch_nonfinite, usage_guard
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TENET = os.environ.get("TENET_PROGRAM") or str(ROOT / "build/release/tenet")
@@ -240,7 +240,34 @@ class Nonfinite(unittest.TestCase):
                 self.assertEqual(len(report["findings"]), 1, report["experiments"][0]["summary"])
                 finding, where = report["findings"][0], report["findings"][0]["where"]
                 self.assertEqual((finding["cause"], where["op"], where["direction"], where["step"]), (case.cause, case.op, case.direction, updates + 1))
-                self.assertEqual((where["file"], where["line"], where["sample"]), (str(script.resolve()), line_of(text), SAMPLE))
+                self.assertEqual((where["file"], where["line"], where["sample"]), (script.name, line_of(text), SAMPLE))
+                self.assertEqual((finding["confirmed"], finding.get("confirmed_by")), (True, "control"))
+                [line] = finding["fix"]["lines"]
+                self.assertEqual((line["file"], line["line"], line["was"]), (script.name, line_of(text), text.splitlines()[line_of(text) - 1].strip()))
+                self.assertIn("in place of " + case.op, line["change"])
+
+    def test_guards(self):
+        """Each keeps its function finite, forward and backward, where it breaks, and changes nothing elsewhere."""
+        points = {"sqrt": 0.0, "rsqrt": 0.0, "log": 0.0, "log2": -1.0, "log10": 0.0, "exp": 1e3, "acos": 1.0, "asin": -1.0, "arccos": 1.5, "reciprocal": 0.0}
+        for name, point in points.items():
+            with self.subTest(name):
+                x = torch.tensor([point, 0.5], requires_grad=True)
+                plain = getattr(torch, name)(x)
+                y = usage_guard.GUARDS[name][1](getattr(torch, name), (x,), {})
+                y.sum().backward()
+                self.assertTrue(torch.isfinite(y).all() and torch.isfinite(x.grad).all())
+                self.assertEqual(y[1].item(), plain[1].item())
+        for divide in (torch.div, torch.Tensor.__truediv__):
+            a, b = torch.tensor([1.0, 0.0, 3.0], requires_grad=True), torch.tensor([0.0, -0.0, 2.0], requires_grad=True)
+            y = usage_guard.GUARDS["div"][1](divide, (a, b), {})
+            y.sum().backward()
+            self.assertTrue(torch.isfinite(y).all() and torch.isfinite(b.grad).all())
+            self.assertEqual(y[2].item(), 1.5)
+        x = torch.zeros(2, requires_grad=True)
+        usage_guard.GUARDS["pow"][1](torch.pow, (x, 0.5), {}).sum().backward()
+        self.assertTrue(torch.isfinite(x.grad).all())
+        self.assertIsNone(usage_guard.text_of("log_"))
+        self.assertIsNone(usage_guard.text_of("softmax"))
 
     def test_a_training_that_is_traced_names_function_step_and_line(self):
         """Five faults, forward and backward, and in both at each step; two side by side."""
@@ -251,7 +278,7 @@ class Nonfinite(unittest.TestCase):
             with self.subTest(case.name, updates=updates):
                 where = signal["where"]
                 self.assertEqual((signal["state"], signal["severity"], signal["step"]), ("fired", "error", updates + 1))
-                self.assertEqual((where["op"], where["direction"], where["file"], where["line"]), (case.op, case.direction, str(script.resolve()), line_of(text)))
+                self.assertEqual((where["op"], where["direction"], where["file"], where["line"]), (case.op, case.direction, script.name, line_of(text)))
                 self.assertTrue(where["exact"])
                 self.assertEqual(where["sample"], SAMPLE)
                 self.assertNotIn("next", signal)
