@@ -328,8 +328,14 @@ class InputScale:
             self.has_parameters[module] = next(module.parameters(), None) is not None
         return self.has_parameters[module]
 
+    def rows_wanted(self):
+        """One epoch, where the loader says how long that is, so that each value counts once."""
+        loaders = getattr(self.session, "loaders", None)
+        seen = loaders.last[0].described if loaders is not None and loaders.last is not None else None
+        return min(STATISTICS_ROWS, (seen or {}).get("samples") or STATISTICS_ROWS)
+
     def watch(self, module, args, kwargs):
-        if self.kind not in (None, name_of(module)) or (self.statistics is not None and self.statistics.rows >= STATISTICS_ROWS):
+        if self.kind not in (None, name_of(module)) or (self.statistics is not None and self.statistics.rows >= self.rows_wanted()):
             return
         found, value = first_float(args, kwargs)
         if found is None:

@@ -42,7 +42,8 @@ class Seen:
         modes = [(module, module.training) for module in self.module.modules()]
         try:
             with torch.no_grad(), torch_samplers.RandomStates(), torch_losses.unseen():
-                self.module.eval()
+                for module, _ in modes:  # not by eval(), which the program may have overridden and torch_usage listens to
+                    module.training = False
                 output = self.module(*self.args, **self.kwargs)
             return next((leaf.detach() for _, leaf in torch_samplers.leaves_of(output) if leaf.shape == self.output.shape), None)
         except Exception:  # a network that cannot be called by itself shows no output, whatever stops it

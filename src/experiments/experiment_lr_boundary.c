@@ -2,7 +2,8 @@
  *
  * Every trial starts from the same initial state and runs 100 steps. Where the given rate breaks (NaN, Inf, or a diverged loss), it is divided by 3 until a trial runs clean;
  * where it is clean, it is multiplied by 3 until one breaks, at most 12 times. The boundary is the lowest rate tried that breaks; the best working rate
- * usually lies 1 to 10 times below it. Where rate after rate gives NaN however small it is, the rate is not the cause. */
+ * usually lies 1 to 10 times below it. Where rate after rate gives NaN however small it is, the rate is not the cause; where the data hold NaN, or the loss is NaN before the first update, no rate is
+ * tried. */
 #include <math.h>
 
 #include "base/memory.h"
@@ -17,7 +18,8 @@ typedef struct rate_rung {
     double rate;
     tn_trial_end end;
     bool diverged, valid;
-    double late_loss; /* median of the last steps */
+    uint64_t nonfinite_step; /* from 1, where it ended so */
+    double late_loss;        /* median of the last steps */
 } rate_rung;
 
 typedef struct rate_ladder {
@@ -75,6 +77,7 @@ static tn_status try_rates(rate_ladder *ladder, double first, double factor, siz
             ladder->rungs[ladder->count++] = (rate_rung){
                 .rate = requests[i].knobs.learning_rate,
                 .end = result->end,
+                .nonfinite_step = result->nonfinite_step,
                 .diverged = result->end != TN_TRIAL_NONFINITE && tn_trial_diverged(result, ladder->initial_loss),
                 .valid = tn_trial_is_valid(&requests[i], result),
                 .late_loss = late_loss(result),
@@ -147,10 +150,26 @@ static const char *kind_of(const rate_rung *rung)
     return rung->end == TN_TRIAL_NONFINITE ? "nonfinite" : "diverged";
 }
 
+/* What breaks the given rate and can be no rate's doing: NaN in the data, or a loss that is none before the first update. NULL: nothing. */
+static const char *other_blame(const rate_ladder *ladder)
+{
+    if (ladder->rungs[0].end != TN_TRIAL_NONFINITE)
+        return NULL;
+    return ladder->investigation->facts->nonfinite_inputs > 0 ? "the inputs hold NaN or infinity"
+           : ladder->rungs[0].nonfinite_step == 1             ? "the loss is not finite before the first update"
+                                                              : NULL;
+}
+
 static void conclude_broken(rate_ladder *ladder, const rate_rung *clean)
 {
     const rate_rung *given = &ladder->rungs[0];
-    const char *what = given->end == TN_TRIAL_NONFINITE ? "NaN or Inf" : "a diverging loss";
+    const char *what = given->end == TN_TRIAL_NONFINITE ? "NaN or Inf" : "a diverging loss", *blame = other_blame(ladder);
+    if (blame) {
+        record(ladder, NAN, NAN, NULL);
+        tn_outcome_conclude(ladder->outcome, TN_VERDICT_FAIL, "the rate %.4g gives %s within %llu steps, and %s: the rate is not the cause",
+                            given->rate, what, (unsigned long long)ladder->steps, blame);
+        return;
+    }
     if (!clean) {
         record(ladder, NAN, ladder->rungs[ladder->count - 1].rate, kind_of(given));
         tn_outcome_conclude(
@@ -207,7 +226,7 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     if (given_broke)
         ladder.rungs_max = RUNGS_MAX;
     const rate_rung *turning = NULL;
-    status = climb(&ladder, &turning, error);
+    status = other_blame(&ladder) ? TN_OK : climb(&ladder, &turning, error);
     if (status != TN_OK || atomic_load(&investigation->spent) || !ladder.rungs[ladder.count - 1].valid)
         return status;
     if (given_broke)

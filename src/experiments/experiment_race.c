@@ -82,17 +82,25 @@ static tn_status advise(diagnosis *self, const tn_fix *fix, tn_error *error)
     return TN_OK;
 }
 
-/* A subject that trains, and no single change is dramatic: the best of the specific ones may still be worth telling. */
-static tn_status advise_best(diagnosis *self, tn_error *error)
+/* Of a subject that trains: advises the best of the specific changes, where it gains at least so much on the seed of the race. */
+static tn_status advise_specific(diagnosis *self, double gain_min, tn_error *error)
 {
     const tn_candidate *best = NULL;
     for (size_t i = 0; i < self->race.count; i++) {
         const tn_candidate *candidate = &self->race.candidates[i];
-        bool better = candidate->finished && !candidate->fix->general && candidate->standing - self->race.base >= TN_RACE_WORTH_TELLING;
+        bool better = candidate->finished && !candidate->fix->general && candidate->standing - self->race.base >= gain_min;
         if (better && (!best || candidate->standing > best->standing))
             best = candidate;
     }
     return best ? advise(self, best->fix, error) : TN_OK;
+}
+
+/* A subject that trains, and trains better where it trains longer. A change that gains half as much and costs nothing goes first. */
+static tn_status advise_slow(diagnosis *self, const tn_candidate *longer, tn_error *error)
+{
+    double half = (longer->standing - self->race.base) / 2;
+    tn_status status = advise_specific(self, half > TN_RACE_WORTH_TELLING ? half : TN_RACE_WORTH_TELLING, error);
+    return status == TN_OK ? advise(self, longer->fix, error) : status;
 }
 
 /* Whether fresh seeds make a fix at least suspected. */
@@ -165,7 +173,7 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
             if (status != TN_OK)
                 return status;
             if (self->slow_standing >= SLOW_IS_FAULT_BELOW) {
-                status = advise(self, fix, error);
+                status = advise_slow(self, ranked[i], error);
                 if (status != TN_OK)
                     return status;
                 continue;
@@ -354,7 +362,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     if (self->race.broken && json_array_size(self->findings.findings) == 0)
         tn_mend_add_seen(investigation, &self->findings);
     if (status == TN_OK && !self->race.broken && json_array_size(self->findings.findings) == 0 && !atomic_load(&investigation->spent))
-        status = advise_best(self, error);
+        status = advise_specific(self, TN_RACE_WORTH_TELLING, error);
     else
         tn_finding_rule_out(investigation, &self->findings, &self->race);
     return status;

@@ -185,6 +185,15 @@ static tn_status look_and_examine(usage_case *self, tn_error *error)
     return is_kept ? tn_look_keep(investigation, &self->look, error) : TN_OK;
 }
 
+/* Whether a change is at hand that makes the inputs finite; without one nothing trains, whatever else is changed. */
+static bool fills_inputs(const usage_case *self)
+{
+    for (size_t i = 0; i < self->fixes.count; i++)
+        if (self->fixes.fixes[i].cause == TN_CAUSE_nonfinite_input)
+            return true;
+    return false;
+}
+
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     const tn_subject_facts *facts = investigation->facts;
@@ -201,7 +210,7 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
     tn_status status = propose(self, error);
     if (status == TN_OK && self->fixes.count + json_array_size(facts->mends) == 0)
         tn_outcome_conclude(outcome, TN_VERDICT_PASS, "its first run shows no mistake in the use of a framework");
-    else if (status == TN_OK && facts->nonfinite_inputs > 0)
+    else if (status == TN_OK && facts->nonfinite_inputs > 0 && !fills_inputs(self))
         tn_outcome_conclude(outcome, TN_VERDICT_INCONCLUSIVE, "not asked, since the inputs are not finite");
     else if (status == TN_OK)
         status = look_and_examine(self, error);
@@ -239,7 +248,7 @@ const tn_experiment tn_experiment_usage = {
     .why = "what its calls of the framework show is one line each, and costs one trial to try",
     .fails_under =
         "missing_zero_grad, wrong_output, wrong_loss, wrong_mode, wrong_axis, wrong_schedule, frozen_parameters, unstable_softmax, "
-        "batch_computation",
+        "batch_computation, nonfinite_input",
     .run = run,
     .plan = plan,
 };

@@ -279,10 +279,16 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
     json_t *finding = tn_finding_create(investigation, TN_CAUSE_nonfinite_input, false, NULL);
     json_t *evidence = tn_json_checked(investigation, json_array()), *place = tn_json_checked(investigation, json_object()),
            *fix = tn_json_checked(investigation, json_object());
-    tn_evidence_add(investigation, evidence, (double)facts->nonfinite_inputs, 0, "facts",
-                    "%llu input values are NaN or infinite; the first stands in row %zu", (unsigned long long)facts->nonfinite_inputs,
-                    facts->nonfinite_input_row);
-    tn_json_set(investigation, place, "sample", json_integer((json_int_t)facts->nonfinite_input_row));
+    char row[48] = "";
+    if (facts->nonfinite_input_row != SIZE_MAX) {
+        snprintf(row, sizeof row, "; the first stands in row %zu", facts->nonfinite_input_row);
+        tn_json_set(investigation, place, "sample", json_integer((json_int_t)facts->nonfinite_input_row));
+    }
+    tn_evidence_add(investigation, evidence, (double)facts->nonfinite_inputs, 0, "facts", "%llu input values are NaN or infinite%s",
+                    (unsigned long long)facts->nonfinite_inputs, row);
+    tn_source_put(investigation, place, tn_source_place(facts->places, "data.input"));
+    if (investigation->origin.text[0])
+        tn_evidence_add(investigation, evidence, NAN, NAN, "nonfinite", "%s", investigation->origin.text);
     tn_json_set(investigation, finding, "where", place);
     tn_json_set(investigation, finding, "confidence", tn_json_number(0.95));
     tn_json_set(investigation, finding, "symptoms", json_array());

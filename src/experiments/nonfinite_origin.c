@@ -272,10 +272,13 @@ static tn_status question_rate(tn_investigation *investigation, tn_outcome *outc
     bool on_ladder = rates->given_broke && (double)known->step <= tn_investigation_setting(investigation, "nan_steps", 100);
     if (on_ladder) {
         known->persists = isnan(rates->clean) ? TN_VERDICT_PASS : TN_VERDICT_FAIL;
-        snprintf(known->persists_text, sizeof known->persists_text,
-                 isnan(rates->clean) ? "the ladder of rates found none that runs clean, down to %.3g: the rate is not the cause"
-                                     : "the ladder of rates found that %.3g runs clean",
-                 isnan(rates->clean) ? rates->boundary : rates->clean);
+        if (isnan(rates->clean) && isnan(rates->boundary))
+            snprintf(known->persists_text, sizeof known->persists_text, "it breaks before the first update: the rate is not the cause");
+        else
+            snprintf(known->persists_text, sizeof known->persists_text,
+                     isnan(rates->clean) ? "the ladder of rates found none that runs clean, down to %.3g: the rate is not the cause"
+                                         : "the ladder of rates found that %.3g runs clean",
+                     isnan(rates->clean) ? rates->boundary : rates->clean);
         return TN_OK;
     }
     if (!(investigation->facts->knobs & TN_KNOB_LEARNING_RATE) || !(investigation->facts->learning_rate > 0)) {

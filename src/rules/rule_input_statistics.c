@@ -19,6 +19,7 @@
  * Blind spots: leaks through several features, or that are no line; features that agree but for rounding; what a program computes of its batches before the
  * network; duplicates among more than 20,000 columns, and in data that are sorted. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rules/rule_support.h"
@@ -85,9 +86,11 @@ static void find_whole_scale(double mean, double std, const double *settings, tn
 static bool find_error(const tn_data_summary *data, tn_signal *signal)
 {
     if (data->nonfinite > 0) {
-        tn_signal_fire(signal, 1, "input", (double)data->nonfinite, 0,
-                       "%llu input values are NaN or infinite; the first stands in row %llu", (unsigned long long)data->nonfinite,
-                       (unsigned long long)data->nonfinite_row);
+        char row[48] = "";
+        if (data->nonfinite_row != TN_NO_ROW)
+            snprintf(row, sizeof row, "; the first stands in row %llu", (unsigned long long)data->nonfinite_row);
+        tn_signal_fire(signal, 1, "input", (double)data->nonfinite, 0, "%llu input values are NaN or infinite%s",
+                       (unsigned long long)data->nonfinite, row);
     } else if (data->constant_features == data->features) {
         tn_signal_fire(signal, 1, "input", 1, 0, "no input ever changes: all %zu features are constant over the %llu samples seen",
                        data->features, (unsigned long long)data->samples);

@@ -56,7 +56,7 @@ static void find_inputs(tn_subject_facts *facts, const json_t *told)
     facts->input_std_max = number(told, "input_std_max");
     facts->constant_features = (size_t)count(told, "constant_features");
     facts->nonfinite_inputs = count(told, "nonfinite_inputs");
-    facts->nonfinite_input_row = (size_t)count(told, "nonfinite_input_row");
+    facts->nonfinite_input_row = json_object_get(told, "nonfinite_input_row") ? (size_t)count(told, "nonfinite_input_row") : SIZE_MAX;
     facts->label_min = number(told, "label_min");
     facts->label_max = number(told, "label_max");
     facts->label_mean = number(told, "label_mean");
@@ -179,7 +179,8 @@ bool tn_process_summarise(const tn_process *process, tn_data_summary *summary)
         summary->max = facts->input_max;
         summary->constant_features = facts->constant_features;
         summary->nonfinite = facts->nonfinite_inputs;
-        summary->nonfinite_row = facts->nonfinite_inputs ? facts->nonfinite_input_row : TN_NO_ROW;
+        bool has_row = facts->nonfinite_inputs > 0 && facts->nonfinite_input_row != SIZE_MAX;
+        summary->nonfinite_row = has_row ? facts->nonfinite_input_row : TN_NO_ROW;
     }
     if (has_labels && classifies) {
         summary->classes = facts->classes;

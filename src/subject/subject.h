@@ -152,7 +152,7 @@ typedef struct tn_subject_facts {
     double input_std_min, input_std_max;                /* smallest and largest std of a feature that is not constant */
     size_t constant_features;
     uint64_t nonfinite_inputs;
-    size_t nonfinite_input_row;
+    size_t nonfinite_input_row;                         /* of the first of them; SIZE_MAX: not known */
     double label_min, label_max, label_mean, label_std; /* as the loss sees them, over all targets; class numbers as numbers */
     uint32_t knobs;                                     /* which can be turned */
 

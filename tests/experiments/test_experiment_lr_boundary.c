@@ -87,6 +87,22 @@ static void says_when_the_rate_is_not_the_cause(void **state)
     json_decref(report);
 }
 
+/* NaN in the data, or a loss that is NaN before the first update: one trial tells, and no ladder is climbed down. */
+static void tries_no_rate_where_none_can_be_to_blame(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.always_nan = true;
+    subject.facts.nonfinite_inputs = 3;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *entry = report_experiment(report, "lr_boundary");
+    assert_string_equal(report_string(entry, "verdict"), "fail");
+    assert_non_null(strstr(report_string(entry, "summary"), "the inputs hold NaN or infinity: the rate is not the cause"));
+    assert_int_equal(json_array_size(json_object_get(json_object_get(entry, "result"), "ladder")), 1);
+    json_decref(report);
+}
+
 static void a_knob_that_is_not_acknowledged_proves_nothing(void **state)
 {
     (void)state;
@@ -106,6 +122,7 @@ int main(void)
         cmocka_unit_test(divides_a_rate_that_breaks_until_one_runs_clean),
         cmocka_unit_test(says_when_there_is_no_boundary),
         cmocka_unit_test(says_when_the_rate_is_not_the_cause),
+        cmocka_unit_test(tries_no_rate_where_none_can_be_to_blame),
         cmocka_unit_test(a_knob_that_is_not_acknowledged_proves_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 """Mistakes that only a framework program can make (torch_usage.py): a look sees each in the programs of examples/torch/misuse, on its line, and in none of their fixed twins; a trial makes the
 mend, and acknowledges it; what may look like a mistake and is none stays silent."""
+import math
 import pathlib
 import tempfile
 import unittest
@@ -202,6 +203,33 @@ for step in range(40):
     F.binary_cross_entropy_with_logits(judge(fake), one).backward()
     making.step()
 """)
+
+
+class MissingValues(unittest.TestCase):
+    SCRIPT = HEAD.replace("x, y = torch.randn(64, 8)", "x, y = torch.randn(64, 8) + 5") + """
+x[7, 2], x[40, 2], x[41, 5] = %s
+for epoch in range(4):
+    for a, b in torch.utils.data.DataLoader(torch.utils.data.TensorDataset(x, y), 16, shuffle=True):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(a), b)
+        loss.backward()
+        optimizer.step()
+"""
+
+    def test_are_counted_once_and_filled_in(self):
+        looked = look(self.SCRIPT % "float('nan'), float('inf'), float('nan')")
+        mend = mends_of(looked)["fill_inputs"]
+        self.assertEqual(mend["cause"], "nonfinite_input")
+        self.assertIn("3 of the 512 values", mend["seen"])
+        self.assertIn("DataLoader", looked.facts["places"]["program"]["fill_inputs"]["text"])
+        self.assertFalse(all(math.isfinite(step.loss) for step in looked.steps))
+        trial = support_parent.run(self.SCRIPT % "float('nan'), float('inf'), float('nan')",
+                                   {"mode": "trial", "steps": 16, "patch": {"program.fill_inputs": True}, "known": looked.facts["private"]})
+        self.assertEqual((trial.refused, len(trial.steps)), ({}, 16))
+        self.assertTrue(all(math.isfinite(step.loss) for step in trial.steps))
+
+    def test_none_where_all_are_finite(self):
+        self.assertEqual(mends_of(look(self.SCRIPT % "5.0, 5.0, 5.0")), {})
 
 
 if __name__ == "__main__":
