@@ -12,6 +12,7 @@
 enum {
     LANES = 512,            /* at most: the tables take 10 KiB of L1 */
     LANES_ENOUGH = 128,     /* shorter rows are taken several at once, as many as fit */
+    LANES_OF_ONE = 32,      /* of one unit: enough for vectors, and few to bring together, which is done for each unit */
     ROWS_AT_ONCE = 1 << 30, /* what a lane's 32 bits can count */
     DUE_AT_FIRST = 3,
     DUE_EVERY = 4
@@ -68,6 +69,20 @@ typedef struct run {
     size_t units;      /* lane i belongs to unit first_unit + i % units */
 } run;
 
+/* Makes one lane of `width`, as long as there are two: the last half of them goes to the first. */
+TN_SIMD_CLONES
+static void bring_together(lanes *l, size_t width)
+{
+    for (size_t half = width / 2; half > 0; width -= half, half = width / 2)
+        for (size_t i = 0, from = width - half; i < half; i++, from++) {
+            l->min[i] = l->min[from] < l->min[i] ? l->min[from] : l->min[i];
+            l->max[i] = l->max[from] > l->max[i] ? l->max[from] : l->max[i];
+            l->zeros[i] += l->zeros[from];
+            l->saturated[i] += l->saturated[from];
+            l->nonfinite[i] += l->nonfinite[from];
+        }
+}
+
 static void take(const run *to, const float *values, size_t rows, size_t width, size_t stride)
 {
     lanes l;
@@ -80,6 +95,10 @@ static void take(const run *to, const float *values, size_t rows, size_t width, 
         add_extremes(rows, width, stride, values, l.min, l.max);
     else
         add_all(rows, width, stride, values, to->vitals->low, to->vitals->high, &l);
+    if (to->units == 1) {
+        bring_together(&l, width);
+        width = 1;
+    }
     for (size_t i = 0, u = 0; i < width; i++) {
         tn_unit *unit = &to->vitals->unit[to->first_unit + u];
         unit->zeros += l.zeros[i];
@@ -95,7 +114,8 @@ static void take(const run *to, const float *values, size_t rows, size_t width, 
 /* values [rows, columns], taken as rows of several where that makes better lanes. */
 static void take_rows(const run *to, const float *values, size_t rows, size_t columns, size_t stride)
 {
-    size_t joined = columns == stride && columns < LANES_ENOUGH ? LANES_ENOUGH / columns : 1;
+    size_t enough = to->units == 1 ? LANES_OF_ONE : LANES_ENOUGH;
+    size_t joined = columns == stride && columns < enough ? enough / columns : 1;
     for (size_t done = 0; done < rows;) {
         size_t left = rows - done, together = joined <= left ? joined : left;
         size_t turns = left / together < ROWS_AT_ONCE ? left / together : ROWS_AT_ONCE;
