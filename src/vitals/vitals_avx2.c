@@ -22,13 +22,15 @@
 
 enum {
     GROUP = 32,                  /* values that are packed into one vector of bytes */
-    SEGMENT = TN_VITALS_SEGMENT, /* values whose sums are added up in float: 16 lanes of 64 */
+    SEGMENT = TN_VITALS_SEGMENT, /* values whose sums are added up in float: 32 lanes of 32 */
+    SUMS = GROUP / 8,            /* vectors that take turns in sums, so that an addition need not wait for the one before */
     CHUNK = 16 * GROUP,          /* values whose one-hot vectors are added up before bits are counted */
     KEYS = 16,                   /* of one sign */
     NO_KEY = 128,                /* what vpshufb makes 0 of */
     ONE_BY_ONE = 128,            /* values outside the window that are cheaper to count singly than by another */
     RETRY = 16,                  /* blocks after which the window is tried again in place of tables */
     SMALL = 96,                  /* values below which each is counted in the histogram at once */
+    PEEK = 16,                   /* values that tell whether zeros are to be expected */
     PREFETCH_BYTES = 8192,       /* how far ahead of the reading the second level is filled */
     TABLES_FROM = 2048,          /* values of a block from which tables cost less than the histogram itself */
     TABLES_FULL = 1 << 30        /* values after which the tables are emptied, far below what their 32 bits hold */
@@ -42,25 +44,35 @@ typedef struct block {
     size_t count;
     uint64_t segment;    /* the number of the block's first, which says where its run lies */
     size_t filled;       /* exponents: of all values, or of the runs, up to whole groups */
-    size_t fillers;      /* of them, which stand for the block's first value */
+    size_t fillers;      /* behind the last value, up to a whole group, which stand for the block's first value */
+    size_t filled_fillers; /* of them, in `exponents` */
     uint32_t first;      /* the bits of that value */
     float shift;         /* what sums are taken about */
     float min, max;      /* not where a value is not finite */
     double sum, squares; /* about shift */
     uint32_t top;        /* largest exponent of the values */
-    bool has_exponent_0;
+    bool has_exponent_0; /* and it is not known how many of them are zeros */
+    uint32_t zeros;      /* where they were counted on the way */
     uint32_t filled_top; /* the same of those in `exponents` */
     bool filled_has_0;
 } block;
 
-/* Lanes of one pass. Two vectors take turns in sums, so that an addition need not wait for the one before. */
+/* What a first pass does, all of it constants where it is compiled. */
+typedef struct how {
+    bool shifted; /* the shift is not 0 */
+    bool sampled; /* the histogram is of runs */
+    bool zeros;   /* zeros are counted on the way: there were some a moment ago */
+} how;
+
+/* Lanes of one pass. */
 typedef struct lanes {
-    __m256 min, max, sum[2], squares[2], shift;
+    __m256 min, max, sum[SUMS], squares[SUMS], shift;
     __m256i top, bottom; /* largest and smallest exponent of what was packed, in bytes */
-    __m256i least;       /* smallest magnitude, in 32 bits; where the histogram is sampled */
+    __m256i least;       /* smallest magnitude, in 32 bits; where zeros are counted it is less 1, and that of a zero is the largest */
+    __m256i zeros;       /* less how many, in 32 bits */
 } lanes;
 
-/* Eight values and their deviations from the shift into the sums of `turn`, 0 or 1. Returns sign and exponent, 9 bits, in 32-bit lanes. */
+/* Eight values and their deviations from the shift into the sums of `turn`, below SUMS. Returns sign and exponent, 9 bits, in 32-bit lanes. */
 TN_TARGET_AVX2_INLINE __m256i absorb(lanes *l, size_t turn, __m256 values, __m256 deviations)
 {
     l->min = _mm256_min_ps(values, l->min);
@@ -87,9 +99,16 @@ TN_TARGET_AVX2_INLINE __m256 deviations_of(const lanes *l, __m256 values, bool s
     return shifted ? _mm256_sub_ps(values, l->shift) : values;
 }
 
-TN_TARGET_AVX2_INLINE void note_magnitude(lanes *l, __m256 values)
+TN_TARGET_AVX2_INLINE void note_magnitude(lanes *l, __m256 values, how h)
 {
-    l->least = _mm256_min_epu32(l->least, _mm256_and_si256(_mm256_castps_si256(values), _mm256_set1_epi32(0x7fffffff)));
+    __m256i magnitudes = _mm256_and_si256(_mm256_castps_si256(values), _mm256_set1_epi32(0x7fffffff));
+    if (h.zeros) {
+        __m256i ones = _mm256_set1_epi32(-1);
+        l->zeros = _mm256_add_epi32(l->zeros, _mm256_cmpeq_epi32(magnitudes, _mm256_setzero_si256()));
+        magnitudes = _mm256_add_epi32(magnitudes, ones);
+    }
+    if (h.zeros || h.sampled)
+        l->least = _mm256_min_epu32(l->least, magnitudes);
 }
 
 TN_TARGET_AVX2_INLINE void prefetch(const block *b, size_t at)
@@ -98,29 +117,29 @@ TN_TARGET_AVX2_INLINE void prefetch(const block *b, size_t at)
     _mm_prefetch((const char *)b->bytes + 4 * at + PREFETCH_BYTES + 64, _MM_HINT_T1);
 }
 
-/* Thirty-two values, whose exponents are packed as number b->filled and after. With `shifted` false the shift is 0. */
-TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, bool shifted, bool sampled)
+/* Thirty-two values, whose exponents are packed as number b->filled and after. */
+TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, how h)
 {
     const float *from = (const void *)(b->bytes + 4 * at);
     prefetch(b, at);
     __m256 v0 = _mm256_loadu_ps(from), v1 = _mm256_loadu_ps(from + 8), v2 = _mm256_loadu_ps(from + 16), v3 = _mm256_loadu_ps(from + 24);
-    __m256i e0 = absorb(l, 0, v0, deviations_of(l, v0, shifted)), e1 = absorb(l, 1, v1, deviations_of(l, v1, shifted));
-    __m256i e2 = absorb(l, 0, v2, deviations_of(l, v2, shifted)), e3 = absorb(l, 1, v3, deviations_of(l, v3, shifted));
-    for (size_t k = 0; sampled && k < 4; k++)
-        note_magnitude(l, _mm256_loadu_ps(from + 8 * k));
+    __m256i e0 = absorb(l, 0, v0, deviations_of(l, v0, h.shifted)), e1 = absorb(l, 1, v1, deviations_of(l, v1, h.shifted));
+    __m256i e2 = absorb(l, 2, v2, deviations_of(l, v2, h.shifted)), e3 = absorb(l, 3, v3, deviations_of(l, v3, h.shifted));
+    for (size_t k = 0; k < SUMS; k++)
+        note_magnitude(l, _mm256_loadu_ps(from + 8 * k), h);
     pack(b, l, b->filled, e0, e1, e2, e3);
     b->filled += GROUP;
 }
 
 /* Thirty-two values that are not counted in the histogram. */
-TN_TARGET_AVX2_INLINE void absorb_uncounted(const block *b, lanes *l, size_t at, bool shifted)
+TN_TARGET_AVX2_INLINE void absorb_uncounted(const block *b, lanes *l, size_t at, how h)
 {
     const float *from = (const void *)(b->bytes + 4 * at);
     prefetch(b, at);
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < SUMS; k++) {
         __m256 values = _mm256_loadu_ps(from + 8 * k);
-        (void)absorb(l, k & 1, values, deviations_of(l, values, shifted));
-        note_magnitude(l, values);
+        (void)absorb(l, k, values, deviations_of(l, values, h.shifted));
+        note_magnitude(l, values, h);
     }
 }
 
@@ -131,29 +150,30 @@ TN_TARGET_AVX2_INLINE __m256i first_lanes(size_t count)
 }
 
 /* The last count % GROUP values. What is past them stands for the block's first value, and adds nothing to the sums. */
-TN_TARGET_AVX2 static void absorb_rest(block *b, lanes *l, size_t at, bool counted)
+TN_TARGET_AVX2_INLINE void absorb_rest(block *b, lanes *l, size_t at, bool counted, how h)
 {
     __m256 filler = _mm256_castsi256_ps(_mm256_set1_epi32((int)b->first));
-    __m256i e[4];
-    for (size_t k = 0; k < 4; k++) {
+    __m256i e[SUMS];
+    for (size_t k = 0; k < SUMS; k++) {
         size_t start = at + 8 * k;
         __m256i valid = first_lanes(b->count > start ? b->count - start : 0);
         __m256 values = _mm256_maskload_ps((const void *)(b->bytes + 4 * start), valid);
         __m256 deviations = _mm256_and_ps(_mm256_sub_ps(values, l->shift), _mm256_castsi256_ps(valid));
         values = _mm256_blendv_ps(filler, values, _mm256_castsi256_ps(valid));
-        e[k] = absorb(l, k & 1, values, deviations);
-        note_magnitude(l, values);
+        e[k] = absorb(l, k, values, deviations);
+        note_magnitude(l, values, h);
     }
+    b->fillers = GROUP - (b->count - at);
     if (!counted)
         return;
     pack(b, l, b->filled, e[0], e[1], e[2], e[3]);
     b->filled += GROUP;
-    b->fillers = GROUP - (b->count - at);
+    b->filled_fillers = b->fillers;
 }
 
-TN_TARGET_AVX2_INLINE __m256d add_up(__m256d sum, const __m256 parts[2])
+TN_TARGET_AVX2_INLINE __m256d add_up(__m256d sum, const __m256 parts[SUMS])
 {
-    __m256 both = _mm256_add_ps(parts[0], parts[1]);
+    __m256 both = _mm256_add_ps(_mm256_add_ps(parts[0], parts[1]), _mm256_add_ps(parts[2], parts[3]));
     __m256d halves = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(both)), _mm256_cvtps_pd(_mm256_extractf128_ps(both, 1)));
     return _mm256_add_pd(sum, halves);
 }
@@ -214,8 +234,24 @@ TN_TARGET_AVX2_INLINE uint32_t top_of(const block *b)
     return top < 255 && overflowed && has_nonfinite(b) ? 255 : top;
 }
 
+/* Zeros of the lanes, and whether the block's zeros and subnormals are to be looked for. */
+TN_TARGET_AVX2_INLINE void note_exponent_0(block *b, const lanes *l, how h)
+{
+    b->zeros = 0;
+    if (!h.zeros) {
+        b->has_exponent_0 = h.sampled ? smallest_word(l->least) < 0x800000 : b->filled_has_0;
+        return;
+    }
+    uint32_t counts[8];
+    _mm256_storeu_si256((void *)counts, l->zeros);
+    for (size_t lane = 0; lane < 8; lane++)
+        b->zeros -= counts[lane];
+    b->zeros -= (b->first & 0x7fffffff) == 0 ? (uint32_t)b->fillers : 0;
+    b->has_exponent_0 = smallest_word(l->least) < 0x7fffff;
+}
+
 /* The first pass over b->bytes [b->count]: everything but the histogram. */
-TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted, bool sampled)
+TN_TARGET_AVX2_INLINE void first_pass(block *b, how h)
 {
     float first;
     memcpy(&first, b->bytes, sizeof first);
@@ -223,26 +259,27 @@ TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted, bool sampled)
     lanes l;
     l.min = l.max = _mm256_set1_ps(first);
     l.shift = _mm256_set1_ps(b->shift);
-    l.top = _mm256_setzero_si256();
+    l.top = l.zeros = _mm256_setzero_si256();
     l.bottom = l.least = _mm256_set1_epi8(-1);
     __m256d sum = _mm256_setzero_pd(), squares = _mm256_setzero_pd();
-    b->filled = b->fillers = 0;
+    b->filled = b->fillers = b->filled_fillers = 0;
     for (size_t start = 0; start < b->count; start += SEGMENT) {
-        l.sum[0] = l.sum[1] = l.squares[0] = l.squares[1] = _mm256_setzero_ps();
+        for (size_t k = 0; k < SUMS; k++)
+            l.sum[k] = l.squares[k] = _mm256_setzero_ps();
         size_t i = start, end = b->count - start < SEGMENT ? b->count : start + SEGMENT, counted_to = end;
-        if (sampled) {
+        if (h.sampled) {
             tn_vitals_run run = tn_vitals_run_of(b->segment + start / SEGMENT, end - start);
             counted_to = start + run.first + run.count;
             for (; i < start + run.first; i += GROUP)
-                absorb_uncounted(b, &l, i, shifted);
+                absorb_uncounted(b, &l, i, h);
         }
         for (; i + GROUP <= counted_to; i += GROUP)
-            absorb_group(b, &l, i, shifted, sampled);
+            absorb_group(b, &l, i, h);
         bool counted = i < counted_to;
-        for (; sampled && i + GROUP <= end; i += GROUP)
-            absorb_uncounted(b, &l, i, shifted);
+        for (; h.sampled && i + GROUP <= end; i += GROUP)
+            absorb_uncounted(b, &l, i, h);
         if (i < end)
-            absorb_rest(b, &l, i, counted);
+            absorb_rest(b, &l, i, counted, h);
         sum = add_up(sum, l.sum);
         squares = add_up(squares, l.squares);
     }
@@ -252,29 +289,25 @@ TN_TARGET_AVX2_INLINE void first_pass(block *b, bool shifted, bool sampled)
     b->max = -smallest_float(_mm256_xor_ps(l.max, _mm256_set1_ps(-0.0f)));
     b->filled_top = 255 - smallest_byte(_mm256_xor_si256(l.top, _mm256_set1_epi8(-1)));
     b->filled_has_0 = smallest_byte(l.bottom) == 0;
-    b->top = sampled ? top_of(b) : b->filled_top;
-    b->has_exponent_0 = sampled ? smallest_word(l.least) < 0x800000 : b->filled_has_0;
+    b->top = h.sampled ? top_of(b) : b->filled_top;
+    note_exponent_0(b, &l, h);
 }
 
-TN_TARGET_AVX2 static void first_pass_about_0(block *b)
-{
-    first_pass(b, false, false);
-}
-
-TN_TARGET_AVX2 static void first_pass_about_shift(block *b)
-{
-    first_pass(b, true, false);
-}
-
-TN_TARGET_AVX2 static void first_pass_sampled_about_0(block *b)
-{
-    first_pass(b, false, true);
-}
-
-TN_TARGET_AVX2 static void first_pass_sampled_about_shift(block *b)
-{
-    first_pass(b, true, true);
-}
+/* One function for each set of constants. */
+#define TN_FIRST_PASS(name, shifted, sampled, zeros) \
+    TN_TARGET_AVX2 static void name(block *b) \
+    { \
+        first_pass(b, (how){shifted, sampled, zeros}); \
+    }
+TN_FIRST_PASS(first_pass_about_0, false, false, false)
+TN_FIRST_PASS(first_pass_about_shift, true, false, false)
+TN_FIRST_PASS(first_pass_sampled_about_0, false, true, false)
+TN_FIRST_PASS(first_pass_sampled_about_shift, true, true, false)
+TN_FIRST_PASS(first_pass_with_zeros_about_0, false, false, true)
+TN_FIRST_PASS(first_pass_with_zeros_about_shift, true, false, true)
+TN_FIRST_PASS(first_pass_sampled_with_zeros_about_0, false, true, true)
+TN_FIRST_PASS(first_pass_sampled_with_zeros_about_shift, true, true, true)
+#undef TN_FIRST_PASS
 
 /* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
 TN_TARGET_AVX2 static void sums_in_double(block *b)
@@ -495,16 +528,25 @@ static void count_directly(const block *b, tn_vitals *vitals)
         vitals->histogram[b->signs[i] >> 7][b->exponents[i]]++;
 }
 
-static void take_first_pass(block *b, bool sampled)
+static void take_first_pass(block *b, how h)
 {
-    if (sampled && b->shift == 0)
-        first_pass_sampled_about_0(b);
-    else if (sampled)
-        first_pass_sampled_about_shift(b);
-    else if (b->shift == 0)
-        first_pass_about_0(b);
-    else
-        first_pass_about_shift(b);
+    static void (*const passes[2][2][2])(block *) = {
+        {{first_pass_about_0, first_pass_with_zeros_about_0}, {first_pass_sampled_about_0, first_pass_sampled_with_zeros_about_0}},
+        {{first_pass_about_shift, first_pass_with_zeros_about_shift},
+         {first_pass_sampled_about_shift, first_pass_sampled_with_zeros_about_shift}}};
+    passes[h.shifted][h.sampled][h.zeros](b);
+}
+
+/* Whether zeros are to be expected: one of the first few values is. */
+static bool starts_with_zeros(const float *values, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < PEEK && i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, values + i, sizeof bits);
+        any |= (bits & 0x7fffffff) == 0;
+    }
+    return any;
 }
 
 void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled)
@@ -512,20 +554,24 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bo
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
     float shift = 0;
+    bool zeros = starts_with_zeros(values, count);
     size_t by_tables = 0, in_tables = 0;
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
         b.segment = vitals->count / SEGMENT;
         b.shift = shift;
-        take_first_pass(&b, sampled);
+        take_first_pass(&b, (how){shift != 0, sampled, zeros});
+        zeros = b.zeros > 0 || b.has_exponent_0;
         if (b.top == 255)
             tn_vitals_add_careful(vitals, b.bytes, b.count);
         else
             add_moments(&b, vitals, &shift);
         if (b.has_exponent_0)
             add_exponent_0(&b, vitals);
+        else
+            vitals->zeros += b.zeros;
         vitals->count += b.count;
-        if (b.filled - b.fillers >= SMALL && b.filled_top < 255 && by_tables == 0) {
+        if (b.filled - b.filled_fillers >= SMALL && b.filled_top < 255 && by_tables == 0) {
             by_tables = add_histogram(&b, vitals) ? RETRY : 0;
         } else if (b.filled < TABLES_FROM) {
             by_tables -= by_tables > 0;
@@ -541,7 +587,7 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bo
                 in_tables = 0;
             }
         }
-        vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.fillers;
+        vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.filled_fillers;
     }
     if (in_tables > 0)
         tn_vitals_fold_tables(vitals, tables);
