@@ -45,8 +45,8 @@ static void pass_floats(const float *values, float *copy, size_t all, size_t who
     for (size_t at = 0; at < all; at += BLOCK) {
         size_t count = all - at < BLOCK ? all - at : BLOCK;
         subtract(changes, copy + at, values + at, count);
-        tn_vitals_add_part(changed, changes, count, whole);
-        tn_vitals_add_part(vitals, values + at, count, whole);
+        tn_vitals_add_part_ahead(changed, changes, count, whole, copy + at + BLOCK);
+        tn_vitals_add_part_ahead(vitals, values + at, count, whole, values + at + BLOCK);
     }
 }
 

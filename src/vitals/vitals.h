@@ -45,6 +45,9 @@ void tn_vitals_add(tn_vitals *vitals, const float *values, size_t count);
  * tn_vitals_add finds. Which values are counted depends on how many the vitals held before and on nothing else, so they are the same on every set. */
 void tn_vitals_add_part(tn_vitals *vitals, const float *values, size_t count, size_t whole);
 
+/* The same, and fetches into cache meanwhile what the caller reads next: as many bytes from `ahead` on as it is given values. NULL: what lies behind the values. */
+void tn_vitals_add_part_ahead(tn_vitals *vitals, const float *values, size_t count, size_t whole, const void *ahead);
+
 /* The same with a given set, for tests and measurements; a set that the processor lacks falls back to the best below it. */
 void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_isa isa);
 void tn_vitals_add_part_isa(tn_vitals *vitals, const float *values, size_t count, size_t whole, tn_isa isa);

@@ -1,15 +1,11 @@
-/* vitals_avx2.c: vitals with AVX2, FMA and POPCNT. Two passes over each block of 4,096 values; the second reads only what the first left in L1.
+/* vitals_avx2.c: vitals with AVX2, FMA and POPCNT. Two passes over each block of 4,096 values; the second, vitals_avx2_histogram.c, reads only what the first left in L1.
  *
- * 1. Extremes and sums, in float lanes of at most 64 values each, which are added up in double. Beside them exponents and signs are packed into bytes.
- * 2. The histogram, as a positional popcount, as vitals_avx512.c does it with better tools. With `top` the largest exponent of the block, keys number a window of 15 exponents below it; where
- *    the block holds exponent 0, it has a key of its own and the window is 14. vpshufb makes a key one-hot, once for all values and once for the positive ones (it gives 0 where bit 7 of the index
- *    is set, and there stands the sign); carry-save adders add such vectors up bit by bit, and vpmovmskb with popcnt counts what carries out.
+ * The first: extremes and sums, in float lanes of at most 32 values each, which are added up in double. Beside them exponents and signs are packed into bytes. Where the histogram is sampled it packs the
+ * runs that are counted and no others; extremes, sums and the smallest magnitude are taken of all values, in the same lanes. Where there were zeros a moment ago, it counts them.
  *
- * Where the histogram is sampled the first pass packs the runs that are counted and no others; extremes, sums and the smallest magnitude are taken of all values, in the same lanes.
- *
- * What does not fit is done again, as there: sums that float does not hold are taken in double about a value of the block, and the next blocks' in float about that block's mean; values below
- * the window are counted one by one, or by a second window, or by tables; zeros are told from subnormals in a pass of their own; a block with NaN or Inf is taken value by value. */
-#include "vitals/vitals_kernels.h"
+ * What does not fit is done again: sums that float does not hold are taken in double about a value of the block, and the next blocks' in float about that block's mean; zeros are told from
+ * subnormals in a pass of their own where both may be; a block with NaN or Inf is taken value by value. */
+#include "vitals/vitals_avx2.h"
 
 #if defined(__x86_64__)
 
@@ -17,45 +13,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define TN_TARGET_AVX2        __attribute__((target("avx2,fma,popcnt,bmi")))
-#define TN_TARGET_AVX2_INLINE __attribute__((target("avx2,fma,popcnt,bmi"), always_inline)) static inline
-
 enum {
-    GROUP = 32,                  /* values that are packed into one vector of bytes */
+    GROUP = TN_AVX2_GROUP,
     SEGMENT = TN_VITALS_SEGMENT, /* values whose sums are added up in float: 32 lanes of 32 */
     SUMS = GROUP / 8,            /* vectors that take turns in sums, so that an addition need not wait for the one before */
-    CHUNK = 16 * GROUP,          /* values whose one-hot vectors are added up before bits are counted */
-    KEYS = 16,                   /* of one sign */
-    NO_KEY = 128,                /* what vpshufb makes 0 of */
-    ONE_BY_ONE = 128,            /* values outside the window that are cheaper to count singly than by another */
-    RETRY = 16,                  /* blocks after which the window is tried again in place of tables */
-    SMALL = 96,                  /* values below which each is counted in the histogram at once */
     PEEK = 16,                   /* values that tell whether zeros are to be expected */
-    PREFETCH_BYTES = 8192,       /* how far ahead of the reading the second level is filled */
-    TABLES_FROM = 2048,          /* values of a block from which tables cost less than the histogram itself */
-    TABLES_FULL = 1 << 30        /* values after which the tables are emptied, far below what their 32 bits hold */
+    PREFETCH_BYTES = 8192        /* how far ahead of the reading the second level is filled, where the caller does not say of what */
 };
-
-typedef struct block {
-    _Alignas(32) uint8_t exponents[TN_VITALS_BLOCK];
-    _Alignas(32) uint8_t signs[TN_VITALS_BLOCK]; /* 128 for a negative value, else 0; the other bits hold its key, once there is one */
-    _Alignas(32) uint8_t keys[TN_VITALS_BLOCK];
-    const unsigned char *bytes;
-    size_t count;
-    uint64_t segment;    /* the number of the block's first, which says where its run lies */
-    size_t filled;       /* exponents: of all values, or of the runs, up to whole groups */
-    size_t fillers;      /* behind the last value, up to a whole group, which stand for the block's first value */
-    size_t filled_fillers; /* of them, in `exponents` */
-    uint32_t first;      /* the bits of that value */
-    float shift;         /* what sums are taken about */
-    float min, max;      /* not where a value is not finite */
-    double sum, squares; /* about shift */
-    uint32_t top;        /* largest exponent of the values */
-    bool has_exponent_0; /* and it is not known how many of them are zeros */
-    uint32_t zeros;      /* where they were counted on the way */
-    uint32_t filled_top; /* the same of those in `exponents` */
-    bool filled_has_0;
-} block;
 
 /* What a first pass does, all of it constants where it is compiled. */
 typedef struct how {
@@ -83,7 +47,7 @@ TN_TARGET_AVX2_INLINE __m256i absorb(lanes *l, size_t turn, __m256 values, __m25
 }
 
 /* Sign and exponent of thirty-two values as bytes, in no particular order. */
-TN_TARGET_AVX2_INLINE void pack(block *b, lanes *l, size_t at, __m256i first, __m256i second, __m256i third, __m256i fourth)
+TN_TARGET_AVX2_INLINE void pack(tn_avx2_block *b, lanes *l, size_t at, __m256i first, __m256i second, __m256i third, __m256i fourth)
 {
     __m256i low = _mm256_packus_epi32(first, second), high = _mm256_packus_epi32(third, fourth), byte = _mm256_set1_epi16(255);
     __m256i exponents = _mm256_packus_epi16(_mm256_and_si256(low, byte), _mm256_and_si256(high, byte));
@@ -111,14 +75,14 @@ TN_TARGET_AVX2_INLINE void note_magnitude(lanes *l, __m256 values, how h)
         l->least = _mm256_min_epu32(l->least, magnitudes);
 }
 
-TN_TARGET_AVX2_INLINE void prefetch(const block *b, size_t at)
+TN_TARGET_AVX2_INLINE void prefetch(const tn_avx2_block *b, size_t at)
 {
-    _mm_prefetch((const char *)b->bytes + 4 * at + PREFETCH_BYTES, _MM_HINT_T1);
-    _mm_prefetch((const char *)b->bytes + 4 * at + PREFETCH_BYTES + 64, _MM_HINT_T1);
+    _mm_prefetch((const char *)b->ahead + 4 * at, _MM_HINT_T1);
+    _mm_prefetch((const char *)b->ahead + 4 * at + 64, _MM_HINT_T1);
 }
 
 /* Thirty-two values, whose exponents are packed as number b->filled and after. */
-TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, how h)
+TN_TARGET_AVX2_INLINE void absorb_group(tn_avx2_block *b, lanes *l, size_t at, how h)
 {
     const float *from = (const void *)(b->bytes + 4 * at);
     prefetch(b, at);
@@ -132,7 +96,7 @@ TN_TARGET_AVX2_INLINE void absorb_group(block *b, lanes *l, size_t at, how h)
 }
 
 /* Thirty-two values that are not counted in the histogram. */
-TN_TARGET_AVX2_INLINE void absorb_uncounted(const block *b, lanes *l, size_t at, how h)
+TN_TARGET_AVX2_INLINE void absorb_uncounted(const tn_avx2_block *b, lanes *l, size_t at, how h)
 {
     const float *from = (const void *)(b->bytes + 4 * at);
     prefetch(b, at);
@@ -150,7 +114,7 @@ TN_TARGET_AVX2_INLINE __m256i first_lanes(size_t count)
 }
 
 /* The last count % GROUP values. What is past them stands for the block's first value, and adds nothing to the sums. */
-TN_TARGET_AVX2_INLINE void absorb_rest(block *b, lanes *l, size_t at, bool counted, how h)
+TN_TARGET_AVX2_INLINE void absorb_rest(tn_avx2_block *b, lanes *l, size_t at, bool counted, how h)
 {
     __m256 filler = _mm256_castsi256_ps(_mm256_set1_epi32((int)b->first));
     __m256i e[SUMS];
@@ -206,7 +170,7 @@ TN_TARGET_AVX2_INLINE uint32_t smallest_word(__m256i words)
     return (uint32_t)_mm_cvtsi128_si32(_mm_min_epu32(half, _mm_srli_si128(half, 4)));
 }
 
-TN_TARGET_AVX2 static bool has_nonfinite(const block *b)
+TN_TARGET_AVX2 static bool has_nonfinite(const tn_avx2_block *b)
 {
     __m256i over = _mm256_setzero_si256();
     for (size_t i = 0; i < b->count; i += 8) {
@@ -225,7 +189,7 @@ static uint32_t exponent_of(float value)
 }
 
 /* The largest exponent, from extremes and sums: a NaN is in no extreme, but in every sum. */
-TN_TARGET_AVX2_INLINE uint32_t top_of(const block *b)
+TN_TARGET_AVX2_INLINE uint32_t top_of(const tn_avx2_block *b)
 {
     uint32_t low = exponent_of(b->min), high = exponent_of(b->max), top = low > high ? low : high;
     uint64_t bits;
@@ -235,7 +199,7 @@ TN_TARGET_AVX2_INLINE uint32_t top_of(const block *b)
 }
 
 /* Zeros of the lanes, and whether the block's zeros and subnormals are to be looked for. */
-TN_TARGET_AVX2_INLINE void note_exponent_0(block *b, const lanes *l, how h)
+TN_TARGET_AVX2_INLINE void note_exponent_0(tn_avx2_block *b, const lanes *l, how h)
 {
     b->zeros = 0;
     if (!h.zeros) {
@@ -251,7 +215,7 @@ TN_TARGET_AVX2_INLINE void note_exponent_0(block *b, const lanes *l, how h)
 }
 
 /* The first pass over b->bytes [b->count]: everything but the histogram. */
-TN_TARGET_AVX2_INLINE void first_pass(block *b, how h)
+TN_TARGET_AVX2_INLINE void first_pass(tn_avx2_block *b, how h)
 {
     float first;
     memcpy(&first, b->bytes, sizeof first);
@@ -294,10 +258,10 @@ TN_TARGET_AVX2_INLINE void first_pass(block *b, how h)
 }
 
 /* One function for each set of constants. */
-#define TN_FIRST_PASS(name, shifted, sampled, zeros) \
-    TN_TARGET_AVX2 static void name(block *b) \
-    { \
-        first_pass(b, (how){shifted, sampled, zeros}); \
+#define TN_FIRST_PASS(name, shifted, sampled, zeros)                                                                                       \
+    TN_TARGET_AVX2 static void name(tn_avx2_block *b)                                                                                      \
+    {                                                                                                                                      \
+        first_pass(b, (how){shifted, sampled, zeros});                                                                                     \
     }
 TN_FIRST_PASS(first_pass_about_0, false, false, false)
 TN_FIRST_PASS(first_pass_about_shift, true, false, false)
@@ -310,7 +274,7 @@ TN_FIRST_PASS(first_pass_sampled_with_zeros_about_shift, true, true, true)
 #undef TN_FIRST_PASS
 
 /* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
-TN_TARGET_AVX2 static void sums_in_double(block *b)
+TN_TARGET_AVX2 static void sums_in_double(tn_avx2_block *b)
 {
     __m256d center = _mm256_set1_pd((double)b->shift), sum[2], squares[2];
     sum[0] = sum[1] = squares[0] = squares[1] = _mm256_setzero_pd();
@@ -330,7 +294,7 @@ TN_TARGET_AVX2 static void sums_in_double(block *b)
 }
 
 /* Zeros and subnormals of the block, by their bits: comparing them as floats would depend on how the processor is told to treat subnormals. */
-TN_TARGET_AVX2 static void add_exponent_0(const block *b, tn_vitals *vitals)
+TN_TARGET_AVX2 static void add_exponent_0(const tn_avx2_block *b, tn_vitals *vitals)
 {
     __m256i zeros = _mm256_setzero_si256(), small = zeros;
     size_t padding = 0;
@@ -352,165 +316,8 @@ TN_TARGET_AVX2 static void add_exponent_0(const block *b, tn_vitals *vitals)
     vitals->zeros -= padding;
 }
 
-/* A full adder of 256 bits: a + b + c = 2 * carry + sum, bit by bit. The sum replaces a. */
-TN_TARGET_AVX2_INLINE __m256i add_bits(__m256i *a, __m256i b, __m256i c)
-{
-    __m256i differ = _mm256_xor_si256(*a, b);
-    __m256i carry = _mm256_or_si256(_mm256_and_si256(*a, b), _mm256_and_si256(differ, c));
-    *a = _mm256_xor_si256(differ, c);
-    return carry;
-}
-
-/* counts[i] += weight * (how many bytes of `plane` have bit i set). */
-TN_TARGET_AVX2_INLINE void count_bits(__m256i plane, uint32_t weight, uint32_t counts[8])
-{
-    for (size_t i = 8; i-- > 0;) {
-        counts[i] += weight * (uint32_t)__builtin_popcount((unsigned)_mm256_movemask_epi8(plane));
-        plane = _mm256_add_epi8(plane, plane);
-    }
-}
-
-/* Key k is exponent top - k, k below the window. The window is 15, and key 15 all others; with exponent 0 the window is 14, key 14 all others, and key 15 exponent 0. Behind the last group stands
- * NO_KEY, up to a whole chunk. */
-TN_TARGET_AVX2_INLINE void make_keys(block *b, uint32_t top, bool has_exponent_0)
-{
-    const __m256i highest = _mm256_set1_epi8((char)top), others = _mm256_set1_epi8(has_exponent_0 ? KEYS - 2 : KEYS - 1);
-    const __m256i none = _mm256_set1_epi8((char)NO_KEY);
-    size_t i = 0;
-    for (; i < b->filled; i += GROUP) {
-        __m256i e = _mm256_load_si256((const void *)(b->exponents + i));
-        __m256i sign = _mm256_and_si256(_mm256_load_si256((const void *)(b->signs + i)), none);
-        __m256i key = _mm256_min_epu8(_mm256_sub_epi8(highest, e), others);
-        if (has_exponent_0) {
-            __m256i is_0 = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
-            key = _mm256_or_si256(key, _mm256_and_si256(is_0, _mm256_set1_epi8(KEYS - 1)));
-        }
-        _mm256_store_si256((void *)(b->keys + i), key);
-        _mm256_store_si256((void *)(b->signs + i), _mm256_or_si256(sign, key));
-    }
-    for (; i % CHUNK > 0; i += GROUP) {
-        _mm256_store_si256((void *)(b->keys + i), none);
-        _mm256_store_si256((void *)(b->signs + i), none);
-    }
-}
-
-/* One-hot vectors of two groups into the adders: bit i of a byte of *ones counts values of key i. */
-TN_TARGET_AVX2_INLINE __m256i add_two(__m256i *ones, const uint8_t *keys, __m256i table)
-{
-    __m256i a = _mm256_shuffle_epi8(table, _mm256_load_si256((const void *)keys));
-    __m256i b = _mm256_shuffle_epi8(table, _mm256_load_si256((const void *)(keys + GROUP)));
-    return add_bits(ones, a, b);
-}
-
-/* Counts eight of the keys [filled], those for which `table` has a bit: counts[i] is that of bit i. */
-TN_TARGET_AVX2 static void count_eight(const uint8_t *keys, size_t filled, __m256i table, uint32_t counts[8])
-{
-    __m256i ones = _mm256_setzero_si256(), twos = ones, fours = ones, eights = ones;
-    memset(counts, 0, 8 * sizeof *counts);
-    for (const uint8_t *at = keys; at < keys + filled; at += CHUNK) {
-        __m256i eight[2];
-        for (size_t k = 0; k < 2; k++) {
-            const uint8_t *from = at + k * CHUNK / 2;
-            __m256i two_a = add_two(&ones, from, table), two_b = add_two(&ones, from + 2 * GROUP, table);
-            __m256i four = add_bits(&twos, two_a, two_b);
-            two_a = add_two(&ones, from + 4 * GROUP, table);
-            two_b = add_two(&ones, from + 6 * GROUP, table);
-            eight[k] = add_bits(&fours, four, add_bits(&twos, two_a, two_b));
-        }
-        count_bits(add_bits(&eights, eight[0], eight[1]), 16, counts);
-    }
-    count_bits(ones, 1, counts);
-    count_bits(twos, 2, counts);
-    count_bits(fours, 4, counts);
-    count_bits(eights, 8, counts);
-}
-
-/* Counts the keys of the window below `top` by sign. */
-TN_TARGET_AVX2_INLINE void count_keys(block *b, uint32_t top, bool has_exponent_0, uint32_t counts[2][KEYS])
-{
-    long long half = (long long)0x8040201008040201u;
-    const __m256i low = _mm256_set_epi64x(0, half, 0, half), high = _mm256_set_epi64x(half, 0, half, 0);
-    make_keys(b, top, has_exponent_0);
-    count_eight(b->signs, b->filled, low, counts[0]);
-    count_eight(b->signs, b->filled, high, counts[0] + 8);
-    count_eight(b->keys, b->filled, low, counts[1]);
-    count_eight(b->keys, b->filled, high, counts[1] + 8);
-    for (size_t key = 0; key < KEYS; key++)
-        counts[1][key] -= counts[0][key];
-}
-
-TN_TARGET_AVX2 static void count_without_0(block *b, uint32_t top, uint32_t counts[2][KEYS])
-{
-    count_keys(b, top, false, counts);
-}
-
-TN_TARGET_AVX2 static void count_with_0(block *b, uint32_t top, uint32_t counts[2][KEYS])
-{
-    count_keys(b, top, true, counts);
-}
-
-/* Counts values of exponents 1 .. bound one by one. */
-TN_TARGET_AVX2 static void count_singly(const block *b, uint32_t bound, tn_vitals *vitals)
-{
-    const __m256i bounds = _mm256_set1_epi8((char)bound);
-    for (size_t i = 0; i < b->filled; i += GROUP) {
-        __m256i e = _mm256_load_si256((const void *)(b->exponents + i));
-        __m256i is_low = _mm256_cmpeq_epi8(_mm256_min_epu8(e, bounds), e), is_0 = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
-        uint32_t left = (uint32_t)_mm256_movemask_epi8(_mm256_andnot_si256(is_0, is_low));
-        for (; left; left &= left - 1) {
-            size_t at = i + (size_t)__builtin_ctz(left);
-            vitals->histogram[b->signs[at] >> 7][b->exponents[at]]++;
-        }
-    }
-}
-
-/* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
-static uint64_t add_window(tn_vitals *vitals, uint32_t top, size_t window, uint32_t counts[2][KEYS])
-{
-    uint64_t sum = 0;
-    for (size_t sign = 0; sign < 2; sign++)
-        for (size_t key = 0; key < window && key < top; key++) {
-            vitals->histogram[sign][top - key] += counts[sign][key];
-            sum += counts[sign][key];
-        }
-    return sum;
-}
-
-/* The second pass. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
-static bool add_histogram(block *b, tn_vitals *vitals)
-{
-    uint32_t counts[2][KEYS], top = b->filled_top;
-    size_t window = b->filled_has_0 ? KEYS - 2 : KEYS - 1;
-    uint64_t below = b->filled;
-    if (b->filled_has_0) {
-        count_with_0(b, top, counts);
-        vitals->histogram[0][0] += counts[0][KEYS - 1];
-        vitals->histogram[1][0] += counts[1][KEYS - 1];
-        below -= counts[0][KEYS - 1] + counts[1][KEYS - 1];
-    } else {
-        count_without_0(b, top, counts);
-    }
-    below -= add_window(vitals, top, window, counts);
-    if (below > ONE_BY_ONE) {
-        top -= (uint32_t)window;
-        window = KEYS - 1;
-        count_without_0(b, top, counts);
-        below -= add_window(vitals, top, window, counts);
-    }
-    if (below > 0)
-        count_singly(b, top - (uint32_t)window, vitals);
-    return below > ONE_BY_ONE;
-}
-
-static void count_by_tables(const block *b, tn_vitals_table *tables)
-{
-    for (size_t i = 0; i < b->filled; i += TN_VITALS_TABLES)
-        for (size_t t = 0; t < TN_VITALS_TABLES; t++)
-            tables[t][(b->signs[i + t] & 128u) << 1 | b->exponents[i + t]]++;
-}
-
 /* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters. */
-static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
+static void add_moments(tn_avx2_block *b, tn_vitals *vitals, float *next_shift)
 {
     /* All values equal to the shift: nothing was lost. */
     if (!tn_vitals_float_holds(b->top, b->count, b->sum, b->squares) && !(b->min == b->shift && b->max == b->shift)) {
@@ -522,15 +329,9 @@ static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
     tn_vitals_fold_extremes(vitals, b->min, b->max);
 }
 
-static void count_directly(const block *b, tn_vitals *vitals)
+static void take_first_pass(tn_avx2_block *b, how h)
 {
-    for (size_t i = 0; i < b->filled; i++)
-        vitals->histogram[b->signs[i] >> 7][b->exponents[i]]++;
-}
-
-static void take_first_pass(block *b, how h)
-{
-    static void (*const passes[2][2][2])(block *) = {
+    static void (*const passes[2][2][2])(tn_avx2_block *) = {
         {{first_pass_about_0, first_pass_with_zeros_about_0}, {first_pass_sampled_about_0, first_pass_sampled_with_zeros_about_0}},
         {{first_pass_about_shift, first_pass_with_zeros_about_shift},
          {first_pass_sampled_about_shift, first_pass_sampled_with_zeros_about_shift}}};
@@ -549,17 +350,18 @@ static bool starts_with_zeros(const float *values, size_t count)
     return any;
 }
 
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled)
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead)
 {
-    tn_vitals_table tables[TN_VITALS_TABLES];
-    block b;
+    tn_avx2_counter counter;
+    tn_avx2_block b;
     float shift = 0;
-    bool zeros = starts_with_zeros(values, count);
-    size_t by_tables = 0, in_tables = 0;
+    bool zeros = vitals->zeros > 0 || starts_with_zeros(values, count);
+    tn_avx2_counter_init(&counter);
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
         b.segment = vitals->count / SEGMENT;
         b.shift = shift;
+        b.ahead = ahead ? (const unsigned char *)ahead + (b.bytes - (const unsigned char *)values) : b.bytes + PREFETCH_BYTES;
         take_first_pass(&b, (how){shift != 0, sampled, zeros});
         zeros = b.zeros > 0 || b.has_exponent_0;
         if (b.top == 255)
@@ -571,26 +373,9 @@ void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bo
         else
             vitals->zeros += b.zeros;
         vitals->count += b.count;
-        if (b.filled - b.filled_fillers >= SMALL && b.filled_top < 255 && by_tables == 0) {
-            by_tables = add_histogram(&b, vitals) ? RETRY : 0;
-        } else if (b.filled < TABLES_FROM) {
-            by_tables -= by_tables > 0;
-            count_directly(&b, vitals);
-        } else {
-            by_tables -= by_tables > 0;
-            if (in_tables == 0)
-                memset(tables, 0, sizeof tables);
-            count_by_tables(&b, tables);
-            in_tables += b.count;
-            if (in_tables >= TABLES_FULL) {
-                tn_vitals_fold_tables(vitals, tables);
-                in_tables = 0;
-            }
-        }
-        vitals->histogram[b.first >> 31][b.first >> 23 & 255] -= b.filled_fillers;
+        tn_avx2_count(&counter, &b, vitals);
     }
-    if (in_tables > 0)
-        tn_vitals_fold_tables(vitals, tables);
+    tn_avx2_counter_end(&counter, vitals);
     tn_vitals_finish(vitals);
 }
 

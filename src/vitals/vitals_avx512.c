@@ -432,7 +432,7 @@ static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
     tn_vitals_fold_extremes(vitals, b->min, b->max);
 }
 
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled)
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     block b;
@@ -441,6 +441,8 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
         b.next = count > b.count ? b.bytes + 4 * TN_VITALS_BLOCK : b.bytes;
+        if (ahead)
+            b.next = (const unsigned char *)ahead + (b.bytes - (const unsigned char *)values);
         b.segment = vitals->count / TN_VITALS_SEGMENT;
         b.shift = shift;
         if (shift == 0)

@@ -23,10 +23,10 @@ enum {
     TN_VITALS_BUCKETS = 2 * TN_VITALS_EXPONENTS /* sign bit and exponent, the upper nine bits of a float */
 };
 
-/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises; where `sampled` the histogram counts the runs alone. The caller makes sure that the processor has the set. */
+/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises; where `sampled` the histogram counts the runs alone. `ahead` as in tn_vitals_add_part_ahead. The caller makes sure that the processor has the set. */
 void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, bool sampled);
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled);
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled);
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead);
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead);
 
 /* A sampled histogram counts one run of each segment, at a place that moves from segment to segment, and by one more from eight segments to the next: rows of a tensor that are as long as some segments
  * are not counted at the same columns again and again. Segments are numbered by what the vitals held before a block, blocks being whole numbers of segments. The last segment may be shorter; it
