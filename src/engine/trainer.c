@@ -102,15 +102,42 @@ static tn_status lay_parameters(tn_trainer *t, tn_error *error)
     return TN_OK;
 }
 
+/* Reals of a vertex's parameters from which an observed step does not write their gradients to memory either: with weights and momentum they leave the second cache. */
+enum { STREAMED_FROM = 65536 };
+
+/* Gives the parameters whose gradients are streamed their places. Returns how many there are of one vertex at most. */
+static size_t lay_streamed(tn_trainer *t)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < t->graph.count; i++) {
+        const tn_node *node = &t->graph.vertices[i].node;
+        tn_trainer_parameter_view *views = t->parameters + t->vertices[i].first_parameter;
+        size_t reals = 0, trainable = 0;
+        for (size_t k = 0; k < node->parameter_count; k++) {
+            views[k].streamed = TN_TENSOR_NONE;
+            trainable += views[k].trainable;
+            reals += views[k].size;
+        }
+        if (!(node->op->flags & TN_OP_FEEDS_SINK) || trainable < node->parameter_count || reals < STREAMED_FROM)
+            continue;
+        for (size_t k = 0; k < node->parameter_count; k++)
+            views[k].streamed = t->streamed_count++;
+        most = node->parameter_count > most ? node->parameter_count : most;
+    }
+    return most;
+}
+
 static tn_status allocate_values(tn_trainer *t, tn_error *error)
 {
     size_t bytes = t->values_size * sizeof(tn_real);
     t->values = tn_memory_create(t->values_size, sizeof *t->values);
     t->gradients = tn_memory_create(t->trainable_size, sizeof *t->gradients);
     t->squares = tn_memory_create(t->square_count, sizeof *t->squares);
-    t->observed = tn_memory_create(TN_TILES_MAX, sizeof *t->observed);
-    if (!t->values || !t->gradients || !t->squares || !t->observed)
-        return tn_fail_memory(error, bytes + TN_TILES_MAX * sizeof *t->observed);
+    size_t most = lay_streamed(t), tiles = (most ? most : 1) * TN_TILES_MAX;
+    t->observed = tn_memory_create(tiles, sizeof *t->observed);
+    t->streamed = tn_memory_create(t->streamed_count, sizeof *t->streamed);
+    if (!t->values || !t->gradients || !t->squares || !t->observed || !t->streamed)
+        return tn_fail_memory(error, bytes + (tiles + t->streamed_count) * sizeof *t->observed);
     for (size_t i = 0; i < t->slot_count; i++) {
         t->slots[i] = tn_memory_create(t->trainable_size, sizeof *t->slots[i]);
         if (!t->slots[i])
@@ -340,6 +367,7 @@ void tn_trainer_destroy(tn_trainer *t)
         tn_memory_destroy(t->slots[i]);
     tn_memory_destroy(t->squares);
     tn_memory_destroy(t->observed);
+    tn_memory_destroy(t->streamed);
     tn_memory_destroy(t->memory);
     tn_memory_destroy(t->passes);
     tn_memory_destroy(t->rngs);

@@ -22,6 +22,7 @@ typedef struct tn_trainer_parameter_view {
     bool trainable;
     size_t group, first_square; /* reals of TN_SINK_ROWS rows, whose squares are summed as one; the first of its sums in trainer->squares */
     size_t weight_tensor, gradient_tensor, update_tensor; /* for the tap */
+    size_t streamed; /* number of its vitals in trainer->streamed; TN_TENSOR_NONE: its gradients are kept on observed steps */
 } tn_trainer_parameter_view;
 
 /* The indices of a vertex's tensors for the tap. */
@@ -34,6 +35,7 @@ typedef struct tn_trainer_vertex_view {
 
 /* What an observed update left of a tile of a parameter, or of all of it. */
 typedef struct tn_trainer_observed {
+    tn_vitals gradients; /* only of what is streamed */
     tn_vitals changes, values;
 } tn_trainer_observed;
 
@@ -72,7 +74,9 @@ struct tn_trainer {
     tn_real *sample_losses;        /* [plan.batch] */
     tn_real *step_losses;          /* [plan.batch, label_steps]; NULL where label_steps is 1 */
     uint32_t *numbers;             /* [plan.batch] of the samples of one batch of a prediction */
-    tn_trainer_observed *observed; /* [TN_TILES_MAX] */
+    tn_trainer_observed *observed; /* [at least 1, the most parameters of a vertex that is streamed][TN_TILES_MAX] */
+    tn_trainer_observed *streamed; /* [streamed_count], of the last observed step */
+    size_t streamed_count;
     double *
         squares; /* [square_count]: of the gradients, a sum for each group of each trainable parameter, so that the norm does not depend on who took which slice when */
     size_t square_count;
@@ -120,12 +124,23 @@ double tn_trainer_gradient_norm(const tn_trainer *trainer);
  * finite in the last observed step, else any. */
 tn_maker tn_trainer_maker(const tn_trainer *trainer, size_t index);
 
-/* The optimizer on trainable values first .. first + count - 1 of the block. */
+/* The optimizer on trainable values first .. first + count - 1 of the block, which have `gradients` [count]. Thread-safe for slices that do not overlap. */
+void tn_trainer_apply(tn_trainer *trainer, const tn_update *update, size_t first, size_t count, const tn_real *gradients);
+
+/* The same, by all threads, with trainer->gradients. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);
 
-/* The same for parameter `index`, after which its gradients hold what was added to the weights. Returns the vitals of both, which are taken while they are in cache, in tiles that do not depend on the
+/* The same for parameter `index` alone, after which its gradients hold what was added to the weights. Returns the vitals of both, which are taken while they are in cache, in tiles that do not depend on the
  * threads. Valid until the next call. */
 const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
+
+/* An observed step in which the gradients of a large parameter need not be written to memory: of each slice, while it is in cache, the vitals of gradients, changes and values are added to those of its
+ * tile. `parameter` of the vertex, parameter `index` of the trainer; slices as a sink gets them. */
+void tn_trainer_begin_streamed(tn_trainer *trainer, size_t vertex);
+void tn_trainer_update_streamed(tn_trainer *trainer, const tn_update *update, size_t index, size_t tile, size_t offset, size_t count,
+                                const tn_real *gradients);
+/* Brings the tiles together in trainer->streamed. */
+void tn_trainer_end_streamed(tn_trainer *trainer, size_t vertex);
 
 /* Pieces in which long blocks are worked through; fixed, so that sums do not depend on the threads. */
 enum { TN_TRAINER_PIECE = 16384 };

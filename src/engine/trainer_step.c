@@ -3,8 +3,8 @@
  * 1. the batch: the next samples of the epoch's order
  * 2. forward through the vertices, the loss, backward through them
  * 3. the norm, where it is wanted or needed for clipping
- * 4. the update. Where nobody looks and nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already
- * (TN_OP_FEEDS_SINK), and their squares are summed on the way;
+ * 4. the update. Where nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already
+ * (TN_OP_FEEDS_SINK), and their squares are summed on the way, and on an observed step their vitals taken;
  *    the numbers are the same, the memory traffic is not. */
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,7 @@ typedef struct observer {
     size_t batch; /* samples of this step, whose rows are in trainer->rows */
 } observer;
 
-/* vitals: of the values, NULL where they were not taken yet. */
+/* vitals: of the values, NULL where they were not taken yet. values: NULL where the vitals are all that is left of them. */
 static void show_with(const observer *seen, size_t index, size_t count, const tn_real *values, const tn_vitals *vitals)
 {
 #ifdef TN_REAL_DOUBLE
@@ -127,29 +127,41 @@ static void note_makers(tn_trainer *t, size_t index, size_t batch)
 typedef struct sink_context {
     tn_trainer *trainer;
     const tn_update *update;
-    bool sums_squares;
+    bool sums_squares, observed;
     size_t first_parameter;
 } sink_context;
 
-static void take(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients)
+static void take(void *context, size_t parameter, size_t tile, size_t offset, size_t count, const tn_real *gradients)
 {
     const sink_context *sink = context;
     tn_trainer *t = sink->trainer;
-    size_t first = t->parameters[sink->first_parameter + parameter].offset + offset;
+    size_t index = sink->first_parameter + parameter;
     if (sink->sums_squares)
-        tn_trainer_add_squares(t, sink->first_parameter + parameter, offset, count, gradients);
-    tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
-    for (size_t i = 0; i < t->slot_count; i++)
-        slots[i] = t->slots[i] + first;
-    t->optimizer->update(&t->optimizer_options, sink->update, count, t->values + first, gradients, slots);
+        tn_trainer_add_squares(t, index, offset, count, gradients);
+    if (sink->observed)
+        tn_trainer_update_streamed(t, sink->update, index, tile, offset, count, gradients);
+    else
+        tn_trainer_apply(t, sink->update, t->parameters[index].offset + offset, count, gradients);
 }
 
-static void show_gradients(tn_trainer *t, size_t index, const observer *seen)
+/* Whether the update of a vertex's parameters is made on the way. On observed steps that is so where the parameters are large, and their gradients and changes are not kept then. */
+static bool feeds_sink(const tn_trainer *t, size_t vertex, const observer *seen)
+{
+    if (!(t->graph.vertices[vertex].node.op->flags & TN_OP_FEEDS_SINK))
+        return false;
+    return !seen->fn || t->parameters[t->vertices[vertex].first_parameter].streamed != TN_TENSOR_NONE;
+}
+
+static void show_gradients(tn_trainer *t, size_t index, const observer *seen, bool streamed)
 {
     const tn_node *node = &t->graph.vertices[index].node;
     for (size_t k = 0; k < node->parameter_count; k++) {
         const tn_trainer_parameter_view *view = &t->parameters[t->vertices[index].first_parameter + k];
-        if (view->trainable)
+        if (!view->trainable)
+            continue;
+        if (streamed)
+            show_with(seen, view->gradient_tensor, view->size, NULL, &t->streamed[view->streamed].gradients);
+        else
             show(seen, view->gradient_tensor, view->size, t->gradients + view->offset);
     }
 }
@@ -176,33 +188,33 @@ static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn
         if (!vertex->needs_gradient)
             continue;
         show(seen, t->vertices[i].gradient, batch * tn_shape_size(&vertex->node.output), pass->d_output);
-        sink_context context = {t, fused, needs_norm, t->vertices[i].first_parameter};
+        sink_context context = {t, fused, needs_norm, seen->fn != NULL, t->vertices[i].first_parameter};
         tn_gradient_sink sink = {take, &context};
-        pass->sink = fused && (op->flags & TN_OP_FEEDS_SINK) ? &sink : NULL;
+        pass->sink = fused && feeds_sink(t, i, seen) ? &sink : NULL;
+        bool streamed = pass->sink && seen->fn;
+        if (streamed)
+            tn_trainer_begin_streamed(t, i);
         if (!(op->flags & TN_OP_ALIAS))
             op->backward(&vertex->node, pass);
         if (needs_norm && !pass->sink)
             square_gradients(t, i);
         pass->sink = NULL;
+        if (streamed)
+            tn_trainer_end_streamed(t, i);
         if (seen->fn)
             note_makers(t, i, batch);
         join_gradients(t, i, batch);
-        show_gradients(t, i, seen);
+        show_gradients(t, i, seen, streamed);
     }
 }
 
-static bool is_fused(const tn_trainer *t, size_t parameter)
-{
-    return (t->graph.vertices[t->parameters[parameter].vertex].node.op->flags & TN_OP_FEEDS_SINK) != 0;
-}
-
 /* Updates what backward has not: runs of neighbouring parameters at once. */
-static void update_rest(tn_trainer *t, const tn_update *update, bool fused)
+static void update_rest(tn_trainer *t, const tn_update *update, bool fused, const observer *seen)
 {
     size_t first = 0, end = 0;
     for (size_t i = 0; i < t->parameter_count; i++) {
         const tn_trainer_parameter_view *view = &t->parameters[i];
-        if (!view->trainable || (fused && is_fused(t, i)))
+        if (!view->trainable || (fused && feeds_sink(t, view->vertex, seen)))
             continue;
         if (end > first && view->offset - end >= TN_ALIGNMENT / sizeof(tn_real)) {
             tn_trainer_update_range(t, update, first, end - first);
@@ -216,13 +228,16 @@ static void update_rest(tn_trainer *t, const tn_update *update, bool fused)
         tn_trainer_update_range(t, update, first, end - first);
 }
 
-static void update_observed(tn_trainer *t, const tn_update *update, const observer *seen)
+static void update_observed(tn_trainer *t, const tn_update *update, bool fused, const observer *seen)
 {
     for (size_t i = 0; i < t->parameter_count; i++) {
         const tn_trainer_parameter_view *view = &t->parameters[i];
-        const tn_trainer_observed *found = view->trainable ? tn_trainer_update_observed(t, update, i) : NULL;
+        bool streamed = fused && view->trainable && feeds_sink(t, view->vertex, seen);
+        const tn_trainer_observed *found = streamed          ? &t->streamed[view->streamed]
+                                           : view->trainable ? tn_trainer_update_observed(t, update, i)
+                                                             : NULL;
         if (found)
-            show_with(seen, view->update_tensor, view->size, t->gradients + view->offset, &found->changes);
+            show_with(seen, view->update_tensor, view->size, streamed ? NULL : t->gradients + view->offset, &found->changes);
         show_with(seen, view->weight_tensor, view->size, t->values + view->offset, found ? &found->values : NULL);
     }
 }
@@ -251,16 +266,16 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     tn_labels labels = tn_trainer_labels(t, set, order, batch);
     double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
-    bool fused = !tap && !(t->clip_norm > 0);
+    bool fused = !(t->clip_norm > 0);
     backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
 
     double norm = needs_norm ? tn_trainer_gradient_norm(t) : NAN;
     if (t->clip_norm > 0 && norm > t->clip_norm)
         update.gradient_scale = t->clip_norm / norm;
     if (tap)
-        update_observed(t, &update, &seen);
+        update_observed(t, &update, fused, &seen);
     else
-        update_rest(t, &update, fused);
+        update_rest(t, &update, fused, &seen);
 
     t->position += batch;
     t->samples += batch;

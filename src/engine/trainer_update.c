@@ -84,19 +84,20 @@ typedef struct job {
     size_t first, count;
 } job;
 
-static void apply(tn_trainer *t, const tn_update *update, size_t first, size_t count)
+void tn_trainer_apply(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients)
 {
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
     for (size_t i = 0; i < t->slot_count; i++)
         slots[i] = t->slots[i] + first;
-    t->optimizer->update(&t->optimizer_options, update, count, t->values + first, t->gradients + first, slots);
+    t->optimizer->update(&t->optimizer_options, update, count, t->values + first, gradients, slots);
 }
 
 static void update_piece(void *context, size_t piece, size_t worker)
 {
     (void)worker;
     const job *j = context;
-    apply(j->trainer, j->update, j->first + piece * TN_TRAINER_PIECE, piece_size(j->count, piece));
+    size_t first = j->first + piece * TN_TRAINER_PIECE;
+    tn_trainer_apply(j->trainer, j->update, first, piece_size(j->count, piece), j->trainer->gradients + first);
 }
 
 void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t first, size_t count)
@@ -118,13 +119,38 @@ static void subtract(size_t count, const tn_real *restrict now, const tn_real *r
         changes[i] = now[i] - before[i];
 }
 
-static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, size_t whole)
+TN_SIMD_CLONES
+static void subtract_from(size_t count, const tn_real *restrict now, tn_real *restrict before)
+{
+    for (size_t i = 0; i < count; i++)
+        before[i] = now[i] - before[i];
+}
+
+/* ahead: what is read next. */
+static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, size_t whole, const tn_real *ahead)
 {
 #ifdef TN_REAL_DOUBLE
-    (void)vitals, (void)values, (void)count, (void)whole; /* as show() of trainer_step.c: the double build has no taps */
+    (void)vitals, (void)values, (void)count, (void)whole, (void)ahead; /* as show() of trainer_step.c: the double build has no taps */
 #else
-    tn_vitals_add_part(vitals, values, count, whole);
+    tn_vitals_add_part_ahead(vitals, values, count, whole, ahead);
 #endif
+}
+
+/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. kept [count]: where the changes go; NULL: they are not kept. */
+static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *kept,
+                          size_t whole, tn_trainer_observed *found)
+{
+    tn_real before[OBSERVED], *values = t->values + first;
+    memcpy(before, values, count * sizeof *before);
+    tn_trainer_apply(t, update, first, count, gradients);
+    if (kept)
+        subtract(count, values, before, kept);
+    else
+        subtract_from(count, values, before);
+    /* The next block's weights, and its momentum where there is any. */
+    const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + OBSERVED : values + OBSERVED;
+    take_vitals(&found->changes, kept ? kept : before, count, whole, ahead);
+    take_vitals(&found->values, values, count, whole, values + OBSERVED);
 }
 
 typedef struct observed_job {
@@ -139,18 +165,13 @@ static void observe_tile(void *context, size_t tile, size_t worker)
     const observed_job *j = context;
     tn_trainer *t = j->trainer;
     tn_trainer_observed *found = &t->observed[tile];
-    tn_real before[OBSERVED];
     size_t start = tile * j->each, end = j->count - start < j->each ? j->count : start + j->each;
     tn_vitals_init(&found->changes);
     tn_vitals_init(&found->values);
     for (size_t at = start; at < end; at += OBSERVED) {
         size_t count = end - at < OBSERVED ? end - at : OBSERVED;
-        tn_real *values = t->values + j->first + at, *changes = t->gradients + j->first + at;
-        memcpy(before, values, count * sizeof *before);
-        apply(t, j->update, j->first + at, count);
-        subtract(count, values, before, changes);
-        take_vitals(&found->changes, changes, count, j->count);
-        take_vitals(&found->values, values, count, j->count);
+        tn_real *gradients = t->gradients + j->first + at;
+        observe_block(t, j->update, j->first + at, count, gradients, gradients, j->count, found);
     }
 }
 
@@ -167,4 +188,55 @@ const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *t, const tn_up
         tn_vitals_merge(&t->observed[0].values, &t->observed[i].values);
     }
     return &t->observed[0];
+}
+
+/* ---- streamed ---- */
+
+static tn_trainer_observed *tiles_of(const tn_trainer *t, size_t index)
+{
+    return t->observed + t->parameters[index].index * TN_TILES_MAX;
+}
+
+void tn_trainer_begin_streamed(tn_trainer *t, size_t vertex)
+{
+    for (size_t k = 0; k < t->graph.vertices[vertex].node.parameter_count; k++) {
+        tn_trainer_observed *tiles = tiles_of(t, t->vertices[vertex].first_parameter + k);
+        for (size_t i = 0; i < TN_TILES_MAX; i++)
+            tiles[i].changes.count = 0; /* what is empty is begun when its first slice comes */
+    }
+}
+
+void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t index, size_t tile, size_t offset, size_t count,
+                                const tn_real *gradients)
+{
+    const tn_trainer_parameter_view *view = &t->parameters[index];
+    tn_trainer_observed *found = tiles_of(t, index) + tile;
+    if (found->changes.count == 0) {
+        tn_vitals_init(&found->gradients);
+        tn_vitals_init(&found->changes);
+        tn_vitals_init(&found->values);
+    }
+    for (size_t at = 0; at < count; at += OBSERVED) {
+        size_t block = count - at < OBSERVED ? count - at : OBSERVED;
+        take_vitals(&found->gradients, gradients + at, block, view->size, gradients + at + OBSERVED);
+        observe_block(t, update, view->offset + offset + at, block, gradients + at, NULL, view->size, found);
+    }
+}
+
+void tn_trainer_end_streamed(tn_trainer *t, size_t vertex)
+{
+    for (size_t k = 0; k < t->graph.vertices[vertex].node.parameter_count; k++) {
+        size_t index = t->vertices[vertex].first_parameter + k;
+        if (t->parameters[index].streamed == TN_TENSOR_NONE)
+            continue;
+        tn_trainer_observed *all = &t->streamed[t->parameters[index].streamed];
+        const tn_trainer_observed *tiles = tiles_of(t, index);
+        *all = tiles[0];
+        for (size_t i = 1; i < TN_TILES_MAX; i++)
+            if (tiles[i].changes.count > 0) {
+                tn_vitals_merge(&all->gradients, &tiles[i].gradients);
+                tn_vitals_merge(&all->changes, &tiles[i].changes);
+                tn_vitals_merge(&all->values, &tiles[i].values);
+            }
+    }
 }

@@ -65,8 +65,9 @@ const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *n
 /* One tensor with its values, as a trainer shows it while it is still in cache. Borrowed, valid during the call. */
 typedef struct tn_tensor_shown {
     const tn_tensor_name *name;
-    size_t index;        /* as in tn_tensor_seen */
-    const float *values; /* [name->count], the unit axis last */
+    size_t index; /* as in tn_tensor_seen */
+    const float *
+        values; /* [name->count], the unit axis last; NULL where only the vitals are left of them, as of the gradients and updates of a large layer */
     tn_batch_rows batch; /* as in tn_tensor_seen */
     tn_maker maker;
     const tn_vitals

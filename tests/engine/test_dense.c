@@ -71,15 +71,22 @@ static void large_layers_are_right(void **state)
     tn_pool_destroy(pool);
 }
 
+enum { TILES = 16 };
+
 /* A sink that keeps what it is given, and counts how often each value comes. */
 typedef struct kept {
     float *values[2];
     unsigned char *times[2];
+    size_t ends[2][TILES]; /* of the last slice of each tile */
 } kept;
 
-static void keep(void *context, size_t parameter, size_t offset, size_t count, const tn_real *gradients)
+static void keep(void *context, size_t parameter, size_t tile, size_t offset, size_t count, const tn_real *gradients)
 {
     kept *k = context;
+    assert_true(tile < TILES && offset >= k->ends[parameter][tile]);
+    for (size_t later = tile + 1; later < TILES; later++)
+        assert_true(k->ends[parameter][later] == 0 || offset + count < k->ends[parameter][later]);
+    k->ends[parameter][tile] = offset + count;
     memcpy(k->values[parameter] + offset, gradients, count * sizeof *gradients);
     for (size_t i = 0; i < count; i++)
         k->times[parameter][offset + i]++;
@@ -97,7 +104,7 @@ static void a_sink_gets_the_same_gradients(void **state)
         tn_op_run_init(&run, &cases[i], pool, 5);
         tn_op_run_forward(&run);
         tn_op_run_backward(&run);
-        kept k = {{0}, {0}};
+        kept k = {{0}, {0}, {{0}}};
         float *gradients[2];
         for (size_t p = 0; p < run.node.parameter_count; p++) {
             size_t size = run.parameter_sizes[p];

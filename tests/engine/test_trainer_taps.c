@@ -1,5 +1,5 @@
 /* test_trainer_taps.c: what a tap is shown: every tensor of a step, once, in the order it is made, with the values that belong to its
- * name. */
+ * name; and what it is shown of a layer so large that its gradients are not kept. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -258,13 +258,98 @@ static void branches_and_frozen_nodes(void **state)
     support_trainer_close(&t);
 }
 
+/* ---- a layer whose gradients are not kept ---- */
+
+enum { TENSORS_MAX = 32 };
+
+/* The vitals of each tensor, the tap's own where it brings none. */
+typedef struct vitals_seen {
+    bool is_seen[TENSORS_MAX], has_values[TENSORS_MAX], is_large[TENSORS_MAX]; /* the last: a gradient or an update of the large layer */
+    tn_vitals vitals[TENSORS_MAX];
+} vitals_seen;
+
+static void keep_vitals(void *context, const tn_tensor_shown *shown)
+{
+    vitals_seen *s = context;
+    assert_true(shown->index < TENSORS_MAX && !s->is_seen[shown->index] && (shown->values || shown->vitals));
+    s->is_seen[shown->index] = true;
+    s->has_values[shown->index] = shown->values != NULL;
+    const tn_tensor_name *name = shown->name;
+    s->is_large[shown->index] = strcmp(name->node, "dense_0") == 0 && (name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_UPDATE);
+    tn_vitals *vitals = &s->vitals[shown->index];
+    if (shown->vitals) {
+        *vitals = *shown->vitals;
+        return;
+    }
+    tn_vitals_init(vitals);
+    tn_vitals_add_part(vitals, shown->values, name->count, name->count);
+}
+
+static vitals_seen *step_and_keep(size_t threads, const char *rest, int steps)
+{
+    support_trainer t;
+    tn_error error;
+    tn_step_result result;
+    vitals_seen *s = NULL;
+    if (support_trainer_open(&t, &rows, threads, rest, &error))
+        fail_msg("%s (%s)", error.message, error.pointer);
+    for (int i = 0; i < steps; i++) {
+        free(s);
+        s = calloc(1, sizeof *s);
+        assert_non_null(s);
+        tn_trainer_step(t.trainer, true, keep_vitals, s, &result);
+    }
+    support_trainer_close(&t);
+    return s;
+}
+
+static void expect_near(const tn_vitals *a, const tn_vitals *b)
+{
+    double size = sqrt((double)a->count * a->sum_of_squares) + 1e-30;
+    assert_true(a->count == b->count && a->zeros == b->zeros && a->subnormals == b->subnormals && a->nan == b->nan);
+    assert_true(a->min == b->min && a->max == b->max);
+    assert_true(fabs(a->sum - b->sum) <= 1e-6 * size);
+    assert_true(fabs(a->sum_of_squares - b->sum_of_squares) <= 1e-6 * a->sum_of_squares);
+    assert_true(fabs(a->m2 - b->m2) <= 1e-5 * a->sum_of_squares);
+    double share = fabs(tn_vitals_weight(a) - tn_vitals_weight(b));
+    assert_true(share <= 0.5);
+}
+
+#define LARGE_NET                                                                                                                          \
+    "\"net\": [{\"op\": \"dense\", \"units\": 12000}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 3}, {\"op\": \"dense\", "         \
+    "\"units\": 3}], "                                                                                                                     \
+    "\"loss\": \"softmax_cross_entropy\", \"solver\": {\"learning_rate\": 0.01, \"momentum\": 0.9, \"batch_size\": 12"
+
+/* With a limit that no norm reaches all gradients are kept, and the same tensors have the same vitals. Threads make no difference to a bit. */
+static void a_large_layer_has_the_same_vitals(void **state)
+{
+    (void)state;
+    vitals_seen *streamed = step_and_keep(1, LARGE_NET "}", 3), *kept = step_and_keep(1, LARGE_NET ", \"clip_norm\": 1e30}", 3);
+    vitals_seen *by_threads = step_and_keep(3, LARGE_NET "}", 3);
+    size_t without_values = 0, seen_count = 0;
+    for (size_t i = 0; i < TENSORS_MAX; i++) {
+        assert_true(streamed->is_seen[i] == kept->is_seen[i] && streamed->is_seen[i] == by_threads->is_seen[i]);
+        if (!kept->is_seen[i])
+            continue;
+        assert_true(kept->has_values[i] && streamed->has_values[i] == !streamed->is_large[i]);
+        expect_near(&kept->vitals[i], &streamed->vitals[i]);
+        assert_memory_equal(&streamed->vitals[i], &by_threads->vitals[i], sizeof streamed->vitals[i]);
+        seen_count++;
+        without_values += streamed->is_large[i];
+    }
+    assert_int_equal(seen_count, 28);
+    assert_int_equal(without_values, 4);
+    free(streamed);
+    free(kept);
+    free(by_threads);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_tensor_is_shown_once_in_order),
-        cmocka_unit_test(samples_are_rows_of_the_file),
-        cmocka_unit_test(values_belong_to_their_names),
-        cmocka_unit_test(branches_and_frozen_nodes),
+        cmocka_unit_test(every_tensor_is_shown_once_in_order), cmocka_unit_test(samples_are_rows_of_the_file),
+        cmocka_unit_test(values_belong_to_their_names),        cmocka_unit_test(branches_and_frozen_nodes),
+        cmocka_unit_test(a_large_layer_has_the_same_vitals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

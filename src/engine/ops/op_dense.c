@@ -114,7 +114,7 @@ static void weight_tile(void *context, size_t tile, size_t worker)
         tn_real *block = pass->sink ? pass->scratch + worker * j->scratch_each : pass->d_parameters[WEIGHT] + (first + done) * units;
         weight_rows(j, first + done, rows, block);
         if (pass->sink)
-            pass->sink->take(pass->sink->context, WEIGHT, (first + done) * units, rows * units, block);
+            pass->sink->take(pass->sink->context, WEIGHT, tile, (first + done) * units, rows * units, block);
     }
 }
 
@@ -165,7 +165,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
     tn_real *sums = pass->sink ? tn_pass_shared_scratch(node, pass) : pass->d_parameters[BIAS];
     tn_row_product_sum(j.rows, own->units, pass->d_output, sums);
     if (pass->sink)
-        pass->sink->take(pass->sink->context, BIAS, 0, own->units, sums);
+        pass->sink->take(pass->sink->context, BIAS, 0, 0, own->units, sums);
 }
 
 const tn_op tn_op_dense = {
