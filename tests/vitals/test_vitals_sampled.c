@@ -137,6 +137,27 @@ static void test_parts(void **state)
     free(values);
 }
 
+/* What is fetched meanwhile changes nothing, wherever it lies. */
+static void test_ahead(void **state)
+{
+    (void)state;
+    float *values = malloc(COUNT * sizeof *values), *others = malloc(COUNT * sizeof *others);
+    assert_true(values && others);
+    fill(values, COUNT, KIND_RELU, 5);
+    fill(others, COUNT, KIND_ALL_NAN, 5);
+    const void *ahead[] = {NULL, others, others + COUNT - 1, values};
+    for (size_t i = 0; i < sizeof ahead / sizeof ahead[0]; i++) {
+        tn_vitals expected, found;
+        tn_vitals_init(&expected);
+        tn_vitals_init(&found);
+        tn_vitals_add_part(&expected, values, COUNT, COUNT);
+        tn_vitals_add_part_ahead(&found, values, COUNT, COUNT, ahead[i]);
+        assert_memory_equal(&expected, &found, sizeof found);
+    }
+    free(values);
+    free(others);
+}
+
 /* Shares of the sample are those of all to within four standard errors, and never of fewer than an eighth of the values. */
 static void test_shares(void **state)
 {
@@ -207,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_what_a_block_leaves_to_the_next),
         cmocka_unit_test(test_what_is_sampled),
         cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_ahead),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_every_column_is_counted),
         cmocka_unit_test(test_comparison_catches_planted_faults),
