@@ -113,6 +113,8 @@ static json_t *run_json(json_writer *writer, const tn_trial_result *result, cons
     set(writer, object, "end", json_string(end));
     set(writer, object, "curve", curve_json(writer, result));
     set(writer, object, "scores", scores_json(writer, result));
+    if (result->metrics)
+        set(writer, object, "metrics", json_incref(result->metrics));
     return object;
 }
 

@@ -22,7 +22,7 @@ tn_status tn_dataset_create(tn_source *source, tn_scaling *scaling, tn_label_kin
     created->scaling = scaling != NULL ? tn_scaling_keep(scaling) : NULL;
     created->kind = kind;
     created->samples = samples;
-    created->targets = kind == TN_LABELS_TARGETS ? source->label_width : 1;
+    created->targets = kind == TN_LABELS_CLASSES ? 1 : source->label_width;
     created->label_steps = label_steps;
     created->rows = tn_memory_create(samples, sizeof *created->rows);
     created->label_rows = tn_memory_create(samples, sizeof *created->label_rows);
@@ -128,16 +128,17 @@ void tn_dataset_target_labels(const tn_dataset *set, const uint32_t *samples, si
             targets[i] = (float)set->class_of[sample];
             continue;
         }
-        for (size_t k = 0; k < set->targets; k++)
-            targets[i * set->targets + k] =
-                (float)((tn_source_label(set->source, set->label_rows[sample], k) - set->scaling->label_shift[k]) *
-                        set->scaling->label_gain[k]);
+        for (size_t k = 0; k < set->targets; k++) {
+            double shift, gain;
+            tn_dataset_label_scaling(set, k, &shift, &gain);
+            targets[i * set->targets + k] = (float)((tn_source_label(set->source, set->label_rows[sample], k) - shift) * gain);
+        }
     }
 }
 
 void tn_dataset_label_scaling(const tn_dataset *set, size_t k, double *shift, double *gain)
 {
     assert(k < set->targets);
-    *shift = set->kind == TN_LABELS_CLASSES ? 0 : set->scaling->label_shift[k];
-    *gain = set->kind == TN_LABELS_CLASSES ? 1 : set->scaling->label_gain[k];
+    *shift = set->kind == TN_LABELS_TARGETS ? set->scaling->label_shift[k] : 0;
+    *gain = set->kind == TN_LABELS_TARGETS ? set->scaling->label_gain[k] : 1;
 }

@@ -28,11 +28,12 @@ size_t tn_shape_size(const tn_shape *shape); /* product of the dims; readers hav
 
 typedef enum tn_label_kind {
     TN_LABELS_CLASSES, /* one class number a sample, or one for each of its steps, 0 .. classes - 1 (one-hot rows are read as class numbers) */
-    TN_LABELS_TARGETS /* `targets` real numbers a sample */
+    TN_LABELS_TARGETS, /* `targets` real numbers a sample */
+    TN_LABELS_FLAGS    /* `targets` numbers a sample, each 1 for yes or 0 for no; read like targets, and never scaled */
 } tn_label_kind;
 
 /* What the network has to learn, which decides the score. */
-typedef enum tn_task { TN_TASK_CLASSIFICATION, TN_TASK_REGRESSION } tn_task;
+typedef enum tn_task { TN_TASK_CLASSIFICATION, TN_TASK_REGRESSION, TN_TASK_MULTILABEL } tn_task;
 
 typedef struct tn_dataset tn_dataset;
 
@@ -49,7 +50,7 @@ typedef struct tn_data {
 
 /* Reads (or finds in `cache`, which may be NULL) what hypes.data describes and applies, in this order: class filter, validation split, subset of n training samples,
  * excluded rows (data.exclude; the subset is the same with and without them), permuted labels (data.shuffle_labels), scaling. Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
- * Loss, metric and labels decide the task (labels.h): classification has class numbers, regression targets. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
+ * Loss, metric and labels decide the task (labels.h): classification has class numbers, regression targets, multi-label a yes or no for each of several labels. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
 tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *data, tn_error *error);
 void tn_data_close(tn_data *data);
 

@@ -63,13 +63,38 @@ static bool has_output_for_each_class(const tn_hypes *hypes, const tn_source *so
     return true;
 }
 
+static bool is_flag(double value)
+{
+    return value == 0 || value == 1;
+}
+
+/* Several columns of zeros and ones, which are not one-hot rows. */
+static bool are_several_flags(const tn_source *source)
+{
+    bool each_one_hot = true;
+    if (source->label_width < 2 || source->class_names != NULL)
+        return false;
+    for (size_t row = 0; row < source->samples; row++) {
+        for (size_t k = 0; k < source->label_width; k++)
+            if (!is_flag(tn_source_label(source, row, k)))
+                return false;
+        each_one_hot = each_one_hot && one_hot(source, row) >= 0;
+    }
+    return !each_one_hot;
+}
+
 static tn_task find_task(const tn_hypes *hypes, const tn_source *train)
 {
     const char *metric = json_string_value(tn_hypes_value(hypes, "solver.metric"));
+    if (metric != NULL && strcmp(metric, "f1") == 0)
+        return TN_TASK_MULTILABEL;
     if (metric != NULL)
         return strcmp(metric, "accuracy") == 0 || strcmp(metric, "perplexity") == 0 || strcmp(metric, "bits") == 0 ? TN_TASK_CLASSIFICATION
                                                                                                                    : TN_TASK_REGRESSION;
     const char *loss = json_string_value(tn_hypes_value(hypes, "loss.name"));
+    bool asks_each = loss != NULL && (strcmp(loss, "sigmoid_cross_entropy") == 0 || strcmp(loss, "binary_cross_entropy") == 0);
+    if (asks_each && are_several_flags(train))
+        return TN_TASK_MULTILABEL;
     bool distance = loss != NULL && (strcmp(loss, "mse") == 0 || strcmp(loss, "mae") == 0 || strcmp(loss, "huber") == 0);
     return !distance || looks_like_classes(train) || has_output_for_each_class(hypes, train) ? TN_TASK_CLASSIFICATION : TN_TASK_REGRESSION;
 }
@@ -82,10 +107,11 @@ static tn_status read_class(const tn_source *source, size_t row, size_t *number,
         *number = place >= 0 ? (size_t)place : 0;
         if (place >= 0)
             return TN_OK;
-        tn_fail(error, TN_ERROR_DATA,
-                "the label of row %zu (from 0) is no one-hot row: expected one 1 among %zu zeros. For several targets at once use the loss "
-                "mse, or metric r2",
-                row, source->label_width - 1);
+        tn_fail(
+            error, TN_ERROR_DATA,
+            "the label of row %zu (from 0) is no one-hot row: expected one 1 among %zu zeros. For several labels at once, yes or no each, "
+            "use the loss sigmoid_cross_entropy; for several targets mse, or metric r2",
+            row, source->label_width - 1);
     } else {
         double value = tn_source_label(source, row, 0);
         *number = 0;
@@ -190,7 +216,7 @@ static tn_status plan_steps(tn_label_plan *plan, const tn_hypes *hypes, tn_sourc
     if (filtered)
         return tn_hypes_fail(hypes, "data.classes", error,
                              "keeps samples by their class, but here each step has one; leave data.classes out");
-    if (plan->task == TN_TASK_REGRESSION)
+    if (plan->task != TN_TASK_CLASSIFICATION)
         return tn_hypes_fail(
             hypes, "loss", error,
             "labels of each step are classes; use \"softmax_cross_entropy\". For real targets leave data.label.each_step out");
@@ -203,6 +229,24 @@ static tn_status plan_steps(tn_label_plan *plan, const tn_hypes *hypes, tn_sourc
     if (sources[0]->class_names != NULL)
         plan->written_classes = sources[0]->class_count;
     plan->classes = plan->written_classes;
+    return TN_OK;
+}
+
+static tn_status check_flags(tn_source *const sources[TN_SOURCES], tn_error *error)
+{
+    for (size_t s = 0; s < TN_SOURCES; s++)
+        for (size_t i = 0; sources[s] != NULL && i < sources[s]->samples * sources[s]->label_width; i++) {
+            size_t row = i / sources[s]->label_width, column = i % sources[s]->label_width;
+            double value = tn_source_label(sources[s], row, column);
+            if (is_flag(value) && sources[s]->class_names == NULL)
+                continue;
+            tn_fail(error, TN_ERROR_DATA,
+                    "label %zu of row %zu (both from 0) is %g%s; expected 1 for yes or 0 for no, since each label is asked by itself. For "
+                    "real targets use the loss mse, mae or huber, or metric r2",
+                    column, row, value, sources[s]->class_names != NULL ? ", the number of a word" : "");
+            tn_source_error_at(sources[s], row, error);
+            return TN_ERROR_DATA;
+        }
     return TN_OK;
 }
 
@@ -221,6 +265,13 @@ tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_sour
         if (filtered)
             return tn_hypes_fail(hypes, "data.classes", error, "labels are real numbers here, not classes; leave data.classes out");
         return TN_OK;
+    }
+    if (plan->task == TN_TASK_MULTILABEL) {
+        plan->kind = TN_LABELS_FLAGS;
+        if (filtered)
+            return tn_hypes_fail(hypes, "data.classes", error,
+                                 "keeps samples by their class, but here each has several labels; leave data.classes out");
+        return check_flags(sources, error);
     }
     plan->kind = TN_LABELS_CLASSES;
     bool words = sources[0]->class_names != NULL; /* those of validation and test files are then the training file's */

@@ -20,8 +20,8 @@ typedef struct tn_label_plan {
 } tn_label_plan;
 
 /* Decides by the loss, the metric and the training labels; sources[1] and [2] may be NULL.
- *   metric accuracy: classification; r2, mse, mae: regression; none:
- *   cross entropies: classification
+ *   metric accuracy: classification; r2, mse, mae: regression; f1: multi-label; none:
+ *   cross entropies: classification; those that ask yes or no of each output multi-label, where the labels are several columns of zeros and ones, and a row has not just one 1
  *   mse, mae, huber: classification where labels are one-hot rows, zeros and ones with both of them present, or class numbers for each of which the net
  *     has an output (two outputs at least); else regression */
 tn_status tn_label_plan_init(tn_label_plan *plan, const tn_hypes *hypes, tn_source *const sources[TN_SOURCES], tn_error *error);

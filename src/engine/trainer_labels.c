@@ -101,7 +101,7 @@ static void gather_targets(tn_trainer *t, const tn_dataset *set, const uint32_t 
 
 tn_labels tn_trainer_labels(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count)
 {
-    if (tn_dataset_label_kind(set) == TN_LABELS_TARGETS) {
+    if (tn_dataset_label_kind(set) != TN_LABELS_CLASSES) {
         gather_targets(t, set, samples, count);
         return (tn_labels){.targets = t->targets};
     }

@@ -21,7 +21,7 @@ static json_t *subject_json(tn_investigation *investigation)
     tn_json_set(investigation, object, "parameters", json_integer((json_int_t)facts->parameters));
     tn_json_set(investigation, object, "samples", json_integer((json_int_t)facts->train_samples));
     tn_json_set(investigation, object, "probe_samples", json_integer((json_int_t)facts->probe_samples));
-    tn_json_set(investigation, object, "task", json_string(facts->task == TN_SUBJECT_CLASSIFICATION ? "classification" : "regression"));
+    tn_json_set(investigation, object, "task", json_string(tn_subject_task_name(facts->task)));
     tn_json_set(investigation, object, "classes", json_integer((json_int_t)facts->classes));
     tn_json_set(investigation, object, "features", json_integer((json_int_t)facts->features));
     tn_json_set(investigation, object, "steps", json_integer((json_int_t)facts->steps_total));

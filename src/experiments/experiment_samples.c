@@ -13,7 +13,7 @@ enum { STEPS = 200 };
 
 static json_t *prediction(tn_investigation *investigation, const float *outputs, size_t count)
 {
-    if (investigation->facts->task == TN_SUBJECT_REGRESSION || count == 1)
+    if (investigation->facts->task != TN_SUBJECT_CLASSIFICATION || count == 1)
         return tn_shown_numbers(investigation, outputs, count);
     size_t best = 0;
     for (size_t i = 1; i < count; i++)

@@ -47,6 +47,7 @@ void tn_part_signals(tn_page *page, const json_t *signals);     /* text_findings
 void tn_part_pictures(tn_page *page, const json_t *experiment,
                       bool with_samples); /* text_pictures.c: what of its result is better seen than read, each under a heading */
 void tn_part_tuning(tn_page *page, const json_t *experiment); /* text_tuning.c: pictures of the experiments that tune, likewise */
+void tn_part_metrics(tn_page *page, const json_t *metrics);   /* text_metrics.c: accuracy, F1, confusion of a training */
 void tn_part_run(tn_page *page, const json_t *run);           /* text_pictures.c: the figures and curve of one training */
 
 #endif

@@ -379,4 +379,5 @@ void tn_part_run(tn_page *page, const json_t *run)
     tn_page_gap(page);
     curve(page, json_object_get(run, "curve"));
     scores(page, json_object_get(run, "scores"));
+    tn_part_metrics(page, json_object_get(run, "metrics"));
 }

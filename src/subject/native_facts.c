@@ -295,7 +295,9 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
         .train_samples = samples,
         .probe_samples = probed,
         .probe_is_validation = probed > 0,
-        .task = data->task == TN_TASK_CLASSIFICATION ? TN_SUBJECT_CLASSIFICATION : TN_SUBJECT_REGRESSION,
+        .task = data->task == TN_TASK_CLASSIFICATION ? TN_SUBJECT_CLASSIFICATION
+                : data->task == TN_TASK_MULTILABEL   ? TN_SUBJECT_MULTILABEL
+                                                     : TN_SUBJECT_REGRESSION,
         .features = tn_shape_size(tn_dataset_shape(data->train)),
         .outputs = tn_trainer_label_width(trainer),
         .steps_total = tn_trainer_steps_total(trainer),
@@ -304,8 +306,8 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
         .learning_rate = tn_hypes_number(hypes, "solver.learning_rate"),
         .work = tn_trainer_work(trainer),
         .expected_loss = tn_trainer_expected_loss(trainer),
-        /* Classes have no scale. */
-        .knobs = classes ? knobs & ~(uint32_t)TN_KNOB_LABEL_SCALE : knobs,
+        /* Classes have no scale, nor have yes and no. */
+        .knobs = data->task == TN_TASK_REGRESSION ? knobs : knobs & ~(uint32_t)TN_KNOB_LABEL_SCALE,
     };
     if (tn_trainer_takes_tokens(trainer)) /* nor have tokens */
         native->facts.knobs &= ~(uint32_t)TN_KNOB_INPUT_SCALE;

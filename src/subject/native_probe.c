@@ -80,7 +80,9 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
     for (size_t i = 0; i < probe->count; i++)
         sum += (double)losses[i];
     *loss = sum / (double)probe->count;
-    if (probe->classes)
+    if (tn_dataset_label_kind(probe->set) == TN_LABELS_FLAGS)
+        *score = tn_score_flags(probe->count, probe->width, outputs, probe->targets, threshold);
+    else if (probe->classes)
         *score = tn_score_classification(probe->count, tn_trainer_output_size(trainer), outputs, probe->classes, threshold);
     else
         *score = tn_score_regression(probe->count, probe->width, outputs, probe->targets);

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/simd.h"
+#include "subject/metrics.h"
 #include "subject/native.h"
 #include "subject/native_replay.h"
 
@@ -202,9 +203,9 @@ static float *copy_row(const float *values, size_t width)
 }
 
 /* Targets, and outputs that predict them, in original units. */
-static void unscale(const trial *t, float *row)
+static void unscale(const trial *t, const tn_probe *probe, float *row)
 {
-    for (size_t k = 0; t->shown.targets && k < t->shown.width; k++) {
+    for (size_t k = 0; probe->targets && k < probe->width; k++) {
         double shift, gain;
         tn_dataset_label_scaling(t->data->train, k, &shift, &gain);
         row[k] = (float)((gain != 0 ? (double)row[k] / gain : 0) + shift);
@@ -224,7 +225,7 @@ static bool show_sample(trial *t, size_t i)
         return false;
     for (size_t k = 0; t->shown.classes && k < steps; k++)
         sample->label[k] = (float)t->shown.classes[i * steps + k];
-    unscale(t, sample->label);
+    unscale(t, &t->shown, sample->label);
     tn_dataset_inputs(t->shown.set, &t->shown.samples[i], 1, sample->inputs);
     return true;
 }
@@ -249,7 +250,7 @@ static tn_status show_outputs(trial *t, moment when, tn_error *error)
     tn_trainer_predict(t->trainer, t->shown.set, t->shown.samples, t->shown.count, t->outputs, t->losses);
     for (size_t i = 0; i < t->shown.count; i++) {
         tn_shown_sample *sample = &t->result->shown[i];
-        unscale(t, t->outputs + i * width);
+        unscale(t, &t->shown, t->outputs + i * width);
         if (when == BETWEEN)
             continue;
         float *row = copy_row(t->outputs + i * width, width);
@@ -285,6 +286,40 @@ static tn_status take_score(trial *t, tn_error *error)
     result->scores[result->score_count++] = point;
     tn_recorder_score(t->recorder, &point);
     return TN_OK;
+}
+
+/* What a person reads after a training, of the samples that are scored: the held-out ones where there are any. */
+static tn_status take_metrics(trial *t, tn_error *error)
+{
+    const tn_probe *probe = t->valid.count > 0 ? &t->valid : &t->train;
+    if (!t->request->is_training || probe->count == 0 || t->result->end == TN_TRIAL_NONFINITE)
+        return TN_OK;
+    size_t width = tn_trainer_output_size(t->trainer), rows = probe->count * probe->width;
+    float *targets = probe->targets ? tn_memory_create(rows, sizeof *targets) : NULL;
+    if (probe->targets && !targets)
+        return tn_fail_memory(error, rows * sizeof *targets);
+    tn_trainer_predict(t->trainer, probe->set, probe->samples, probe->count, t->outputs, t->losses);
+    if (targets)
+        memcpy(targets, probe->targets, rows * sizeof *targets);
+    for (size_t i = 0; i < probe->count && targets; i++) {
+        unscale(t, probe, targets + i * probe->width);
+        unscale(t, probe, t->outputs + i * width);
+    }
+    const tn_answers answers = {.count = probe->count,
+                                .steps = probe->steps,
+                                .width = width / probe->steps,
+                                .outputs = t->outputs,
+                                .losses = t->losses,
+                                .classes = probe->classes,
+                                .targets = targets,
+                                .are_flags = t->data->task == TN_TASK_MULTILABEL,
+                                .threshold = t->threshold};
+    json_t *metrics = tn_metrics_measure(&answers);
+    tn_memory_destroy(targets);
+    bool whole = metrics && json_object_set_new(metrics, "of", json_string(probe == &t->valid ? "validation" : "training")) == 0 &&
+                 json_object_set_new(metrics, "samples", json_integer((json_int_t)probe->count)) == 0;
+    t->result->metrics = metrics;
+    return whole ? TN_OK : tn_fail_memory(error, 64);
 }
 
 static bool weights_are_finite(const trial *t)
@@ -429,6 +464,8 @@ static tn_status train(trial *t, tn_error *error)
         status = run_steps(t, error);
     if (status == TN_OK)
         status = show_outputs(t, AFTER, error);
+    if (status == TN_OK)
+        status = take_metrics(t, error);
     if (status == TN_OK && t->request->weights_path)
         status = tn_native_write_weights(t->trainer, t->turned.hypes, t->request->weights_path, error);
     return status;

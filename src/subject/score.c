@@ -27,8 +27,7 @@ static size_t majority_count(size_t count, const int32_t *classes)
     return most;
 }
 
-/* The class that a row of outputs names, or -1 where it names none. */
-static int32_t predicted_class(size_t width, const float *row, double single_threshold)
+int32_t tn_score_class(size_t width, const float *row, double single_threshold)
 {
     if (isnan(row[0]))
         return -1;
@@ -51,8 +50,27 @@ double tn_score_classification(size_t count, size_t width, const float *outputs,
     if (majority == count)
         return NAN;
     for (size_t i = 0; i < count; i++)
-        right += predicted_class(width, outputs + i * width, single_threshold) == classes[i];
+        right += tn_score_class(width, outputs + i * width, single_threshold) == classes[i];
     return ((double)right - (double)majority) / (double)(count - majority);
+}
+
+bool tn_score_flag_is_wrong(float output, float target, double threshold)
+{
+    return isnan(output) || ((double)output > threshold) != (target > 0.5f);
+}
+
+double tn_score_flags(size_t count, size_t width, const float *outputs, const float *targets, double threshold)
+{
+    size_t wrong = 0, trivial = 0;
+    for (size_t k = 0; k < width; k++) {
+        size_t yes = 0;
+        for (size_t i = 0; i < count; i++) {
+            yes += targets[i * width + k] > 0.5f;
+            wrong += tn_score_flag_is_wrong(outputs[i * width + k], targets[i * width + k], threshold);
+        }
+        trivial += yes < count - yes ? yes : count - yes;
+    }
+    return trivial > 0 ? fmax(1 - (double)wrong / (double)trivial, -1) : NAN;
 }
 
 /* The entropy of the frequencies of classes [count], in nats, and how many are no padding. Larger class numbers than can be counted here are taken together, which only lowers it. */

@@ -117,6 +117,8 @@ struct tn_trial_result {
     size_t shown_count, input_size, label_size, output_size;
     size_t input_height, input_width, input_channels; /* of samples that are images; 0 where they are none, or nobody knows */
     double seconds;
+    json_t *
+        metrics; /* of a native training after its last step: what metrics.h measures, and "of" ("validation" or "training") and "samples"; owned, or NULL */
     json_t *origin; /* where a program saw a number break, of the steps that were to be watched (docs/attach.md); owned, or NULL */
 };
 
@@ -129,7 +131,8 @@ double tn_trial_train_score(const tn_trial_result *result);
 /* Mean of the losses of steps [first, last), counted from 0, last > first: a point of a curve. */
 double tn_trial_mean_loss(const tn_trial_result *result, uint64_t first, uint64_t last);
 
-typedef enum tn_subject_task { TN_SUBJECT_CLASSIFICATION, TN_SUBJECT_REGRESSION } tn_subject_task;
+typedef enum tn_subject_task { TN_SUBJECT_CLASSIFICATION, TN_SUBJECT_REGRESSION, TN_SUBJECT_MULTILABEL } tn_subject_task;
+const char *tn_subject_task_name(tn_subject_task task); /* "classification", "regression", "multi-label" */
 
 /* Facts that need no training. Fields that a kind of subject cannot know are 0, NAN or NULL, as noted. A native subject measures inputs on up to 10,000 training
  * samples, a fixed random choice, and labels on all; non-finite inputs are looked for in all, up to 10^8 values. */

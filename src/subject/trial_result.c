@@ -12,6 +12,12 @@ const char *tn_trial_end_name(tn_trial_end end)
     return (size_t)end < sizeof NAMES / sizeof NAMES[0] ? NAMES[end] : "unknown";
 }
 
+const char *tn_subject_task_name(tn_subject_task task)
+{
+    static const char *const NAMES[] = {"classification", "regression", "multi-label"};
+    return (size_t)task < sizeof NAMES / sizeof NAMES[0] ? NAMES[task] : "unknown";
+}
+
 void tn_trial_result_deinit(tn_trial_result *result)
 {
     free(result->losses);
@@ -24,6 +30,7 @@ void tn_trial_result_deinit(tn_trial_result *result)
         free(result->shown[i].output_after);
     }
     free(result->shown);
+    json_decref(result->metrics);
     json_decref(result->origin);
     *result = (tn_trial_result){0};
 }

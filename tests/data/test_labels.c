@@ -57,13 +57,21 @@ static void finds_the_task(void **state)
         {THREE("one_hot.csv"), "\"loss\": \"mse\"", TN_TASK_CLASSIFICATION, 3, 1},
         {THREE("one_hot.csv"), "\"loss\": \"categorical_cross_entropy\"", TN_TASK_CLASSIFICATION, 3, 1},
         {THREE("two_hot.csv"), "\"loss\": \"mse\"", TN_TASK_REGRESSION, 0, 3},
+        {THREE("two_hot.csv"), "\"loss\": \"sigmoid_cross_entropy\"", TN_TASK_MULTILABEL, 0, 3},
+        {THREE("two_hot.csv"), "\"loss\": \"binary_cross_entropy\"", TN_TASK_MULTILABEL, 0, 3},
+        {THREE("two_hot.csv"), "\"loss\": \"mse\", \"solver\": {\"metric\": \"f1\"}", TN_TASK_MULTILABEL, 0, 3},
+        {THREE("one_hot.csv"), "\"loss\": \"sigmoid_cross_entropy\"", TN_TASK_CLASSIFICATION, 3, 1},
+        {THREE("one_hot.csv"), "\"loss\": \"sigmoid_cross_entropy\", \"solver\": {\"metric\": \"f1\"}", TN_TASK_MULTILABEL, 0, 3},
+        {ONE("zero_one.csv"), "\"loss\": \"sigmoid_cross_entropy\", \"solver\": {\"metric\": \"f1\"}", TN_TASK_MULTILABEL, 0, 1},
         {ONE("words.csv"), "\"loss\": \"mse\"", TN_TASK_CLASSIFICATION, 3, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         tn_data data;
         data_must_open(*state, cases[i].data, cases[i].loss, &data);
         assert_int_equal(data.task, cases[i].task);
-        assert_int_equal(tn_dataset_label_kind(data.train), cases[i].task == TN_TASK_REGRESSION ? TN_LABELS_TARGETS : TN_LABELS_CLASSES);
+        static const tn_label_kind kinds[] = {
+            [TN_TASK_CLASSIFICATION] = TN_LABELS_CLASSES, [TN_TASK_REGRESSION] = TN_LABELS_TARGETS, [TN_TASK_MULTILABEL] = TN_LABELS_FLAGS};
+        assert_int_equal(tn_dataset_label_kind(data.train), kinds[cases[i].task]);
         assert_int_equal(tn_dataset_classes(data.train), cases[i].classes);
         assert_int_equal(tn_dataset_targets(data.train), cases[i].targets);
         tn_data_close(&data);
@@ -117,6 +125,38 @@ static void reads_one_hot_rows_as_classes(void **state)
     tn_data_close(&data);
 }
 
+/* Yes is 1 and no is 0, whatever scale is asked for. */
+static void flags_are_not_scaled(void **state)
+{
+    tn_data data;
+    data_must_open(
+        *state,
+        "{\"train\": {\"format\": \"csv\", \"file\": \"two_hot.csv\", \"label\": [1, 2, 3]}, \"label\": {\"scale\": \"standardize\"}}",
+        "\"loss\": \"sigmoid_cross_entropy\"", &data);
+    float flags[9];
+    tn_dataset_target_labels(data.train, NULL, 3, flags);
+    static const float expected[9] = {1, 0, 0, 0, 1, 1, 0, 1, 0};
+    for (size_t i = 0; i < 9; i++)
+        assert_near(flags[i], expected[i], 0);
+    double shift, gain;
+    tn_dataset_label_scaling(data.train, 1, &shift, &gain);
+    assert_near(shift, 0, 0);
+    assert_near(gain, 1, 0);
+    tn_data_close(&data);
+}
+
+static void refuses_flags_that_are_neither_yes_nor_no(void **state)
+{
+    tn_error error;
+    data_must_fail(*state, ONE("halves.csv"), "\"loss\": \"sigmoid_cross_entropy\", \"solver\": {\"metric\": \"f1\"}", TN_ERROR_DATA,
+                   "label 0 of row 1 (both from 0) is 0.5; expected 1 for yes or 0 for no", &error);
+    assert_int_equal(error.line, 2);
+    data_must_fail(*state, ONE("words.csv"), "\"loss\": \"sigmoid_cross_entropy\", \"solver\": {\"metric\": \"f1\"}", TN_ERROR_DATA,
+                   "the number of a word", &error);
+    data_must_fail(*state, "{\"train\": {\"format\": \"csv\", \"file\": \"two_hot.csv\", \"label\": [1, 2, 3]}, \"classes\": [0, 1]}",
+                   "\"loss\": \"sigmoid_cross_entropy\"", TN_ERROR_HYPES, "each has several labels", &error);
+}
+
 static void refuses_labels_that_are_no_classes(void **state)
 {
     tn_error error;
@@ -162,6 +202,8 @@ int main(void)
         cmocka_unit_test(finds_the_task),
         cmocka_unit_test(an_output_for_each_class_number_makes_classes),
         cmocka_unit_test(reads_one_hot_rows_as_classes),
+        cmocka_unit_test(flags_are_not_scaled),
+        cmocka_unit_test(refuses_flags_that_are_neither_yes_nor_no),
         cmocka_unit_test(refuses_labels_that_are_no_classes),
         cmocka_unit_test(words_mean_the_same_in_every_file),
     };

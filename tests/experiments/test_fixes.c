@@ -134,6 +134,32 @@ static void hidden_activations_become_relu(void **state)
                  TN_CAUSE_wrong_activation, "{\"net.1\":{\"$insert\":{\"op\":\"relu\"}}}");
 }
 
+/* Several labels at once are asked one by one: another loss than one of yes and no cannot be right. */
+static void several_labels_want_a_sigmoid_each(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *hypes;
+        tn_cause_id cause;
+        const char *wanted;
+    } cases[] = {
+        {MLP_AND("softmax") ", \"loss\": \"binary_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"op\":\"sigmoid\"}}"},
+        {MLP_AND("sigmoid") ", \"loss\": \"sigmoid_cross_entropy\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$remove\":true}}"},
+        {MLP ", \"loss\": \"sigmoid_cross_entropy\"", TN_CAUSE_wrong_loss, ""},
+        {MLP ", \"loss\": \"mse\"", TN_CAUSE_wrong_loss, "{\"loss\":\"sigmoid_cross_entropy\"}"},
+        {MLP ", \"loss\": \"mse\"", TN_CAUSE_wrong_output, "{\"net.3\":{\"$insert\":{\"op\":\"sigmoid\"}}}"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        static proposal self;
+        char text[512];
+        begin(&self);
+        self.subject.facts.task = TN_SUBJECT_MULTILABEL;
+        propose(&self, cases[i].hypes);
+        assert_string_equal(patch_for(&self, cases[i].cause, text), cases[i].wanted);
+        end(&self);
+    }
+}
+
 /* The patch of the candidate with this text, likewise. */
 static const char *patch_named(const proposal *self, const char *name, char text[512])
 {
@@ -317,6 +343,7 @@ int main(void)
         cmocka_unit_test(constant_weights_are_replaced),
         cmocka_unit_test(hidden_activations_become_relu),
         cmocka_unit_test(deep_nets_get_a_form_that_is_not_born_dead),
+        cmocka_unit_test(several_labels_want_a_sigmoid_each),
         cmocka_unit_test(frozen_layers_are_freed),
         cmocka_unit_test(a_usual_transformer_gets_no_patch_of_output_init_or_missing_activation),
         cmocka_unit_test(the_activation_of_a_transformer_is_replaced),

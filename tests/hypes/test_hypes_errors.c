@@ -126,7 +126,7 @@ static void wrong_values(void **state)
         {WITH("\"name\": \"\","), "t.json:5: name is an empty string; expected a string of at most 200 bytes (at /name)"},
         {WITH("\"solver\": {\"metric\": \"acuracy\"},"),
          "t.json:5: solver.metric is the string \"acuracy\"; did you mean \"accuracy\"? "
-         "Expected \"accuracy\", \"perplexity\", \"bits\", \"r2\", \"mse\" or \"mae\", or null "
+         "Expected \"accuracy\", \"perplexity\", \"bits\", \"f1\", \"r2\", \"mse\" or \"mae\", or null "
          "(at /solver/metric)"},
         {WITH("\"solver\": {\"decay\": \"linear\"},"),
          "t.json:5: solver.decay is the string \"linear\"; expected \"step\" or \"cosine\", or an object, or null (at /solver/decay)"},

@@ -22,9 +22,11 @@ static json_t *loss_without_activation(const tn_hypes *hypes, const char *loss)
     return patch;
 }
 
-static const char *logits_loss(const tn_hypes *hypes)
+/* Of several labels at once each output is a yes or no of its own. */
+static const char *logits_loss(const tn_fix_case *about)
 {
-    return tn_net_outputs(hypes) > 1 ? "softmax_cross_entropy" : "sigmoid_cross_entropy";
+    bool is_one_of_many = tn_net_outputs(about->hypes) > 1 && about->investigation->facts->task != TN_SUBJECT_MULTILABEL;
+    return is_one_of_many ? "softmax_cross_entropy" : "sigmoid_cross_entropy";
 }
 
 /* Output and loss are a pair: where the loss is the right one and the output is not what it takes, the output is the cause, though another loss repairs it as well. */
@@ -40,7 +42,7 @@ void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
     const tn_hypes *hypes = about->hypes;
     if (!hypes || tn_net_last_weighted(hypes) == TN_NO_NODE)
         return;
-    const char *loss = tn_net_loss(hypes), *proper = logits_loss(hypes);
+    const char *loss = tn_net_loss(hypes), *proper = logits_loss(about);
     if (about->investigation->facts->task == TN_SUBJECT_REGRESSION) {
         if (strcmp(loss, "mse") != 0) {
             json_t *patch = is_cross_entropy(loss) ? loss_without_activation(hypes, "mse") : json_pack("{s:s}", "loss", "mse");
@@ -60,7 +62,7 @@ void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
         tn_fix *fix = tn_fix_add_patch(list, TN_CAUSE_unstable_softmax, loss_without_activation(hypes, proper),
                                        "%s, which computes softmax and logarithm as one, in place of an unclipped logarithm", proper);
         fix->prior = about->look->nonfinite ? 0.9 : 0.3;
-    } else if (tn_net_outputs(hypes) > 1 && strcmp(loss, "softmax_cross_entropy") != 0) {
+    } else if (strcmp(proper, "softmax_cross_entropy") == 0 && strcmp(loss, proper) != 0) {
         tn_cause_id cause = misses_its_softmax(hypes) ? TN_CAUSE_wrong_output : TN_CAUSE_wrong_loss;
         tn_fix_add_patch(list, cause, loss_without_activation(hypes, "softmax_cross_entropy"),
                          "softmax_cross_entropy, which takes logits, in place of %s", loss)

@@ -6,7 +6,7 @@
  *   categorical_cross_entropy     softmax
  *   binary_cross_entropy          sigmoid
  *   mse, mae, huber (regression)  no activation: a bounded one cannot reach the targets
- *   mse, mae, huber (classes)     sigmoid of one output, softmax of several */
+ *   mse, mae, huber (classes)     sigmoid of one output, softmax of several; sigmoid where each is a label of its own */
 #include <string.h>
 
 #include "experiments/fixes/fix.h"
@@ -24,7 +24,8 @@ static const char *wanted_op(const tn_fix_case *about)
         return "sigmoid";
     if (about->investigation->facts->task == TN_SUBJECT_REGRESSION)
         return "";
-    return tn_net_outputs(about->hypes) > 1 ? "softmax" : "sigmoid";
+    bool is_one_of_many = tn_net_outputs(about->hypes) > 1 && about->investigation->facts->task != TN_SUBJECT_MULTILABEL;
+    return is_one_of_many ? "softmax" : "sigmoid";
 }
 
 /* A softmax or sigmoid before a loss that applies its own. */
