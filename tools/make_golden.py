@@ -203,7 +203,7 @@ def make_layers(writer):
             ("conv2d stride same", (2, 6, 7, 2), 3, (3, 3), (2, 2), "same"), ("conv2d uneven", (2, 8, 5, 3), 2, (2, 3), (3, 1), "same"),
             ("conv2d padding", (1, 4, 5, 2), 3, (4, 3), (2, 1), 2), ("conv2d lenet", (2, 12, 12, 1), 6, (5, 5), (1, 1), "valid"),
             ("conv2d 1x1", (2, 3, 3, 5), 7, (1, 1), (1, 1), "valid"), ("conv2d channels", (1, 4, 4, 17), 19, (3, 3), (1, 1), "same")):
-        attributes = {"filters": filters, "kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": True}
+        attributes = {"filters": filters, "kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": True, "groups": 1}
         op_case(writer, label, "conv2d", attributes, [draw(*shape)], {"weight": draw(*kernel, shape[3], filters), "bias": draw(filters)},
                 lambda x, p, k=kernel, s=stride, q=padding: conv2d(x[0], p["weight"], p["bias"], k, s, q))
         writer.end()
@@ -215,6 +215,58 @@ def make_layers(writer):
             writer.end()
     op_case(writer, "add", "add", {}, [draw(3, 7), draw(3, 7), draw(3, 7)], {}, lambda x, _: x[0] + x[1] + x[2])
     writer.end()
+    make_grouped(writer)
+    make_larger(writer)
+
+
+def make_grouped(writer):
+    for label, shape, filters, kernel, stride, padding, groups, bias in (
+            ("conv2d depthwise", (2, 5, 7, 3), 3, (3, 3), (1, 1), "same", 3, True), ("conv2d depthwise stride", (2, 7, 6, 19), 19, (3, 2), (2, 3), "valid", 19, False),
+            ("conv2d depthwise twice", (2, 4, 5, 3), 6, (3, 3), (1, 1), "same", 3, True), ("conv2d two groups", (2, 5, 4, 6), 10, (3, 3), (1, 1), 1, 2, True),
+            ("conv2d seven groups", (1, 3, 5, 7), 21, (2, 3), (2, 1), "same", 7, True), ("conv2d groups of pixels", (1, 1, 1, 4), 2, (1, 1), (1, 1), "valid", 2, True)):
+        attributes = {"filters": filters, "kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": bias, "groups": groups}
+        parameters = {"weight": draw(*kernel, shape[3] // groups, filters)}
+        if bias:
+            parameters["bias"] = draw(filters)
+        op_case(writer, label, "conv2d", attributes, [draw(*shape)], parameters,
+                lambda x, p, k=kernel, s=stride, q=padding, g=groups: nhwc(F.conv2d(pad(nchw(x[0]), k, s, q), p["weight"].permute(3, 2, 0, 1), p.get("bias"), s, groups=g)))
+        writer.end()
+
+
+def transposed(x, weight, bias, stride, padding):
+    """weight [kh, kw, F, C]. "same" cuts what is more than stride times the input, the odd pixel after; where the kernel is smaller than the stride it adds zeros after."""
+    kernel = weight.shape[:2]
+    whole = nhwc(F.conv_transpose2d(nchw(x), weight.permute(3, 2, 0, 1), None, stride))
+    if padding == "same":
+        for axis in (0, 1):
+            wanted, found = x.shape[1 + axis] * stride[axis], whole.shape[1 + axis]
+            if wanted > found:
+                whole = torch.cat([whole, whole.new_zeros([wanted - found if i == 1 + axis else n for i, n in enumerate(whole.shape)])], 1 + axis)
+            before = max(kernel[axis] - stride[axis], 0) // 2
+            whole = whole.narrow(1 + axis, before, wanted)
+    elif padding != "valid":
+        whole = whole[:, padding:whole.shape[1] - padding, padding:whole.shape[2] - padding]
+    return whole + bias if bias is not None else whole
+
+
+def make_larger(writer):
+    for label, shape, filters, kernel, stride, padding, bias in (
+            ("", (2, 3, 4, 3), 5, (3, 3), (1, 1), "valid", True), (" twice", (2, 3, 5, 4), 2, (2, 2), (2, 2), "valid", True), (" same", (2, 3, 4, 2), 3, (3, 4), (2, 2), "same", True),
+            (" same gap", (2, 2, 3, 2), 3, (2, 1), (3, 2), "same", True), (" padding", (1, 4, 3, 2), 3, (4, 3), (2, 3), 1, False), (" of one", (1, 1, 1, 1), 1, (1, 1), (1, 1), "valid", True),
+            (" primes", (3, 5, 7, 5), 7, (5, 3), (3, 2), "valid", True)):
+        attributes = {"filters": filters, "kernel": list(kernel), "stride": list(stride), "padding": padding, "bias": bias}
+        parameters = {"weight": draw(*kernel, filters, shape[3])}
+        if bias:
+            parameters["bias"] = draw(filters)
+        op_case(writer, "conv2d_transpose" + label, "conv2d_transpose", attributes, [draw(*shape)], parameters,
+                lambda x, p, s=stride, q=padding: transposed(x[0], p["weight"], p.get("bias"), s, q))
+        writer.end()
+    for mode in ("nearest", "bilinear"):
+        more = {"align_corners": False} if mode == "bilinear" else {}
+        for label, shape, size in (("", (2, 3, 4, 3), (2, 2)), (" uneven", (2, 5, 3, 2), (3, 1)), (" of one", (1, 1, 1, 1), (2, 5)), (" primes", (1, 2, 7, 17), (5, 3))):
+            op_case(writer, f"upsample2d {mode}{label}", "upsample2d", {"size": list(size), "interpolation": mode}, [draw(*shape)], {},
+                    lambda x, _, s=size, m=mode, o=more: nhwc(F.interpolate(nchw(x[0]), scale_factor=tuple(float(k) for k in s), mode=m, **o)))
+            writer.end()
 
 
 def tokens(vocabulary, *shape):

@@ -134,7 +134,7 @@ static void take_last(state *s)
 
 static void see_activation(state *s, const tn_tensor_seen *seen)
 {
-    static const char *const WEIGHTED[] = {"dense", "linear", "conv1d", "conv2d", "conv3d"};
+    static const char *const WEIGHTED[] = {"dense", "linear", "conv1d", "conv2d", "conv2d_transpose", "conv3d"};
     const tn_tensor_name *name = seen->name;
     bool is_weighted = false;
     for (size_t i = 0; i < sizeof WEIGHTED / sizeof *WEIGHTED; i++)

@@ -14,24 +14,27 @@
 #include "base/threads.h"
 #include "engine/ops/conv.h"
 
-static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_direct};
+static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_depthwise, &tn_conv_direct};
 
 typedef struct shape {
-    size_t samples, h, w, channels, size_h, size_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w, filters;
+    size_t samples, h, w, channels, size_h, size_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w, filters, groups;
 } shape;
 
 /* clang-format off */
 static const shape shapes[] = {
     /* LeNet's two, and three of a residual net's */
-    {2, 28, 28, 1, 5, 5, 1, 1, 2, 2, 28, 28, 6},  {2, 14, 14, 6, 5, 5, 1, 1, 0, 0, 10, 10, 16},  {2, 12, 13, 16, 3, 3, 1, 1, 1, 1, 12, 13, 16},
-    {2, 8, 8, 32, 3, 3, 1, 1, 1, 1, 8, 8, 32},    {1, 6, 6, 64, 3, 3, 2, 2, 0, 0, 3, 3, 64},
+    {2, 28, 28, 1, 5, 5, 1, 1, 2, 2, 28, 28, 6, 1},  {2, 14, 14, 6, 5, 5, 1, 1, 0, 0, 10, 10, 16, 1},  {2, 12, 13, 16, 3, 3, 1, 1, 1, 1, 12, 13, 16, 1},
+    {2, 8, 8, 32, 3, 3, 1, 1, 1, 1, 8, 8, 32, 1},    {1, 6, 6, 64, 3, 3, 2, 2, 0, 0, 3, 3, 64, 1},
     /* more weights than are worked on at once, in more than one block of filters */
-    {2, 4, 3, 600, 3, 3, 1, 1, 1, 1, 4, 3, 80},   {1, 3, 4, 80, 3, 3, 1, 1, 1, 1, 3, 4, 600},
+    {2, 4, 3, 600, 3, 3, 1, 1, 1, 1, 4, 3, 80, 1},   {1, 3, 4, 80, 3, 3, 1, 1, 1, 1, 3, 4, 600, 1},
     /* one pixel, one channel, one filter, 1x1 */
-    {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1},      {3, 4, 5, 7, 1, 1, 1, 1, 0, 0, 4, 5, 3},
+    {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1},      {3, 4, 5, 7, 1, 1, 1, 1, 0, 0, 4, 5, 3, 1},
     /* odd sizes, strides beyond the kernel, rows that no window reaches, uneven "same" padding, more filters than one block */
-    {3, 9, 11, 5, 4, 2, 3, 2, 2, 1, 4, 6, 17},    {2, 11, 10, 3, 2, 3, 4, 5, 0, 0, 3, 2, 5},     {2, 7, 7, 2, 4, 4, 1, 1, 1, 1, 7, 7, 40},
-    {2, 6, 9, 3, 3, 5, 2, 1, 1, 2, 3, 9, 70},     {1, 5, 5, 40, 5, 5, 1, 1, 4, 4, 9, 9, 33},     {1, 3, 30, 2, 3, 29, 1, 1, 1, 14, 3, 30, 130},
+    {3, 9, 11, 5, 4, 2, 3, 2, 2, 1, 4, 6, 17, 1},    {2, 11, 10, 3, 2, 3, 4, 5, 0, 0, 3, 2, 5, 1},     {2, 7, 7, 2, 4, 4, 1, 1, 1, 1, 7, 7, 40, 1},
+    {2, 6, 9, 3, 3, 5, 2, 1, 1, 2, 3, 9, 70, 1},     {1, 5, 5, 40, 5, 5, 1, 1, 4, 4, 9, 9, 33, 1},     {1, 3, 30, 2, 3, 29, 1, 1, 1, 14, 3, 30, 130, 1},
+    /* depthwise, and groups of several */
+    {2, 9, 8, 19, 3, 3, 1, 1, 1, 1, 9, 8, 19, 19}, {3, 7, 6, 40, 2, 3, 2, 3, 0, 1, 3, 2, 40, 40}, {2, 1, 1, 2, 1, 1, 1, 1, 0, 0, 1, 1, 2, 2},
+    {2, 5, 7, 6, 3, 3, 1, 1, 1, 1, 5, 7, 15, 3},   {2, 6, 5, 4, 3, 2, 2, 1, 1, 0, 3, 4, 12, 4},
 };
 /* clang-format on */
 
@@ -48,7 +51,7 @@ static tn_conv conv_of(const shape *s)
                         .pad_left = s->pad_left,
                         .out_h = s->out_h,
                         .out_w = s->out_w};
-    return tn_conv_of(&window, s->filters);
+    return tn_conv_of(&window, s->filters, s->groups);
 }
 
 /* What the ways compute, and how large the terms of each sum are together, which bounds the rounding. */
@@ -77,7 +80,8 @@ static void compute(const tn_conv *c, size_t samples, const float *x, const floa
         r->sums[c->patch * c->padded + f] += (double)dy[i];
         r->sums_size[c->patch * c->padded + f] += fabs((double)dy[i]);
         for (size_t k = 0; k < c->patch; k++) {
-            size_t channel = k % w->channels, kx = k / w->channels % w->size_w, ky = k / w->channels / w->size_w;
+            size_t share = w->channels / c->groups, group = f / (c->filters / c->groups), channel = group * share + k % share;
+            size_t kx = k / share % w->size_w, ky = k / share / w->size_w;
             size_t iy = oy * w->stride_h + ky, ix = ox * w->stride_w + kx;
             if (iy < w->pad_top || iy - w->pad_top >= w->in_h || ix < w->pad_left || ix - w->pad_left >= w->in_w)
                 continue;

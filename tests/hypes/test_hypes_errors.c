@@ -94,7 +94,8 @@ static void missing_keys(void **state)
         {FILE_WITH("\n{\"op\": \"dense\"}", "\"mse\"", ""),
          "t.json:4: net.0 has no \"units\"; expected a whole number from 1 to 1000000 (at /net/0)"},
         {FILE_WITH("\n{\"units\": 3}", "\"mse\"", ""),
-         "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"max_pool2d\", \"avg_pool2d\", \"flatten\", "
+         "t.json:4: net.0 has no \"op\"; expected \"dense\", \"conv2d\", \"conv2d_transpose\", \"upsample2d\", \"max_pool2d\", "
+         "\"avg_pool2d\", \"flatten\", "
          "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
@@ -144,7 +145,8 @@ static void wrong_values(void **state)
          "/net/0/padding)"},
         {FILE_WITH("7", "\"mse\"", ""), "t.json:3: net.0 is 7; expected an object (at /net/0)"},
         {FILE_WITH("{\"op\": 7}", "\"mse\"", ""),
-         "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"max_pool2d\", \"avg_pool2d\", \"flatten\", "
+         "t.json:3: net.0.op is 7; expected \"dense\", \"conv2d\", \"conv2d_transpose\", \"upsample2d\", \"max_pool2d\", \"avg_pool2d\", "
+         "\"flatten\", "
          "\"dropout\", \"batch_norm\", \"layer_norm\", \"add\", \"relu\", \"leaky_relu\", \"elu\", \"selu\", "
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "

@@ -1,12 +1,13 @@
 /* conv.c: shapes of a convolution and the choice of a way to compute it. See conv.h. */
 #include "engine/ops/conv.h"
 
-tn_conv tn_conv_of(const tn_window *window, size_t filters)
+tn_conv tn_conv_of(const tn_window *window, size_t filters, size_t groups)
 {
     return (tn_conv){.window = *window,
                      .filters = filters,
                      .padded = (filters + 15) / 16 * 16,
-                     .patch = window->size_h * window->size_w * window->channels,
+                     .groups = groups,
+                     .patch = window->size_h * window->size_w * (window->channels / groups),
                      .pixels = window->out_h * window->out_w,
                      .x_size = window->in_h * window->in_w * window->channels,
                      .y_size = window->out_h * window->out_w * filters};
@@ -14,7 +15,7 @@ tn_conv tn_conv_of(const tn_window *window, size_t filters)
 
 const tn_conv_way *tn_conv_choose(const tn_conv *conv)
 {
-    static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_patches}; /* the faster first */
+    static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_depthwise, &tn_conv_patches}; /* the faster first */
     size_t i = 0;
     while (i + 1 < sizeof ways / sizeof *ways && !ways[i]->fits(conv)) /* the last takes every shape */
         i++;

@@ -1,4 +1,4 @@
-/* conv.h: the ways to compute a convolution, of which op_conv2d takes the fastest that fits.
+/* conv.h: the ways to compute a convolution, of which op_conv2d and op_conv2d_transpose take the fastest that fits.
  *
  * A way works on consecutive samples, single-threaded, so op_conv2d cuts the batch into tiles. All ways compute the same formulas
  * (op_conv2d.c) and differ in rounding only; tests compare each with plain loops. */
@@ -14,10 +14,11 @@
 /* The shapes of one convolution; x [H, W, C] and y [H', W', F] of a sample are in the window's numbers. */
 typedef struct tn_conv {
     tn_window window;
-    size_t filters;        /* F */
-    size_t padded;         /* F rounded up to 16: the row length of sums */
-    size_t patch;          /* K = kh kw C */
-    size_t pixels;         /* H' W' */
+    size_t filters; /* F */
+    size_t padded;  /* F rounded up to 16: the row length of sums */
+    size_t groups;  /* G: filter f sees the channels of its group alone, C/G of them; group g has filters g F/G .. and channels g C/G .. */
+    size_t patch;   /* K = kh kw C/G */
+    size_t pixels;  /* H' W' */
     size_t x_size, y_size; /* reals of a sample */
 } tn_conv;
 
@@ -40,12 +41,14 @@ typedef struct tn_conv_way {
     void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
 } tn_conv_way;
 
-extern const tn_conv_way tn_conv_patches; /* fits always */
-extern const tn_conv_way tn_conv_direct;  /* AVX-512, float */
+extern const tn_conv_way tn_conv_patches;   /* fits always */
+extern const tn_conv_way tn_conv_depthwise; /* a channel and a filter in each group */
+extern const tn_conv_way tn_conv_direct;    /* AVX-512, float; one group */
 
-tn_conv tn_conv_of(const tn_window *window, size_t filters);
+/* groups divides the channels and the filters. */
+tn_conv tn_conv_of(const tn_window *window, size_t filters, size_t groups);
 
-/* The way that op_conv2d takes. */
+/* The fastest way that fits. */
 const tn_conv_way *tn_conv_choose(const tn_conv *conv);
 
 #endif

@@ -48,8 +48,7 @@ static canvas canvas_of(const tn_conv *conv)
 
 static bool fits(const tn_conv *conv)
 {
-    (void)conv;
-    return tn_isa_best() == TN_ISA_AVX512;
+    return conv->groups == 1 && tn_isa_best() == TN_ISA_AVX512;
 }
 
 /* Whether the gradient of the input is better computed as a convolution of dy with the turned kernel: with channels that fill registers it
@@ -71,7 +70,7 @@ static tn_conv turned(const tn_conv *conv)
     w.channels = conv->filters;
     w.pad_top = w.size_h - 1 - w.pad_top;
     w.pad_left = w.size_w - 1 - w.pad_left;
-    return tn_conv_of(&w, conv->window.channels);
+    return tn_conv_of(&w, conv->window.channels, 1);
 }
 
 static size_t canvas_reals(const tn_conv *conv)

@@ -1,6 +1,6 @@
 /* conv_patches.c: convolution as a matrix product of patches (im2col), on any machine. See conv.h and op_conv2d.c.
  *
- * Scratch: col [rows H' W', K], a few output rows of patches at a time so that it stays in cache. */
+ * Scratch: col [rows H' W', K], a few output rows of patches at a time so that it stays in cache. Groups of channels are convolutions of their own, one after the other. */
 #include <string.h>
 
 #include "base/simd.h"
@@ -79,6 +79,33 @@ static void gather_patches(const tn_window *w, size_t first, size_t rows, const 
     }
 }
 
+/* Group `group` of several: col [rows W', kh kw C/G] holds the channels of that group alone. */
+static void gather_group(const tn_conv *conv, size_t group, size_t first, size_t rows, const tn_real *x, tn_real *col)
+{
+    const tn_window *w = &conv->window;
+    size_t run = w->channels / conv->groups;
+    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++) {
+        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
+        patch_span span = span_of(w, oy, ox);
+        for (size_t ky = 0; ky < w->size_h; ky++)
+            for (size_t kx = 0; kx < w->size_w; kx++, col += run) {
+                bool inside = ky >= span.top && ky < span.bottom && kx >= span.left && kx < span.right;
+                if (inside)
+                    memcpy(col, x + pixel_at(w, oy, ox, ky, kx) + group * run, run * sizeof *col);
+                else
+                    memset(col, 0, run * sizeof *col);
+            }
+    }
+}
+
+static void gather(const tn_conv *conv, size_t group, size_t first, size_t rows, const tn_real *x, tn_real *col)
+{
+    if (conv->groups == 1)
+        gather_patches(&conv->window, first, rows, x, col);
+    else
+        gather_group(conv, group, first, rows, x, col);
+}
+
 /* The inverse: adds col to the pixels of dx that it was taken from. */
 TN_SIMD_CLONES
 static void add_patches(const tn_window *w, size_t first, size_t rows, const tn_real *restrict col, tn_real *restrict dx)
@@ -96,6 +123,23 @@ static void add_patches(const tn_window *w, size_t first, size_t rows, const tn_
     }
 }
 
+static void add_group(const tn_conv *conv, size_t group, size_t first, size_t rows, const tn_real *col, tn_real *dx)
+{
+    const tn_window *w = &conv->window;
+    size_t run = w->channels / conv->groups;
+    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += conv->patch) {
+        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
+        patch_span span = span_of(w, oy, ox);
+        for (size_t ky = span.top; ky < span.bottom; ky++)
+            for (size_t kx = span.left; kx < span.right; kx++) {
+                const tn_real *from = col + (ky * w->size_w + kx) * run;
+                tn_real *to = dx + pixel_at(w, oy, ox, ky, kx) + group * run;
+                for (size_t i = 0; i < run; i++)
+                    to[i] += from[i];
+            }
+    }
+}
+
 /* Rows of one sample that are worked on together; returns how many there are from row `first` on. */
 static size_t next_rows(const tn_conv *conv, size_t first)
 {
@@ -107,12 +151,15 @@ static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *s
                     const tn_real *x, tn_real *y, tn_real *scratch)
 {
     (void)shared;
-    size_t f = conv->filters, w = conv->window.out_w;
+    size_t f = conv->filters, own = f / conv->groups, w = conv->window.out_w;
     for (size_t s = 0; s < samples; s++, x += conv->x_size) {
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
-            gather_patches(&conv->window, row, rows, x, scratch);
-            tn_gemm(false, false, rows * w, f, conv->patch, scratch, conv->patch, weight, f, bias, false, y, f);
+            for (size_t g = 0; g < conv->groups; g++) {
+                gather(conv, g, row, rows, x, scratch);
+                tn_gemm(false, false, rows * w, own, conv->patch, scratch, conv->patch, weight + g * own, f, bias ? bias + g * own : NULL,
+                        false, y + g * own, f);
+            }
             y += rows * w * f;
         }
     }
@@ -122,13 +169,18 @@ static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_
                            tn_real *dx, tn_real *scratch)
 {
     (void)shared;
-    size_t f = conv->filters, w = conv->window.out_w;
+    size_t f = conv->filters, own = f / conv->groups, w = conv->window.out_w;
     for (size_t s = 0; s < samples; s++, dx += conv->x_size) {
         memset(dx, 0, conv->x_size * sizeof *dx);
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
-            tn_gemm(false, true, rows * w, conv->patch, f, dy, f, weight, f, NULL, false, scratch, conv->patch);
-            add_patches(&conv->window, row, rows, scratch, dx);
+            for (size_t g = 0; g < conv->groups; g++) {
+                tn_gemm(false, true, rows * w, conv->patch, own, dy + g * own, f, weight + g * own, f, NULL, false, scratch, conv->patch);
+                if (conv->groups == 1)
+                    add_patches(&conv->window, row, rows, scratch, dx);
+                else
+                    add_group(conv, g, row, rows, scratch, dx);
+            }
             dy += rows * w * f;
         }
     }
@@ -145,14 +197,17 @@ static void add_rows(size_t rows, size_t columns, const tn_real *restrict values
 
 static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch)
 {
-    size_t f = conv->filters, w = conv->window.out_w;
+    size_t f = conv->filters, own = f / conv->groups, w = conv->window.out_w;
     tn_real *bias_sums = sums + conv->patch * conv->padded;
     memset(bias_sums, 0, conv->padded * sizeof *bias_sums);
     for (size_t s = 0; s < samples; s++, x += conv->x_size) {
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
-            gather_patches(&conv->window, row, rows, x, scratch);
-            tn_gemm(true, false, conv->patch, f, rows * w, scratch, conv->patch, dy, f, NULL, s + row > 0, sums, conv->padded);
+            for (size_t g = 0; g < conv->groups; g++) {
+                gather(conv, g, row, rows, x, scratch);
+                tn_gemm(true, false, conv->patch, own, rows * w, scratch, conv->patch, dy + g * own, f, NULL, s + row > 0, sums + g * own,
+                        conv->padded);
+            }
             add_rows(rows * w, f, dy, bias_sums);
             dy += rows * w * f;
         }

@@ -7,6 +7,8 @@
 static const tn_op *const table[] = {
     &tn_op_dense,
     &tn_op_conv2d,
+    &tn_op_conv2d_transpose,
+    &tn_op_upsample2d,
     &tn_op_max_pool2d,
     &tn_op_avg_pool2d,
     &tn_op_flatten,

@@ -7,6 +7,8 @@
 
 extern const tn_op tn_op_dense;
 extern const tn_op tn_op_conv2d;
+extern const tn_op tn_op_conv2d_transpose;
+extern const tn_op tn_op_upsample2d;
 extern const tn_op tn_op_max_pool2d;
 extern const tn_op tn_op_avg_pool2d;
 extern const tn_op tn_op_flatten;

@@ -40,7 +40,7 @@ bool tn_net_is_recurrent(const char *op)
 
 bool tn_net_is_linear(const char *op)
 {
-    static const char *const names[] = {"dense", "conv2d"};
+    static const char *const names[] = {"dense", "conv2d", "conv2d_transpose"};
     return is_one_of(op, names, sizeof names / sizeof *names);
 }
 

@@ -10,8 +10,16 @@
 #include "engine/ops/ops.h"
 
 #define CONV(filters, kernel, stride, padding, bias)                                                                                       \
-    "{\"filters\": " filters ", \"kernel\": " kernel ", \"stride\": " stride ", \"padding\": " padding ", \"bias\": " bias "}"
+    "{\"filters\": " filters ", \"kernel\": " kernel ", \"stride\": " stride ", \"padding\": " padding ", \"bias\": " bias                 \
+    ", \"groups\": 1}"
 #define POOL(size, stride, padding) "{\"size\": " size ", \"stride\": " stride ", \"padding\": " padding "}"
+
+#define GROUPS(filters, kernel, stride, padding, groups)                                                                                   \
+    "{\"filters\": " filters ", \"kernel\": " kernel ", \"stride\": " stride ", \"padding\": " padding                                     \
+    ", \"bias\": true, \"groups\": " groups "}"
+#define BACK(filters, kernel, stride, padding, bias)                                                                                       \
+    "{\"filters\": " filters ", \"kernel\": " kernel ", \"stride\": " stride ", \"padding\": " padding ", \"bias\": " bias "}"
+#define LARGER(size, interpolation) "{\"size\": " size ", \"interpolation\": \"" interpolation "\"}"
 
 /* clang-format off */
 static const tn_op_case cases[] = {
@@ -30,6 +38,20 @@ static const tn_op_case cases[] = {
     {.label = "conv gap",             .op = "conv2d", .attributes = CONV("2", "[1, 1]", "[3, 2]", "\"valid\"", "true"),  .batch = 2, .inputs = {TN_SHAPE3(8, 5, 3)}},
     {.label = "conv of one",          .op = "conv2d", .attributes = CONV("1", "[1, 1]", "[1, 1]", "\"valid\"", "true"),  .batch = 1, .inputs = {TN_SHAPE3(1, 1, 1)}},
     {.label = "conv wide",            .op = "conv2d", .attributes = CONV("19", "[3, 3]", "[1, 1]", "\"same\"", "true"),  .batch = 1, .inputs = {TN_SHAPE3(3, 4, 17)}},
+    {.label = "depthwise",            .op = "conv2d", .attributes = GROUPS("3", "[3, 3]", "[1, 1]", "\"same\"", "3"),    .batch = 2, .inputs = {TN_SHAPE3(5, 4, 3)}},
+    {.label = "depthwise stride",     .op = "conv2d", .attributes = GROUPS("5", "[2, 3]", "[3, 2]", "\"valid\"", "5"),   .batch = 2, .inputs = {TN_SHAPE3(7, 6, 5)}},
+    {.label = "depthwise twice",      .op = "conv2d", .attributes = GROUPS("6", "[3, 3]", "[1, 1]", "1", "3"),           .batch = 2, .inputs = {TN_SHAPE3(4, 3, 3)}},
+    {.label = "conv two groups",      .op = "conv2d", .attributes = GROUPS("10", "[3, 2]", "[2, 1]", "\"same\"", "2"),   .batch = 2, .inputs = {TN_SHAPE3(5, 4, 6)}},
+    {.label = "transposed",           .op = "conv2d_transpose", .attributes = BACK("4", "[3, 3]", "[1, 1]", "\"valid\"", "true"), .batch = 2, .inputs = {TN_SHAPE3(3, 4, 3)}},
+    {.label = "transposed twice",     .op = "conv2d_transpose", .attributes = BACK("2", "[2, 2]", "[2, 2]", "\"valid\"", "true"), .batch = 2, .inputs = {TN_SHAPE3(3, 2, 5)}},
+    {.label = "transposed same",      .op = "conv2d_transpose", .attributes = BACK("3", "[3, 4]", "[2, 2]", "\"same\"", "true"),  .batch = 2, .inputs = {TN_SHAPE3(3, 4, 2)}},
+    {.label = "transposed gap",       .op = "conv2d_transpose", .attributes = BACK("3", "[2, 1]", "[3, 2]", "\"same\"", "false"), .batch = 2, .inputs = {TN_SHAPE3(2, 3, 2)}},
+    {.label = "transposed padding",   .op = "conv2d_transpose", .attributes = BACK("3", "[4, 3]", "[2, 3]", "1", "true"),         .batch = 1, .inputs = {TN_SHAPE3(4, 3, 2)}},
+    {.label = "transposed of one",    .op = "conv2d_transpose", .attributes = BACK("1", "[1, 1]", "[1, 1]", "\"valid\"", "true"), .batch = 1, .inputs = {TN_SHAPE3(1, 1, 1)}},
+    {.label = "nearest",              .op = "upsample2d", .attributes = LARGER("[2, 2]", "nearest"),  .batch = 2, .inputs = {TN_SHAPE3(3, 4, 3)}},
+    {.label = "nearest uneven",       .op = "upsample2d", .attributes = LARGER("[1, 3]", "nearest"),  .batch = 3, .inputs = {TN_SHAPE3(5, 2, 1)}},
+    {.label = "bilinear",             .op = "upsample2d", .attributes = LARGER("[2, 2]", "bilinear"), .batch = 2, .inputs = {TN_SHAPE3(3, 4, 3)}},
+    {.label = "bilinear uneven",      .op = "upsample2d", .attributes = LARGER("[3, 5]", "bilinear"), .batch = 2, .inputs = {TN_SHAPE3(2, 1, 2)}},
     {.label = "max pool",             .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(4, 6, 3)}, .distinct = true},
     {.label = "max pool rest",        .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 2, .inputs = {TN_SHAPE3(5, 7, 2)}, .distinct = true},
     {.label = "max pool overlap",     .op = "max_pool2d", .attributes = POOL("[3, 3]", "[2, 2]", "\"same\""),  .batch = 2, .inputs = {TN_SHAPE3(6, 5, 2)}, .distinct = true},
@@ -49,6 +71,10 @@ static const tn_op_case large[] = {
     {.label = "dense in tiles",       .op = "dense", .attributes = "{\"units\": 131, \"bias\": true}", .batch = 67, .inputs = {TN_SHAPE1(257)}},
     {.label = "conv in blocks",       .op = "conv2d", .attributes = CONV("7", "[3, 3]", "[1, 1]", "\"same\"", "true"), .batch = 3, .inputs = {TN_SHAPE3(61, 53, 5)}},
     {.label = "conv in tiles",        .op = "conv2d", .attributes = CONV("6", "[5, 5]", "[1, 1]", "\"valid\"", "true"), .batch = 37, .inputs = {TN_SHAPE3(28, 28, 1)}},
+    {.label = "depthwise in tiles",   .op = "conv2d", .attributes = GROUPS("37", "[3, 3]", "[1, 1]", "\"same\"", "37"), .batch = 31, .inputs = {TN_SHAPE3(15, 14, 37)}},
+    {.label = "groups in tiles",      .op = "conv2d", .attributes = GROUPS("32", "[3, 3]", "[1, 1]", "\"same\"", "4"), .batch = 13, .inputs = {TN_SHAPE3(15, 14, 16)}},
+    {.label = "transposed in tiles",  .op = "conv2d_transpose", .attributes = BACK("16", "[4, 4]", "[2, 2]", "\"same\"", "true"), .batch = 13, .inputs = {TN_SHAPE3(7, 9, 24)}},
+    {.label = "bilinear in tiles",    .op = "upsample2d", .attributes = LARGER("[2, 2]", "bilinear"), .batch = 31, .inputs = {TN_SHAPE3(24, 24, 6)}},
     {.label = "max pool in tiles",    .op = "max_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 31, .inputs = {TN_SHAPE3(24, 24, 6)}, .distinct = true},
     {.label = "avg pool in tiles",    .op = "avg_pool2d", .attributes = POOL("[2, 2]", "[2, 2]", "\"valid\""), .batch = 31, .inputs = {TN_SHAPE3(24, 24, 6)}},
 };

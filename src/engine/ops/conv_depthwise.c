@@ -1,0 +1,124 @@
+/* conv_depthwise.c: a convolution of each channel by itself, with one filter for each, all channels of a pixel at once. See conv.h and op_conv2d.c.
+ *
+ * weight [kh kw, C]. No patches and no scratch: a product of matrices would have one column. */
+#include <string.h>
+
+#include "base/simd.h"
+#include "engine/ops/conv.h"
+
+static bool fits(const tn_conv *conv)
+{
+    return conv->groups > 1 && conv->groups == conv->window.channels && conv->filters == conv->groups;
+}
+
+static size_t no_reals(const tn_conv *conv)
+{
+    (void)conv;
+    return 0;
+}
+
+static void prepare(const tn_conv *conv, const tn_real *weight, tn_real *shared)
+{
+    (void)conv;
+    (void)weight;
+    (void)shared;
+}
+
+/* What is done at one tap of one window, all channels of it. */
+TN_SIMD_CLONES
+static void add_products(size_t channels, const tn_real *restrict a, const tn_real *restrict b, tn_real *restrict sum)
+{
+    for (size_t c = 0; c < channels; c++)
+        sum[c] += a[c] * b[c];
+}
+
+TN_SIMD_CLONES
+static void add(size_t channels, const tn_real *restrict a, tn_real *restrict sum)
+{
+    for (size_t c = 0; c < channels; c++)
+        sum[c] += a[c];
+}
+
+/* The taps of a window that lie inside the image. */
+typedef struct taps {
+    size_t top, bottom, left, right;
+} taps;
+
+static taps taps_at(const tn_window *w, size_t oy, size_t ox)
+{
+    taps t;
+    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &t.top, &t.bottom);
+    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &t.left, &t.right);
+    return t;
+}
+
+/* Where the pixel under a tap begins. */
+static size_t under(const tn_window *w, size_t oy, size_t ox, size_t ky, size_t kx)
+{
+    return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
+}
+
+static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *shared, const tn_real *bias, size_t samples,
+                    const tn_real *x, tn_real *y, tn_real *scratch)
+{
+    (void)shared;
+    (void)scratch;
+    const tn_window *w = &conv->window;
+    for (size_t i = 0; i < samples * conv->pixels; i++, y += w->channels) {
+        size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
+        const tn_real *image = x + i / conv->pixels * conv->x_size;
+        taps t = taps_at(w, oy, ox);
+        if (bias)
+            memcpy(y, bias, w->channels * sizeof *y);
+        else
+            memset(y, 0, w->channels * sizeof *y);
+        for (size_t ky = t.top; ky < t.bottom; ky++)
+            for (size_t kx = t.left; kx < t.right; kx++)
+                add_products(w->channels, image + under(w, oy, ox, ky, kx), weight + (ky * w->size_w + kx) * w->channels, y);
+    }
+}
+
+static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy,
+                           tn_real *dx, tn_real *scratch)
+{
+    (void)shared;
+    (void)scratch;
+    const tn_window *w = &conv->window;
+    memset(dx, 0, samples * conv->x_size * sizeof *dx);
+    for (size_t i = 0; i < samples * conv->pixels; i++, dy += w->channels) {
+        size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
+        tn_real *image = dx + i / conv->pixels * conv->x_size;
+        taps t = taps_at(w, oy, ox);
+        for (size_t ky = t.top; ky < t.bottom; ky++)
+            for (size_t kx = t.left; kx < t.right; kx++)
+                add_products(w->channels, dy, weight + (ky * w->size_w + kx) * w->channels, image + under(w, oy, ox, ky, kx));
+    }
+}
+
+static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch)
+{
+    (void)scratch;
+    const tn_window *w = &conv->window;
+    memset(sums, 0, (conv->patch + 1) * conv->padded * sizeof *sums);
+    for (size_t i = 0; i < samples * conv->pixels; i++, dy += w->channels) {
+        size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
+        const tn_real *image = x + i / conv->pixels * conv->x_size;
+        taps t = taps_at(w, oy, ox);
+        for (size_t ky = t.top; ky < t.bottom; ky++)
+            for (size_t kx = t.left; kx < t.right; kx++)
+                add_products(w->channels, image + under(w, oy, ox, ky, kx), dy, sums + (ky * w->size_w + kx) * conv->padded);
+        add(w->channels, dy, sums + conv->patch * conv->padded);
+    }
+}
+
+const tn_conv_way tn_conv_depthwise = {
+    .name = "depthwise",
+    .fits = fits,
+    .worker_reals = no_reals,
+    .shared_reals = no_reals,
+    .prepare_forward = prepare,
+    .prepare_input = prepare,
+    .forward = forward,
+    .input_gradient = input_gradient,
+    .weight_gradient = weight_gradient,
+};
