@@ -1,7 +1,7 @@
 """Healthy base networks of the debug zoo: every data set with every net that suits it, as hypes.
 
 A base has a name "data/net", a kind (mlp, cnn ...), a task, and the score that it has to reach to count as healthy: `bound` of its data, well under what good networks reach on it, whatever tenet
-says of it. To add networks, add a row to TABLES or IMAGES, or a net to `table_nets` or `image_nets`; a new kind is one more generator in `bases`. Programs are those of debug_programs.py.
+says of it. To add networks, add a row to TABLES, IMAGES or SEQUENCES, or a net to `table_nets`, `image_nets` or `sequence_nets`; a new kind is one more generator in `bases`. Programs are those of debug_programs.py.
 """
 import pathlib
 
@@ -96,6 +96,26 @@ def image_nets(rows, outputs, classes):
     }
 
 
+# Made-up tasks for sequences: what the source says, tokens (None: reals), outputs, whether classes, bound.
+SEQUENCES = {
+    "copy": ({"task": "copy", "samples": 2000, "time": 4, "vocabulary": 6}, 6, 6, True, 0.9),
+    "translation": ({"task": "translation", "samples": 2000, "time": 4, "vocabulary": 8}, 8, 8, True, 0.9),
+    "adding": ({"task": "adding", "samples": 2000, "time": 8}, None, 1, False, 0.85),
+}
+
+
+def sequence_nets(tokens, outputs):
+    """Recurrent nets for all sequences, and a transformer for those of tokens."""
+    start = [op("embedding", vocabulary=tokens, units=24)] if tokens else []
+    end = [op("dense", units=outputs)] if tokens else [op("last"), op("dense", units=outputs)]
+    nets = {cell: [*start, op(cell, units=48), *end] for cell in ("gru", "lstm")}
+    if tokens:
+        block = [op("layer_norm"), op("attention", heads=4, causal=True, name="mixed"), op("add", name="middle", **{"from": ["start", "mixed"]}),
+                 op("layer_norm"), op("dense", units=64), op("gelu"), op("dense", units=24, name="fed"), op("add", **{"from": ["middle", "fed"]})]
+        nets["transformer"] = [*start, op("position_embedding"), {"repeat": 2, "block": block}, op("layer_norm"), *end]
+    return nets
+
+
 def bases(data):
     """All of them by name; `data` is the folder of make_data. What is not installed is left out."""
     zoo = {}
@@ -114,4 +134,7 @@ def bases(data):
         path = data / f"{name}.npz"
         for net, made in image_nets(rows, outputs, classes).items() if path.exists() else ():
             add(f"{name}/{net}", "cnn", classes, bound, {"train": {"format": "npz", "file": str(path)}, "valid": {"fraction": 0.2}, "input": {"scale": scale}, "samples": rows}, made)
-    return {name: base for name, base in zoo.items() if pathlib.Path(base["hypes"]["data"]["train"]["file"]).exists()}
+    for name, (task, tokens, outputs, classes, bound) in SEQUENCES.items():
+        for net, nodes in sequence_nets(tokens, outputs).items():
+            add(f"{name}/{net}", "sequence", classes, bound, {"train": {"format": "task", **task}, "valid": {"fraction": 0.2}}, (nodes, CE if classes else MSE, adam(0.005, 20), "glorot_uniform"))
+    return {name: base for name, base in zoo.items() if "file" not in base["hypes"]["data"]["train"] or pathlib.Path(base["hypes"]["data"]["train"]["file"]).exists()}

@@ -85,6 +85,22 @@ def narrow(width):
     return edit
 
 
+def with_ops(wanted, keys):
+    def edit(hypes):
+        for node in hypes["net"]:
+            if node.get("op") in wanted:
+                node.update(copy.deepcopy(keys))
+    return edit
+
+
+def with_cells(**keys):
+    return with_ops(("rnn", "gru", "lstm"), keys)
+
+
+def with_embedding(**keys):
+    return with_ops(("embedding",), keys)
+
+
 def both(*edits):
     def edit(hypes):
         for one in edits:
@@ -142,6 +158,8 @@ def plants(data, folder):
     return [
         ("lr_too_high", ["digits/tanh", "blobs/tanh", "friedman1/tanh", "waves/tanh", "spirals/batchnorm", "shapes/cnn_tanh", "positions/cnn_tanh"], with_solver(rate=300), ()),
         ("lr_too_high", ["digits/relu", "moons/deep", "friedman3/residual", "digit_images/cnn"], with_solver(rate=1000), ()),
+        ("lr_too_high", ["copy/gru", "translation/transformer", "adding/lstm"], with_solver(rate=600), ()),
+        ("lr_too_low", ["copy/lstm", "translation/transformer", "adding/gru"], with_solver(rate=1e-3), ()),
         ("lr_too_low", ["digits/tanh", "spirals/relu", "friedman1/deep", "swiss_roll/elu", "shapes/cnn", "positions/cnn_batchnorm"], with_solver(rate=1e-4), ()),
         ("needs_clipping", ["several_targets/tanh", "waves/relu", "linear/tanh", "sine/deep", "positions/cnn", "positions/cnn_tanh", "saddle/tanh"],
          lambda hypes, base: (spoil(base.split("/")[0], far_outliers)(hypes), hypes["solver"].update(opt="sgd", learning_rate=0.02, momentum=0.9)), ("wrong_loss", "lr_too_high")),
@@ -154,6 +172,8 @@ def plants(data, folder):
         ("bad_init", ["digits/relu", "spirals/deep", "friedman1/relu", "waves/tanh", "shapes/cnn", "positions/cnn"], with_keys(init={"scheme": "zeros"}), ()),
         ("bad_init", ["digits/tanh", "blobs/deep", "friedman2/tanh", "digit_images/cnn_tanh"], with_keys(init={"scheme": "normal", "std": 8}), ()),
         ("bad_init", ["spirals/relu", "sine/relu"], with_keys(init={"scheme": "constant", "value": 0.5}), ()),
+        ("bad_init", ["copy/gru", "translation/transformer", "copy/lstm"], with_keys(init={"scheme": "normal", "std": 5}), ()),
+        ("bad_init", ["copy/gru", "translation/lstm"], with_cells(recurrent_init={"scheme": "normal", "std": 10}), ()),
         ("unscaled_input", ["digits/tanh", "blobs/tanh", "friedman1/tanh", "waves/deep", "linear/batchnorm", "shapes/cnn_tanh", "positions/cnn_tanh", "moons/elu"], with_data(input={"scale": 3e3}), ()),
         ("unscaled_label", ["friedman1/relu", "waves/deep", "sine/residual", "several_targets/elu", "positions/cnn", "linear/tanh"],
          lambda hypes, base: (spoil(base.split("/")[0], huge_targets)(hypes), raw(hypes)), ()),
@@ -167,15 +187,18 @@ def plants(data, folder):
         ("wrong_loss", ["friedman1/relu", "sine/deep", "waves/relu", "positions/cnn"], both(with_keys(loss="sigmoid_cross_entropy"), with_solver(metric="r2")), ("wrong_output",)),
         ("wrong_output", ["digits/tanh", "spirals/relu", "shapes/cnn", "digit_images/cnn_batchnorm"], append(op("relu"), op("softmax")), ("wrong_loss",)),
         ("wrong_output", ["friedman1/relu", "waves/deep", "sine/tanh", "positions/cnn"], append(op("sigmoid")), ()),
+        ("wrong_output", ["copy/gru", "copy/lstm", "translation/transformer"], append(op("softmax")), ()),
         ("wrong_output", ["saddle/relu", "linear/deep"], append(op("relu")), ()),
         ("wrong_activation", ["digits/deep", "spirals/deep", "friedman1/deep", "waves/deep", "digit_images/cnn_strided", "shapes/cnn"],
          lambda hypes, base: (hidden("sigmoid")(hypes), deeper("sigmoid", 4)(hypes)), ("too_deep",)),
         ("wrong_activation", ["circles/relu", "spirals/relu", "xor/tanh", "moons/deep", "saddle/relu", "sine/deep"], hidden(None), ()),
         ("too_deep", ["digits/relu", "blobs/tanh", "friedman1/tanh", "waves/relu", "positions/cnn", "shapes/cnn_tanh"], deeper("relu", 40), ("wrong_activation", "bad_init")),
         ("frozen_parameters", ["spirals/deep", "checkerboard/deep", "friedman1/deep", "sine/deep", "positions/cnn", "shapes/cnn"], frozen(8), ()),
+        ("frozen_parameters", ["copy/gru", "translation/lstm"], with_cells(trainable=False), ()),
         ("not_shuffled", ["digits/tanh", "blobs/tanh", "friedman1/tanh", "swiss_roll/tanh", "digit_images/cnn_tanh", "positions/cnn_tanh"],
          lambda hypes, base: (spoil(base.split("/")[0], sorted_rows)(hypes), hypes["solver"].update(shuffle=False)), ()),
         ("too_little_capacity", ["digits/deep", "spirals/deep", "checkerboard/relu", "swiss_roll/deep", "several_targets/relu", "digit_images/cnn"], narrow(1), ()),
+        ("too_little_capacity", ["copy/gru", "translation/lstm"], both(with_cells(units=2), with_embedding(units=2)), ()),
         ("over_regularized", ["digits/relu", "spirals/deep", "friedman1/relu", "waves/deep", "shapes/cnn"], before_output(op("dropout", rate=0.97)), ()),
         ("over_regularized", ["digits/layernorm", "friedman2/layernorm", "moons/tanh", "positions/cnn_strided"], with_solver(weight_decay=3), ()),
         ("overfitting", ["digits/deep", "friedman1/deep", "checkerboard/relu", "halfspace/deep", "shapes/cnn"],
