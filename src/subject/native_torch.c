@@ -24,6 +24,7 @@ typedef struct row {
 static const row ROWS[] = {
     {"dense", "weight", ".weight", LAYOUT_MATRIX},
     {"conv2d", "weight", ".weight", LAYOUT_KERNEL},
+    {"conv2d_transpose", "weight", ".weight", LAYOUT_KERNEL}, /* [h, w, filters, channels] is [channels, filters, h, w] */
     {"embedding", "weight", ".weight", LAYOUT_SAME},
     {"position_embedding", "weight", ".weight", LAYOUT_SAME},
     {"position_embedding", "weight", "", LAYOUT_SAME}, /* a Parameter of its own */
