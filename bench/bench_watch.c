@@ -196,7 +196,7 @@ static void print(const bench_net *n, size_t threads, training trainings[MODES],
 static void measure(const bench_net *n, size_t threads, size_t rounds)
 {
     double wall[MODES][ROUNDS_MAX], cpu[MODES][ROUNDS_MAX], thread[MODES][ROUNDS_MAX];
-    char folder[64], text[2048];
+    char folder[64], text[4096];
     tn_error error;
     tn_hypes *hypes;
     bench_net_begin(n, ", \"steps\": 1000000000", folder, text, sizeof text);

@@ -10,9 +10,11 @@ typedef struct bench_net {
     const char *shape; /* of the set, as NumPy writes it */
     const char *nodes;
     size_t batch;
+    size_t
+        vocabulary; /* inputs are tokens below this, and each of `size` steps has one as its label; 0: inputs are reals, and a sample has one of ten classes */
 } bench_net;
 
-#define BENCH_NETS ((size_t)3)
+#define BENCH_NETS ((size_t)6)
 extern const bench_net bench_nets[BENCH_NETS];
 
 /* Ends the program. */

@@ -6,6 +6,7 @@
 #include "base/simd.h"
 #include "engine/gemm.h"
 #include "engine/ops/conv.h"
+#include "engine/vector_math.h"
 
 /* Patches are made for so many reals at once, but at least for one output row. */
 enum { PATCH_REALS = 1 << 17 };
@@ -60,21 +61,48 @@ static size_t pixel_at(const tn_window *w, size_t oy, size_t ox, size_t ky, size
     return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
 }
 
+/* Short runs, for which a call of memcpy costs more than the copy: a patch of one channel has runs of 5. */
+TN_INLINE void copy_run(tn_real *restrict to, const tn_real *restrict from, size_t count)
+{
+    enum { CHUNK = 8, HALF = 4 };
+    for (; count >= CHUNK; count -= CHUNK, to += CHUNK, from += CHUNK)
+        memcpy(to, from, CHUNK * sizeof *to);
+    if (count >= HALF) {
+        memcpy(to, from, HALF * sizeof *to);
+        count -= HALF, to += HALF, from += HALF;
+    }
+    if (count > 0)
+        to[0] = from[0];
+    if (count > 1)
+        to[1] = from[1];
+    if (count > 2)
+        to[2] = from[2];
+}
+
+static void clear_run(tn_real *to, size_t count)
+{
+    if (count > 0)
+        memset(to, 0, count * sizeof *to);
+}
+
 /* col [rows W', kh kw C]: the patches of output rows first .. first + rows - 1 of one image x. */
+TN_SIMD_CLONES
 static void gather_patches(const tn_window *w, size_t first, size_t rows, const tn_real *x, tn_real *col)
 {
-    size_t run = w->size_w * w->channels;
-    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += w->size_h * run) {
-        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
-        patch_span span = span_of(w, oy, ox);
-        memset(col, 0, span.top * run * sizeof *col);
-        memset(col + span.bottom * run, 0, (w->size_h - span.bottom) * run * sizeof *col);
-        for (size_t ky = span.top; ky < span.bottom; ky++) {
-            tn_real *to = col + ky * run;
-            memset(to, 0, span.left * w->channels * sizeof *to);
-            memcpy(to + span.left * w->channels, x + pixel_at(w, oy, ox, ky, span.left),
-                   (span.right - span.left) * w->channels * sizeof *to);
-            memset(to + span.right * w->channels, 0, (w->size_w - span.right) * w->channels * sizeof *to);
+    const size_t run = w->size_w * w->channels, line = w->in_w * w->channels;
+    for (size_t oy = first; oy < first + rows; oy++) {
+        for (size_t ox = 0; ox < w->out_w; ox++, col += w->size_h * run) {
+            const patch_span span = span_of(w, oy, ox);
+            const size_t before = span.left * w->channels, inside = (span.right - span.left) * w->channels;
+            clear_run(col, span.top * run);
+            clear_run(col + span.bottom * run, (w->size_h - span.bottom) * run);
+            const tn_real *from = x + pixel_at(w, oy, ox, span.top, span.left);
+            for (size_t ky = span.top; ky < span.bottom; ky++, from += line) {
+                tn_real *to = col + ky * run;
+                clear_run(to, before);
+                copy_run(to + before, from, inside);
+                clear_run(to + before + inside, run - before - inside);
+            }
         }
     }
 }
@@ -110,15 +138,16 @@ static void gather(const tn_conv *conv, size_t group, size_t first, size_t rows,
 TN_SIMD_CLONES
 static void add_patches(const tn_window *w, size_t first, size_t rows, const tn_real *restrict col, tn_real *restrict dx)
 {
-    size_t run = w->size_w * w->channels;
-    for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += w->size_h * run) {
-        size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
-        patch_span span = span_of(w, oy, ox);
-        for (size_t ky = span.top; ky < span.bottom; ky++) {
-            const tn_real *from = col + ky * run + span.left * w->channels;
-            tn_real *to = dx + pixel_at(w, oy, ox, ky, span.left);
-            for (size_t i = 0; i < (span.right - span.left) * w->channels; i++)
-                to[i] += from[i];
+    const size_t run = w->size_w * w->channels, line = w->in_w * w->channels;
+    for (size_t oy = first; oy < first + rows; oy++) {
+        for (size_t ox = 0; ox < w->out_w; ox++, col += w->size_h * run) {
+            const patch_span span = span_of(w, oy, ox);
+            const size_t count = (span.right - span.left) * w->channels;
+            const tn_real *from = col + span.top * run + span.left * w->channels;
+            tn_real *to = dx + pixel_at(w, oy, ox, span.top, span.left);
+            for (size_t ky = span.top; ky < span.bottom; ky++, from += run, to += line)
+                for (size_t i = 0; i < count; i++)
+                    to[i] += from[i];
         }
     }
 }

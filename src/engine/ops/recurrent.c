@@ -19,8 +19,8 @@
 
 enum { WEIGHT_IH, WEIGHT_HH, BIAS_IH, BIAS_HH, PARAMETERS };
 
-/* A tile of rows of a weight gradient. */
-enum { TILE_WEIGHT_ROWS = 32 };
+/* A tile of rows of a weight gradient; and of sequences, whose product of each step gets half as fast where it has two rows (34 GFLOP/s against 77 with five, 84 with ten, 200 units in AVX2). */
+enum { TILE_WEIGHT_ROWS = 32, TILE_SEQUENCES = 5 };
 
 static const tn_recurrent *recurrent_of(const tn_node *node)
 {
@@ -249,7 +249,7 @@ void tn_recurrent_forward(const tn_node *node, const tn_pass *pass, const tn_cel
             j.of = lane_of(&j, layer, d);
             j.tiles = tn_tiles_split(j.rows, 2 * j.of.inputs * columns, 1, TN_TILES_MAX);
             tn_pool_run(pass->pool, j.tiles.count, input_part_tile, &j);
-            j.tiles = tn_tiles_split(j.batch, 2 * own->steps * own->units * columns, 1, TN_TILES_MAX);
+            j.tiles = tn_tiles_split(j.batch, 2 * own->steps * own->units * columns, 1, j.batch / TILE_SEQUENCES);
             tn_pool_run(pass->pool, j.tiles.count, forward_tile, &j);
         }
     }
@@ -356,7 +356,7 @@ static void backward_lane(job *j, bool needs_below)
 {
     const size_t units = j->own->units, columns = j->cell->gates * units;
     transpose(units, columns, j->of.parameters[WEIGHT_HH], j->transposed);
-    j->tiles = tn_tiles_split(j->batch, 2 * j->own->steps * units * columns, 1, TN_TILES_MAX);
+    j->tiles = tn_tiles_split(j->batch, 2 * j->own->steps * units * columns, 1, j->batch / TILE_SEQUENCES);
     tn_pool_run(j->pass->pool, j->tiles.count, backward_tile, j);
     const size_t weight_rows = j->of.inputs + units;
     j->tiles = tn_tiles_split(weight_rows, 2 * j->rows * columns, 1, weight_rows / TILE_WEIGHT_ROWS);
