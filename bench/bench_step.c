@@ -3,9 +3,9 @@
  *     bench_step                    every net, one and two threads
  *     bench_step NET THREADS MS     one of them, for about MS milliseconds: what bench/steps.py runs between PyTorch's turns
  *
- * Prints JSON: {"net", "batch", "threads", "microseconds", "best", "grown_mb", "peak_mb"} a line: the median over blocks of steps, and the least (on a
- * busy machine the one to look at); by how much the process grew at most from before its data were opened, and how large it was then. A step is the whole of it: a batch gathered from a shuffled set, forward, loss, backward, SGD with
- * momentum. */
+ * Prints JSON: {"net", "batch", "threads", "microseconds", "best", "grown_mb", "peak_mb"} a line: the median over blocks of steps, and
+ * the least (on a busy machine the one to look at); by how much the process grew from before its data were opened, and its size then. A
+ * step is the whole of it: a batch gathered from a shuffled set, forward, loss, backward, SGD with momentum. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -69,7 +69,9 @@ TN_INLINE void copy_run(tn_real *restrict to, const tn_real *restrict from, size
         memcpy(to, from, CHUNK * sizeof *to);
     if (count >= HALF) {
         memcpy(to, from, HALF * sizeof *to);
-        count -= HALF, to += HALF, from += HALF;
+        count -= HALF;
+        to += HALF;
+        from += HALF;
     }
     if (count > 0)
         to[0] = from[0];
