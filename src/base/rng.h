@@ -18,7 +18,8 @@ typedef enum tn_stream {
     TN_STREAM_PROBE,      /* which samples are scored or shown */
     TN_STREAM_EXPERIMENT, /* choices that an experiment makes */
     TN_STREAM_TEST,       /* free for tests */
-    TN_STREAM_SAMPLES     /* samples that are made up */
+    TN_STREAM_SAMPLES,    /* samples that are made up */
+    TN_STREAM_BALANCE     /* which samples of a rarer class come once more */
 } tn_stream;
 
 typedef struct tn_rng {

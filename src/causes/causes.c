@@ -84,8 +84,8 @@ bool tn_cause_is_listed(tn_cause_id cause, const char *list, size_t *place)
     return false;
 }
 
-bool tn_cause_explains(tn_cause_id cause, const char *symptom)
+bool tn_cause_explains(tn_cause_id cause, const char *symptom, size_t *place)
 {
     const tn_symptom *known = tn_symptom_find(symptom);
-    return known && tn_cause_is_listed(cause, known->causes, NULL);
+    return known && tn_cause_is_listed(cause, known->causes, place);
 }

@@ -45,8 +45,9 @@ size_t tn_symptom_count(void);
 const tn_symptom *tn_symptom_at(size_t index);
 const tn_symptom *tn_symptom_find(const char *name); /* NULL where there is none */
 
-/* Whether the catalogue has `cause` among what may be behind `symptom`: such a symptom is listed under the cause, not beside it. false for a name that is none. */
-bool tn_cause_explains(tn_cause_id cause, const char *symptom);
+/* Whether the catalogue has `cause` among what may be behind `symptom`: such a symptom is listed under the cause, not beside it; in *place (may be NULL) after how many others.
+ * false for a name that is none. */
+bool tn_cause_explains(tn_cause_id cause, const char *symptom, size_t *place);
 
 /* Whether a comma-separated list of causes has `cause`, and in *place (may be NULL) after how many others. */
 bool tn_cause_is_listed(tn_cause_id cause, const char *list, size_t *place);

@@ -1,4 +1,4 @@
-/* data_open.c: from what the hypes say to sets that can be trained on. The order is that of dataset.h: class filter, split, subset, excluded rows, permuted labels, scaling.
+/* data_open.c: from what the hypes say to sets that can be trained on. The order is that of dataset.h: class filter, split, subset, excluded rows, repeated rows of rarer classes, permuted labels, scaling, ignored features.
  *
  * All choices are drawn from data.seed, each kind from a stream of its own, so that a subset does not move when the labels are permuted, nor the validation set when a test
  * set is added. Samples of a set stand in the order of the file: a file that is sorted by class stays so, and a solver that does not shuffle sees it. */
@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "data/balance.h"
 #include "data/dataset_parts.h"
 #include "data/labels.h"
 #include "data/source_cache.h"
@@ -261,12 +262,45 @@ static tn_scale read_scale(const tn_hypes *hypes, const char *path)
     return (tn_scale){.kind = TN_SCALE_NONE};
 }
 
+/* Takes the features of data.input.ignore out of what the network sees. */
+static tn_status ignore_features(const data_opening *opening, const uint32_t *rows, size_t count, tn_scaling *scaling, tn_error *error)
+{
+    const tn_source *source = opening->sources[TRAIN];
+    const json_t *ignored = tn_hypes_value(opening->hypes, "data.input.ignore");
+    const char *word = json_string_value(ignored);
+    if (ignored == NULL || (word != NULL && strcmp(word, "none") == 0))
+        return TN_OK;
+    if (source->are_tokens)
+        return tn_hypes_fail(opening->hypes, "data.input.ignore", error,
+                             "the inputs are numbers of words, which have no features to leave out");
+    if (word != NULL)
+        return tn_scaling_ignore(scaling, source, NULL, 0, rows, count, error);
+    size_t named = json_array_size(ignored);
+    if (named >= source->width)
+        return tn_hypes_fail(opening->hypes, "data.input.ignore", error, "leaves out %zu features of %zu; keep at least one", named,
+                             source->width);
+    size_t *features = tn_memory_create(named, sizeof *features);
+    if (features == NULL)
+        return tn_fail_memory(error, named * sizeof *features);
+    tn_status status = TN_OK;
+    for (size_t i = 0; i < named && status == TN_OK; i++) {
+        features[i] = (size_t)json_integer_value(json_array_get(ignored, i));
+        if (features[i] >= source->width)
+            status = tn_hypes_fail(opening->hypes, "data.input.ignore", error,
+                                   "leaves out feature %zu, but a sample has %zu, counted from 0", features[i], source->width);
+    }
+    if (status == TN_OK)
+        status = tn_scaling_ignore(scaling, source, features, named, rows, count, error);
+    tn_memory_destroy(features);
+    return status;
+}
+
 /* The maps for the training split, rows [count]. */
 static tn_status find_scaling(const data_opening *opening, const uint32_t *rows, size_t count, tn_scaling **scaling, tn_error *error)
 {
     /* All that the statistics depend on: the source, and what decides the training split. */
-    static const char *const deciding[] = {"data.train", "data.valid",       "data.test",       "data.classes",
-                                           "data.seed",  "data.input.scale", "data.label.scale"};
+    static const char *const deciding[] = {"data.train", "data.valid",       "data.test",        "data.classes",
+                                           "data.seed",  "data.input.scale", "data.label.scale", "data.input.ignore"};
     json_t *key = tn_source_cache_key(opening->hypes, deciding, sizeof deciding / sizeof deciding[0]);
     if (key == NULL)
         return tn_fail_memory(error, 256);
@@ -276,10 +310,24 @@ static tn_status find_scaling(const data_opening *opening, const uint32_t *rows,
         status = tn_scaling_create(opening->sources[TRAIN], rows, count, read_scale(opening->hypes, "data.input.scale"),
                                    read_scale(opening->hypes, "data.label.scale"), scaling, error);
         if (status == TN_OK)
+            status = ignore_features(opening, rows, count, *scaling, error);
+        if (status == TN_OK)
             status = tn_source_cache_add_scaling(opening->cache, key, *scaling, error);
     }
     json_decref(key);
     return status;
+}
+
+/* Repeats the rows of rarer classes where data.balance asks for it; *rows is replaced then. */
+static tn_status repeat_rare(const data_opening *opening, uint32_t **rows, size_t *count, tn_error *error)
+{
+    if (!json_is_true(tn_hypes_value(opening->hypes, "data.balance")))
+        return TN_OK;
+    const int32_t *class_of = opening->class_of[TRAIN];
+    if (class_of == NULL || opening->plan.steps != 1)
+        return tn_hypes_fail(opening->hypes, "data.balance", error, "needs one class a sample, and these samples have %s",
+                             class_of == NULL ? "targets" : "a label for each step");
+    return tn_balance_rows(class_of, opening->plan.classes, opening->seed, rows, count, error);
 }
 
 /* The training set, what was left out of it, and the maps that are measured on it before a subset is taken. */
@@ -298,6 +346,8 @@ static tn_status make_train(const data_opening *opening, size_t count, tn_datase
         status = choose_subset(opening, rows, &count, error);
     if (status == TN_OK)
         status = exclude(opening, rows, &count, left_out, &left_out_count, error);
+    if (status == TN_OK)
+        status = repeat_rare(opening, &rows, &count, error);
     if (status == TN_OK)
         status = make_set(opening, TRAIN, rows, count, &sets[TRAIN], error);
     if (status == TN_OK && left_out_count > 0)

@@ -95,6 +95,11 @@ size_t tn_dataset_label_steps(const tn_dataset *set)
     return set->label_steps;
 }
 
+size_t tn_dataset_ignored(const tn_dataset *set)
+{
+    return tn_scaling_ignored(set->scaling);
+}
+
 size_t tn_dataset_row(const tn_dataset *set, size_t sample)
 {
     assert(sample < set->samples);

@@ -180,6 +180,69 @@ tn_status tn_scaling_create(const tn_source *source, const uint32_t *rows, size_
     return TN_OK;
 }
 
+static double stored_value(const tn_array *array, size_t i)
+{
+    return array->bytes != NULL ? (double)array->bytes[i] : (double)array->floats[i];
+}
+
+/* Whether all finite values of a feature are equal. */
+static bool never_changes(const tn_source *source, size_t feature, const uint32_t *rows, size_t count)
+{
+    bool found = false;
+    double first = 0;
+    for (size_t i = 0; i < count; i++) {
+        double value = stored_value(&source->inputs, rows[i] * source->width + feature);
+        if (!isfinite(value))
+            continue;
+        if (found && value != first)
+            return false;
+        found = true;
+        first = value;
+    }
+    return true;
+}
+
+/* One map a feature in place of one for all, or of none. */
+static tn_status widen(tn_affine *map, size_t width, tn_error *error)
+{
+    if (map->width == width)
+        return TN_OK;
+    tn_affine wide = {0};
+    tn_status status = affine_create(&wide, width, error);
+    for (size_t f = 0; status == TN_OK && f < width; f++) {
+        wide.shift[f] = map->width > 0 ? map->shift[0] : 0;
+        wide.gain[f] = map->width > 0 ? map->gain[0] : 1;
+    }
+    tn_affine *old = status == TN_OK ? map : &wide;
+    tn_memory_destroy(old->shift);
+    tn_memory_destroy(old->gain);
+    if (status == TN_OK)
+        *map = wide;
+    return status;
+}
+
+tn_status tn_scaling_ignore(tn_scaling *scaling, const tn_source *source, const size_t *features, size_t count, const uint32_t *rows,
+                            size_t row_count, tn_error *error)
+{
+    tn_status status = widen(&scaling->input, source->width, error);
+    if (status != TN_OK)
+        return status;
+    for (size_t i = 0; features != NULL && i < count; i++)
+        scaling->input.gain[features[i]] = 0;
+    for (size_t f = 0; features == NULL && f < source->width; f++)
+        if (never_changes(source, f, rows, row_count))
+            scaling->input.gain[f] = 0;
+    return TN_OK;
+}
+
+size_t tn_scaling_ignored(const tn_scaling *scaling)
+{
+    size_t ignored = 0;
+    for (size_t f = 0; f < scaling->input.width; f++)
+        ignored += !(fabsf(scaling->input.gain[f]) > 0);
+    return ignored;
+}
+
 static double offset_of(const tn_source *source, size_t f)
 {
     return source->inputs.offsets != NULL ? (double)source->inputs.offsets[f] : 0;

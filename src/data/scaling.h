@@ -33,6 +33,14 @@ typedef struct tn_scaling {
 tn_status tn_scaling_create(const tn_source *source, const uint32_t *rows, size_t count, tn_scale input, tn_scale label,
                             tn_scaling **scaling, tn_error *error);
 
+/* Features that the network is not to see: their gain becomes 0, so that a finite value arrives as 0. `features` [count] are numbers below source->width, or NULL: those that never change over
+ * rows [row_count] of the source; values that are not finite do not count. Before the scaling is shared. */
+tn_status tn_scaling_ignore(tn_scaling *scaling, const tn_source *source, const size_t *features, size_t count, const uint32_t *rows,
+                            size_t row_count, tn_error *error);
+
+/* How many features are ignored. */
+size_t tn_scaling_ignored(const tn_scaling *scaling);
+
 /* The same maps for another source, which may store its columns with other offsets: *rebased is to be released. */
 tn_status tn_scaling_rebase(tn_scaling *scaling, const tn_source *from, const tn_source *to, tn_scaling **rebased, tn_error *error);
 tn_scaling *tn_scaling_keep(tn_scaling *scaling);

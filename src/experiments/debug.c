@@ -137,6 +137,16 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
         tn_json_set(investigation, report, "reason", json_string(reason));
         verdict = "inconclusive";
     }
+    const tn_known_race *raced = &investigation->raced;
+    if (is_whole && strcmp(verdict, "healthy") == 0 && tn_standing_is_dramatic(raced->standing, raced->known)) {
+        char reason[320];
+        snprintf(reason, sizeof reason,
+                 "no single change makes it dramatically better, and yet it scores %.2f where a mere vote of a sample's nearest neighbours "
+                 "scores %.2f: the data allow more than it learns",
+                 raced->standing, raced->known);
+        tn_json_set(investigation, report, "reason", json_string(reason));
+        verdict = "inconclusive";
+    }
     tn_json_set(investigation, report, "verdict", json_string(verdict));
     if (json_array_size(investigation->facts->notes) > 0)
         tn_json_set(investigation, report, "notes", json_deep_copy(investigation->facts->notes));

@@ -12,6 +12,7 @@
 #include "experiments/finding.h"
 #include "experiments/nonfinite_origin.h"
 #include "experiments/program_mend.h"
+#include "experiments/suspicion.h"
 
 /* Slow is no fault: causes that only make training slow are findings below this score, else advice (DESIGN.md). */
 static const double SLOW_IS_FAULT_BELOW = 0.5;
@@ -34,11 +35,13 @@ typedef struct diagnosis {
     size_t confirmed, tried;
     bool slow_known; /* whether `slow_standing` was measured */
     double slow_standing;
+    double known; /* a score that the data are known to allow; NAN: not asked */
 } diagnosis;
 
+/* Causes by which a network is less good than it could be, rather than broken. */
 static bool only_makes_slow(tn_cause_id cause)
 {
-    return cause == TN_CAUSE_lr_too_low || cause == TN_CAUSE_too_few_steps || cause == TN_CAUSE_no_decay ||
+    return cause == TN_CAUSE_lr_too_low || cause == TN_CAUSE_overfitting || cause == TN_CAUSE_too_few_steps || cause == TN_CAUSE_no_decay ||
            cause == TN_CAUSE_wrong_optimizer || cause == TN_CAUSE_batch_size;
 }
 
@@ -103,11 +106,12 @@ static tn_status advise_slow(diagnosis *self, const tn_candidate *longer, tn_err
     return status == TN_OK ? advise(self, longer->fix, error) : status;
 }
 
-/* Whether fresh seeds make a fix at least suspected. */
-static bool is_suspected(const diagnosis *self, const tn_confirmation *confirmation)
+/* Whether fresh seeds make a fix at least suspected. Of a fault that can be read off the hypes a gain that is worth telling is enough. */
+static bool is_suspected(const diagnosis *self, const tn_fix *fix, const tn_confirmation *confirmation)
 {
+    bool gains = fix->visible && confirmation->after_mean - confirmation->before_mean >= TN_RACE_WORTH_TELLING;
     return confirmation->pairs > 0 && (double)confirmation->better >= TN_SUSPECTED_SHARE * (double)confirmation->pairs &&
-           tn_race_is_repair(&self->race, confirmation->before_mean, confirmation->after_mean);
+           (gains || tn_race_is_repair(&self->race, confirmation->before_mean, confirmation->after_mean));
 }
 
 static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
@@ -136,7 +140,7 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
         return TN_OK;
     }
     self->tried++;
-    bool suspected = is_suspected(self, &confirmation);
+    bool suspected = is_suspected(self, candidate->fix, &confirmation);
     const tn_candidate *second = suspected && !confirmation.confirmed ? tn_race_second_form(&self->race, candidate) : NULL;
     if (second && !atomic_load(&self->investigation->spent)) {
         status = confirm(self, second->fix, &other, error);
@@ -253,6 +257,25 @@ static tn_status race_pairs(diagnosis *self, tn_error *error)
     return status;
 }
 
+/* A subject that nothing is found of, not even what would make it better, and that could score dramatically better: do its nearest neighbours show that its data allow it? */
+static tn_status ask_neighbours(diagnosis *self, tn_error *error)
+{
+    tn_investigation *investigation = self->investigation;
+    if (investigation->facts->unscored || !tn_standing_is_dramatic(self->look->standing, 1) || atomic_load(&investigation->spent))
+        return TN_OK;
+    tn_label_signal signal;
+    tn_status status = tn_label_signal_measure(investigation, &signal, error);
+    if (status != TN_OK || !signal.known || isnan(signal.score))
+        return status;
+    self->known = signal.score;
+    tn_evidence_add(investigation, self->outcome->evidence, signal.score, self->look->standing, "nearest neighbours",
+                    "a sample's nearest neighbours tell its label with a score of %.2f, the network with %.2f: %s", signal.score,
+                    self->look->standing,
+                    tn_standing_is_dramatic(self->look->standing, signal.score) ? "its data allow far more"
+                                                                                : "so nothing shows that its data allow more");
+    return TN_OK;
+}
+
 /* Nothing repairs and nothing is learnt, though ten samples are: do the labels belong to the inputs? (PROTOCOL B3) */
 static tn_status question_labels(diagnosis *self, tn_error *error)
 {
@@ -365,6 +388,11 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         status = advise_specific(self, TN_RACE_WORTH_TELLING, error);
     else
         tn_finding_rule_out(investigation, &self->findings, &self->race);
+    bool is_advised = json_array_size(self->findings.advice) > 0;
+    if (status == TN_OK)
+        status = tn_suspicions_add(investigation, self->look, &self->race, &self->findings, self->outcome, error);
+    if (status == TN_OK && !is_advised && json_array_size(self->findings.findings) == 0)
+        status = ask_neighbours(self, error);
     return status;
 }
 
@@ -373,7 +401,10 @@ static void conclude(diagnosis *self)
     char given[160];
     tn_finding_describe_look(self->look, given, sizeof given);
     const json_t *first = json_array_get(self->findings.findings, 0);
-    const char *text = json_string_value(json_object_get(json_object_get(first, "fix"), "text"));
+    const json_t *fix = json_object_get(first, "fix"), *seen = json_array_get(json_object_get(first, "evidence"), 0);
+    /* Of what is suspected without a fix that was raced, what was seen says more than what to do. */
+    bool raced = json_object_get(fix, "effect") || json_is_true(json_object_get(first, "confirmed"));
+    const char *text = json_string_value(json_object_get(raced ? fix : seen, "text"));
     const char *by = json_string_value(json_object_get(first, "confirmed_by"));
     if (by && strcmp(by, "fix") == 0)
         tn_outcome_conclude(self->outcome, TN_VERDICT_FAIL, "as given: %s; repaired by: %s", given, text);
@@ -403,10 +434,13 @@ static void record(diagnosis *self)
         (tn_known_race){.explained = tn_finding_has_confirmed(self->findings.findings) || investigation->facts->nonfinite_inputs > 0,
                         .broken = self->race.broken,
                         .nonfinite = self->look->nonfinite || self->look->diverged,
-                        .standing = self->look->standing};
+                        .standing = self->look->standing,
+                        .known = self->known};
     json_t *result = self->outcome->result;
     tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look->result)));
     tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));
+    if (!isnan(self->known))
+        tn_json_set(investigation, result, "neighbour_score", tn_json_number(self->known));
     tn_json_set(investigation, result, "steps", json_integer((json_int_t)self->look->steps));
     tn_json_set(investigation, result, "candidates", json_integer((json_int_t)self->fixes.count));
     tn_json_set(investigation, result, "signals", tn_look_signals(investigation, self->look));
@@ -437,6 +471,7 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         return tn_fail_memory(error, sizeof *self);
     self->investigation = investigation;
     self->outcome = outcome;
+    self->known = NAN;
     tn_findings_init(&self->findings);
     self->look = investigation->look ? investigation->look : &self->own;
     tn_status status = investigation->look ? TN_OK : tn_look_run(investigation, &self->own, error);

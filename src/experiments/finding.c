@@ -88,8 +88,8 @@ static json_t *symptoms_of(tn_investigation *investigation, const tn_findings *f
     json_t *names = tn_json_checked(investigation, json_array());
     for (size_t i = 0; i < tn_rule_count(); i++) {
         const char *name = tn_rule_at(i)->name;
-        bool explains = tn_cause_explains(cause, name) || tn_cause_explains(other, name);
-        if (explains && tn_look_fired(look, name) && !is_listed(findings, name))
+        bool explains = tn_look_points_at(look, name, cause, NULL) || tn_look_points_at(look, name, other, NULL);
+        if (explains && !is_listed(findings, name))
             tn_json_append(investigation, names, json_string(name));
     }
     return names;

@@ -56,11 +56,12 @@ typedef struct tn_known_origin {
     tn_verdict guard_helps; /* pass: the same trial with the guard, and nothing else changed, stays finite */
 } tn_known_origin;
 
-/* What the race found, for the experiments behind it. All false and 0 before it. */
+/* What the race found, for the experiments behind it. All false and 0 before it, `known` too. */
 typedef struct tn_known_race {
     bool explained; /* a finding is confirmed, or stands beyond doubt */
     bool broken, nonfinite;
     double standing; /* of the subject as given */
+    double known;    /* a score that these data are known to allow, by their nearest neighbours; NAN: not asked */
 } tn_known_race;
 
 struct tn_look;

@@ -47,7 +47,7 @@ static double vote(const float *labels, const uint32_t *order, const uint32_t *n
     return (double)right / (double)count;
 }
 
-/* R2 of the neighbours' mean as a prediction. */
+/* R2 of the neighbours' mean as a prediction of one target. */
 static double explained(const float *labels, const uint32_t *order, const uint32_t *neighbours, size_t count)
 {
     double mean = 0, residual = 0, total = 0;
@@ -63,30 +63,67 @@ static double explained(const float *labels, const uint32_t *order, const uint32
     return total > 0 ? 1 - residual / total : 0;
 }
 
+/* The vote on class numbers, or the mean R2 over targets; labels [targets, count]. */
+static double tell(const tn_investigation *investigation, const float *labels, size_t targets, const uint32_t *order,
+                   const uint32_t *neighbours, size_t count)
+{
+    if (investigation->facts->task == TN_SUBJECT_CLASSIFICATION)
+        return vote(labels, order, neighbours, count);
+    double sum = 0;
+    for (size_t k = 0; k < targets; k++)
+        sum += explained(labels + k * count, order, neighbours, count);
+    return sum / (double)targets;
+}
+
+static double majority_of(const float *labels, size_t count)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0;
+        for (size_t m = 0; m < count; m++)
+            same += labels[m] == labels[i];
+        most = same > most ? same : most;
+    }
+    return (double)most / (double)count;
+}
+
+/* See label_signal.h. */
+static double as_score(const tn_investigation *investigation, const float *labels, size_t label_size, size_t count, double given)
+{
+    bool classes = investigation->facts->task == TN_SUBJECT_CLASSIFICATION;
+    bool repeated =
+        investigation->hypes && !investigation->facts->is_program && json_is_true(tn_hypes_value(investigation->hypes, "data.balance"));
+    if (repeated || (classes && label_size > 1))
+        return NAN;
+    double majority = classes ? majority_of(labels, count) : 0;
+    return majority < 1 ? (given - majority) / (1 - majority) : NAN;
+}
+
 static tn_status measure(tn_investigation *investigation, const tn_trial_result *result, tn_label_signal *signal, tn_error *error)
 {
     size_t count = result->shown_count, size = result->input_size;
-    float *inputs = tn_memory_create(count * size, sizeof *inputs), *labels = tn_memory_create(count, sizeof *labels);
+    size_t targets = investigation->facts->task == TN_SUBJECT_CLASSIFICATION ? 1 : result->label_size;
+    float *inputs = tn_memory_create(count * size, sizeof *inputs), *labels = tn_memory_create(count * targets, sizeof *labels);
     uint32_t *neighbours = tn_memory_create(count * NEIGHBOURS, sizeof *neighbours), *order = tn_memory_create(count, sizeof *order);
     tn_status status = inputs && labels && neighbours && order ? TN_OK : tn_fail_memory(error, count * size * sizeof *inputs);
     if (status == TN_OK) {
-        bool classes = investigation->facts->task == TN_SUBJECT_CLASSIFICATION;
         for (size_t i = 0; i < count; i++) {
             for (size_t f = 0; f < size; f++)
                 inputs[i * size + f] = result->shown[i].inputs[f];
-            labels[i] = result->shown[i].label[0];
+            for (size_t k = 0; k < targets; k++)
+                labels[k * count + i] = result->shown[i].label[k];
             order[i] = (uint32_t)i;
         }
         tn_neighbours_standardize(inputs, count, size);
         tn_neighbours_find(investigation->pool, inputs, count, size, NEIGHBOURS, neighbours);
-        double (*measured)(const float *, const uint32_t *, const uint32_t *, size_t) = classes ? vote : explained;
-        signal->given = measured(labels, order, neighbours, count);
+        signal->given = tell(investigation, labels, targets, order, neighbours, count);
+        signal->score = as_score(investigation, labels, result->label_size, count, signal->given);
         tn_rng rng;
         tn_rng_init(&rng, investigation->options->seed, TN_STREAM_EXPERIMENT);
         double sum = 0, squares = 0;
         for (size_t i = 0; i < PERMUTATIONS; i++) {
             tn_rng_permutation(&rng, order, count);
-            double value = measured(labels, order, neighbours, count);
+            double value = tell(investigation, labels, targets, order, neighbours, count);
             sum += value;
             squares += value * value;
         }
@@ -105,7 +142,7 @@ static tn_status measure(tn_investigation *investigation, const tn_trial_result 
 
 tn_status tn_label_signal_measure(tn_investigation *investigation, tn_label_signal *signal, tn_error *error)
 {
-    *signal = (tn_label_signal){0};
+    *signal = (tn_label_signal){.score = NAN};
     if (investigation->facts->train_samples < SAMPLES_MIN)
         return TN_OK;
     tn_investigation_expect(investigation, 1, "whether neighbours have like labels");

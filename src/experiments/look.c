@@ -2,6 +2,7 @@
 #include "experiments/look.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -129,6 +130,24 @@ bool tn_look_fired(const tn_look *look, const char *rule)
     return tn_rule_set_signal(look->rules, rule)->state == TN_RULE_FIRED;
 }
 
+const tn_signal *tn_look_signal_of(const tn_look *look, tn_cause_id cause)
+{
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_signal *signal = tn_rule_set_signal(look->rules, tn_rule_at(i)->name);
+        if (signal->state == TN_RULE_FIRED && signal->cause && strcmp(signal->cause, tn_cause_get(cause)->name) == 0)
+            return signal;
+    }
+    return NULL;
+}
+
+bool tn_look_points_at(const tn_look *look, const char *rule, tn_cause_id cause, size_t *place)
+{
+    const tn_signal *signal = tn_rule_set_signal(look->rules, rule);
+    if (signal->state != TN_RULE_FIRED)
+        return false;
+    return signal->cause ? tn_cause_is_listed(cause, signal->cause, place) : tn_cause_explains(cause, rule, place);
+}
+
 json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look)
 {
     json_t *list = tn_json_checked(investigation, json_array());
@@ -143,6 +162,8 @@ json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look)
             tn_json_set(investigation, entry, "tensor", json_string(signal->tensor));
             tn_json_set(investigation, entry, "value", tn_json_number(signal->value));
             tn_json_set(investigation, entry, "threshold", tn_json_number(signal->threshold));
+            if (signal->cause)
+                tn_json_set(investigation, entry, "cause", json_string(signal->cause));
         }
         if (signal->text[0])
             tn_json_set(investigation, entry, "text", json_string(signal->text));

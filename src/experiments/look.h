@@ -43,7 +43,14 @@ uint64_t tn_look_steps(const tn_investigation *investigation);
 /* Whether the rule fired in the look. */
 bool tn_look_fired(const tn_look *look, const char *rule);
 
-/* The signals as JSON: [{"rule", "state", "step", "tensor", "value", "threshold", "text"}]. */
+/* The signal of a rule that fired in the look and named this cause; NULL where there is none. */
+const tn_signal *tn_look_signal_of(const tn_look *look, tn_cause_id cause);
+
+/* Whether the rule fired in the look, and what it saw may come from this cause: the one that its signal names, else one of those that the catalogue has behind the symptom; in *place (may be NULL)
+ * after how many likelier ones. */
+bool tn_look_points_at(const tn_look *look, const char *rule, tn_cause_id cause, size_t *place);
+
+/* The signals as JSON: [{"rule", "state", "step", "tensor", "value", "threshold", "cause", "text"}]. */
 json_t *tn_look_signals(tn_investigation *investigation, const tn_look *look);
 
 #endif

@@ -77,12 +77,11 @@ static void weigh_signals(tn_odds *odds, const tn_look *look)
 {
     for (size_t r = 0; r < tn_rule_count(); r++) {
         const char *rule = tn_rule_at(r)->name;
-        const tn_symptom *symptom = tn_symptom_find(rule);
-        if (!symptom || !tn_look_fired(look, rule))
+        if (!tn_symptom_find(rule) || !tn_look_fired(look, rule))
             continue;
         for (size_t i = 0; i < TN_CAUSE_COUNT; i++) {
             size_t place;
-            bool listed = tn_cause_is_listed((tn_cause_id)i, symptom->causes, &place);
+            bool listed = tn_look_points_at(look, rule, (tn_cause_id)i, &place);
             odds->of[i] *= listed ? 1 + LISTED / (double)(place + 1) : NOT_LISTED;
         }
     }

@@ -5,7 +5,7 @@
  *   nothing     every feature is constant: an error.
  *   leak        of several features one alone tells the label: the share of the label's variance that it explains is at least `leak`, and no other feature comes near it (a quarter of the rest).
  *   scale       the root mean square of a feature is over `large`, or that of every feature below `small`. Not where the first op is a normalisation, or looks codes up.
- *   constant    over `constant` of the features never change; of images, which have black margins, all but a hundredth must.
+ *   constant    `constant` of the features or more never change; of images, which have black margins, all but a hundredth must. Those that the user has switched off (data.input.ignore) do not count.
  *   duplicate   of a table, two columns are exactly equal and change between over `changes` of the samples.
  * Of a program's data only the whole is known, or, where nobody looked beforehand, the first batch that is observed: non-finite values and scale.
  * All but the first two are warnings: Adam, a normalisation or luck may live with them.
@@ -30,7 +30,7 @@ static const tn_rule_setting TABLE[SETTINGS] = {
     [LEAK] = {"leak", 0.999, 0, 1, "of the label's variance", "One feature alone may explain so much.", false},
     [LARGE] = {"large", 1000, 0, 1e30, "root mean square", "A feature may be so large.", false},
     [SMALL] = {"small", 1e-4, 0, 1e30, "root mean square", "The largest feature must be so large.", false},
-    [CONSTANT] = {"constant", 0.5, 0, 1, "of the features", "So many may never change.", false},
+    [CONSTANT] = {"constant", 0.5, 0, 1, "of the features", "From so many on that never change.", false},
     [CHANGES] = {"changes", 0.1, 0, 1, "of the samples", "Columns that change less often are not compared with each other.", false},
 };
 
@@ -81,6 +81,7 @@ static void find_whole_scale(double mean, double std, const double *settings, tn
         tn_signal_fire(signal, 1, "input", size, is_large ? settings[LARGE] : settings[SMALL],
                        "the inputs have a root mean square of %.3g (mean %.3g, standard deviation %.3g), and steps are sized for about 1",
                        size, mean, std);
+    tn_signal_blame(signal, "unscaled_input");
 }
 
 static bool find_error(const tn_data_summary *data, tn_signal *signal)
@@ -91,9 +92,11 @@ static bool find_error(const tn_data_summary *data, tn_signal *signal)
             snprintf(row, sizeof row, "; the first stands in row %llu", (unsigned long long)data->nonfinite_row);
         tn_signal_fire(signal, 1, "input", (double)data->nonfinite, 0, "%llu input values are NaN or infinite%s",
                        (unsigned long long)data->nonfinite, row);
+        tn_signal_blame(signal, "nonfinite_input");
     } else if (data->constant_features == data->features) {
         tn_signal_fire(signal, 1, "input", 1, 0, "no input ever changes: all %zu features are constant over the %llu samples seen",
                        data->features, (unsigned long long)data->samples);
+        tn_signal_blame(signal, "constant_feature");
     }
     return signal->state == TN_RULE_FIRED;
 }
@@ -114,22 +117,26 @@ static void find_scale(const tn_data_summary *data, const double *settings, tn_s
     else if (size < settings[SMALL])
         tn_signal_fire(signal, 1, "input", size, settings[SMALL],
                        "no feature has a root mean square above %.3g; weights and steps are sized for about 1", size);
+    tn_signal_blame(signal, "unscaled_input");
 }
 
 static void find_rest(const tn_data_summary *data, const double *settings, tn_signal *signal)
 {
-    size_t leak = find_leak(data, settings[LEAK]);
-    double share = (double)data->constant_features / (double)data->features,
+    size_t leak = find_leak(data, settings[LEAK]), constant = data->constant_features - data->ignored;
+    double share = (double)constant / (double)(data->features - data->ignored),
            limit = data->is_table ? settings[CONSTANT] : fmax(settings[CONSTANT], 0.99);
     if (leak != TN_NO_COLUMN) {
         tn_signal_fire(signal, 1, "input", data->feature[leak].tells, settings[LEAK],
                        "feature %zu alone explains %.5g %% of the label, and no other comes near: was it made from the label?", leak,
                        100 * data->feature[leak].tells);
+        tn_signal_blame(signal, "leaky_feature");
+        signal->feature = leak;
         return;
     }
-    if (share > limit) {
-        tn_signal_fire(signal, 1, "input", share, limit, "%zu of %zu features never change over the %llu samples seen",
-                       data->constant_features, data->features, (unsigned long long)data->samples);
+    if (share >= limit) {
+        tn_signal_fire(signal, 1, "input", share, limit, "%zu of %zu features never change over the %llu samples seen", constant,
+                       data->features - data->ignored, (unsigned long long)data->samples);
+        tn_signal_blame(signal, "constant_feature");
         return;
     }
     for (size_t f = 0; f < data->features; f++) {
@@ -177,6 +184,7 @@ static void see_batch(state *s, const double *settings, tn_signal *signal, const
         tn_signal_fire(signal, seen->step, "input", (double)bad, 0,
                        "%llu of %llu input values of the batch of step %llu are NaN or infinite", (unsigned long long)bad,
                        (unsigned long long)vitals->count, (unsigned long long)seen->step);
+        tn_signal_blame(signal, "nonfinite_input");
         signal->severity = TN_SIGNAL_ERROR;
         return;
     }
@@ -232,7 +240,7 @@ const tn_rule tn_rule_input_statistics = {
     .severity = TN_SIGNAL_ERROR,
     .what = "Values that are not finite, or no feature that changes: errors. Warnings: one of several features alone explains `leak` of "
             "the label; a feature's root mean square is over `large`, or "
-            "that of all below `small`, unless the first op normalises; over `constant` of the features never change; two columns of a "
+            "that of all below `small`, unless the first op normalises; `constant` of the features or more never change; two columns of a "
             "table are equal.",
     .blind_spots = "Leaks through several features, or that follow no line; features that agree but for rounding.",
     .settings = TABLE,

@@ -41,6 +41,7 @@ static void judge_majority(const tn_data_summary *data, const double *settings, 
                        100 * data->majority, (unsigned long long)data->samples,
                        data->majority >= 1 ? ": there is nothing to tell apart" : ": answering it always is right that often");
     signal->severity = data->majority >= 1 ? TN_SIGNAL_ERROR : TN_SIGNAL_WARNING;
+    tn_signal_blame(signal, "class_imbalance");
 }
 
 static void judge_classes(const tn_data_summary *data, const double *settings, tn_signal *signal)
@@ -69,6 +70,7 @@ static void judge_classes(const tn_data_summary *data, const double *settings, t
         tn_signal_fire(signal, 1, "label", share, settings[MAJORITY],
                        "class %zu has %.4g %% of the samples: answering it always is right that often", class, 100 * share);
     signal->severity = most == all ? TN_SIGNAL_ERROR : TN_SIGNAL_WARNING;
+    tn_signal_blame(signal, "class_imbalance");
 }
 
 static void judge_targets(const tn_data_summary *data, const double *settings, tn_signal *signal)
@@ -92,11 +94,13 @@ static void judge_targets(const tn_data_summary *data, const double *settings, t
                 "target %zu varies by %.3g about %.6g: single precision keeps seven digits, and little is left of the difference", k,
                 of->std, of->mean);
     }
+    tn_signal_blame(signal, "unscaled_label");
     if (constant < data->targets || data->made_labels)
         return;
     tn_signal_fire(signal, 1, "label", 1, 1, "no target ever changes over the %llu samples seen: there is nothing to learn",
                    (unsigned long long)data->samples);
     signal->severity = TN_SIGNAL_ERROR;
+    signal->cause = NULL; /* a column that was read wrongly, as likely as any */
 }
 
 static void on_data(void *memory, const double *settings, tn_signal *signal, const tn_data_summary *data)
@@ -109,6 +113,7 @@ static void on_data(void *memory, const double *settings, tn_signal *signal, con
         tn_signal_fire(signal, 1, "label", (double)data->nonfinite_labels, 0, "%llu targets are NaN or infinite%s",
                        (unsigned long long)data->nonfinite_labels, row);
         signal->severity = TN_SIGNAL_ERROR;
+        tn_signal_blame(signal, "nonfinite_input");
     } else if (data->classes > 0) {
         judge_classes(data, settings, signal);
     } else if (data->targets > 0 && data->samples >= SAMPLES_MIN) {

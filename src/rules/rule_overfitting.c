@@ -49,6 +49,7 @@ static void on_score(void *memory, const double *settings, tn_signal *signal, co
                        (unsigned long long)point->step, valid);
     else if (s->scores >= IN_A_ROW)
         tn_signal_quiet(signal);
+    tn_signal_blame(signal, "overfitting");
 }
 
 static uint64_t needs(const double *settings)

@@ -22,6 +22,12 @@ void tn_signal_fire(tn_signal *signal, uint64_t step, const char *tensor, double
     va_end(arguments);
 }
 
+void tn_signal_blame(tn_signal *signal, const char *cause)
+{
+    if (signal->state == TN_RULE_FIRED)
+        signal->cause = cause;
+}
+
 void tn_signal_quiet(tn_signal *signal)
 {
     if (signal->state == TN_RULE_QUIET)

@@ -12,6 +12,9 @@ enum { TN_RULE_TENSORS = 1024 };
 void tn_signal_fire(tn_signal *signal, uint64_t step, const char *tensor, double value, double threshold, const char *format, ...)
     TN_PRINTF(6, 7);
 
+/* Names the cause that a signal makes likely, where it fired. */
+void tn_signal_blame(tn_signal *signal, const char *cause);
+
 /* Sets QUIET and empties the rest. */
 void tn_signal_quiet(tn_signal *signal);
 

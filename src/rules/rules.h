@@ -53,6 +53,9 @@ typedef struct tn_signal {
     uint64_t step;   /* where it fired first */
     char tensor[96]; /* "dense_2.weight"; empty where it is about the run */
     double value, threshold;
+    const char *
+        cause; /* of a rule that sees several things: the cause in the catalogue that this one makes likely (a literal); NULL: all those of its symptom */
+    size_t feature;   /* the number of the feature that "leaky_feature" is about */
     char text[256];   /* one sentence for people; at the end of the run also where it saw too few steps: how many it needs */
     tn_origin origin; /* of "nonfinite" where it fired */
 } tn_signal;

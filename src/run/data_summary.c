@@ -271,6 +271,7 @@ const tn_data_summary *tn_data_builder_summary(tn_data_builder *builder)
         .samples = builder->samples,
         .is_table = shape->is_table,
         .is_codes = shape->is_codes,
+        .ignored = shape->ignored,
         .features = shape->features,
         .feature = builder->feature,
         .nonfinite_row = builder->nonfinite_row,

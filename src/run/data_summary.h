@@ -35,6 +35,7 @@ typedef struct tn_data_summary {
     double mean, std, min, max;       /* over all features */
     uint64_t nonfinite, nonfinite_row;
     size_t constant_features;
+    size_t ignored;               /* of these: features that the user has switched off */
     size_t classes;               /* 0: the labels are targets, or unknown */
     const uint64_t *class_counts; /* [classes], some may be 0 */
     double majority;              /* share of the most frequent class; 0 where there are none, or nothing is known */
@@ -50,6 +51,7 @@ typedef struct tn_data_builder tn_data_builder;
 /* What is known beforehand. At most one of classes and targets is above 0. */
 typedef struct tn_data_shape {
     size_t features, classes, targets;
+    size_t ignored; /* features that the user has switched off */
     bool is_table, is_codes;
 } tn_data_shape;
 

@@ -89,6 +89,7 @@ static tn_status find_input_facts(tn_native *native, bool are_tokens, tn_error *
         .features = width,
         .classes = steps == 1 ? classes : 0, /* a summary knows of one label a sample */
         .targets = classes ? 0 : tn_dataset_targets(set),
+        .ignored = tn_dataset_ignored(set),
         .is_table = tn_dataset_shape(set)->rank == 1 && !are_tokens,
         .is_codes = are_tokens,
     };

@@ -167,16 +167,16 @@ static void causes_explain_what_raises_them(void **state)
             name += *name == ' ';
             if (!tn_symptom_find(name))
                 continue; /* an experiment */
-            if (!tn_cause_explains(cause->id, name))
+            if (!tn_cause_explains(cause->id, name, NULL))
                 fail_msg("%s is raised by %s, which does not list it", cause->name, name);
             explained++;
         }
     }
     assert_true(explained > 20);
-    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "overfitting"));
-    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "no_such_symptom"));
-    assert_false(tn_cause_explains(TN_CAUSE_COUNT, "diverging"));
-    assert_false(tn_cause_explains(TN_CAUSE_too_deep, "input_statistics"));
+    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "overfitting", NULL));
+    assert_false(tn_cause_explains(TN_CAUSE_lr_too_high, "no_such_symptom", NULL));
+    assert_false(tn_cause_explains(TN_CAUSE_COUNT, "diverging", NULL));
+    assert_false(tn_cause_explains(TN_CAUSE_too_deep, "input_statistics", NULL));
 }
 
 static void slips_of_the_pen_are_understood(void **state)

@@ -104,6 +104,17 @@ static void csv_of_large_numbers(void **state)
                 "\"loss\": \"mse\"");
 }
 
+static void balanced_and_ignoring(void **state)
+{
+    (void)state;
+    fails_clean("{\"train\": {\"format\": \"csv\", \"file\": \"words.csv.gz\", \"label\": \"kind\"}, \"balance\": true, "
+                "\"input\": {\"ignore\": [0]}}",
+                "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean("{\"train\": {\"format\": \"idx\", \"inputs\": \"images.gz\", \"labels\": \"labels\"}, "
+                "\"input\": {\"scale\": \"minmax\", \"ignore\": \"constant\"}}",
+                "\"loss\": \"softmax_cross_entropy\"");
+}
+
 static void npz(void **state)
 {
     (void)state;
@@ -114,10 +125,8 @@ int main(void)
 {
     tn_allocator_install();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_with_split_and_subset),
-        cmocka_unit_test(csv_of_words),
-        cmocka_unit_test(csv_of_large_numbers),
-        cmocka_unit_test(npz),
+        cmocka_unit_test(idx_with_split_and_subset), cmocka_unit_test(csv_of_words), cmocka_unit_test(csv_of_large_numbers),
+        cmocka_unit_test(balanced_and_ignoring),     cmocka_unit_test(npz),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

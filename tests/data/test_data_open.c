@@ -448,6 +448,87 @@ static void reports_files(void **state)
     bytes_free(&labels);
 }
 
+/* The inputs of the first training sample are those of its row, but for what is ignored. */
+static void assert_first_inputs(const test_folder *folder, const char *data, const char *loss, double x, double z, size_t ignored)
+{
+    tn_data opened;
+    float inputs[2];
+    data_must_open(folder, data, loss, &opened);
+    tn_dataset_inputs(opened.train, NULL, 1, inputs);
+    double row = (double)tn_dataset_row(opened.train, 0);
+    assert_near(inputs[0], x * row, 1e-6);
+    assert_near(inputs[1], z, 1e-6);
+    assert_int_equal(tn_dataset_ignored(opened.train), ignored);
+    tn_data_close(&opened);
+}
+
+static void ignores_features(void **state)
+{
+    tn_error error;
+    assert_first_inputs(*state, "{" REAL "}", mse, 1, 7, 0);
+    assert_first_inputs(*state, "{" REAL ", \"input\": {\"ignore\": [0]}}", mse, 0, 7, 1);
+    assert_first_inputs(*state, "{" REAL ", \"input\": {\"ignore\": [1]}}", mse, 1, 0, 1);
+    assert_first_inputs(*state, "{" REAL ", \"input\": {\"scale\": 0.5, \"ignore\": \"constant\"}}", mse, 0.5, 0, 1);
+    assert_first_inputs(*state, "{" TABLE ", \"samples\": 1, \"input\": {\"ignore\": \"constant\"}}", softmax, 1, 0, 1);
+    data_must_fail(*state, "{" REAL ", \"input\": {\"ignore\": [2]}}", mse, TN_ERROR_HYPES, "leaves out feature 2, but a sample has 2",
+                   &error);
+    assert_string_equal(error.pointer, "/data/input/ignore");
+    data_must_fail(*state, "{" REAL ", \"input\": {\"ignore\": [0, 1]}}", mse, TN_ERROR_HYPES, "keep at least one", &error);
+}
+
+/* The means of the other features stay what they are, and so does what other sets see. */
+static void ignoring_changes_no_other_feature(void **state)
+{
+    tn_data given, ignoring;
+    float expected[2], inputs[2];
+    data_must_open(*state, "{" REAL ", \"input\": {\"scale\": \"standardize\"}}", mse, &given);
+    data_must_open(*state, "{" REAL ", \"input\": {\"scale\": \"standardize\", \"ignore\": [1]}}", mse, &ignoring);
+    for (uint32_t i = 0; i < 100; i++) {
+        tn_dataset_inputs(given.valid, &i, 1, expected);
+        tn_dataset_inputs(ignoring.valid, &i, 1, inputs);
+        assert_near(inputs[0], expected[0], 0);
+        assert_near(inputs[1], 0, 0);
+        tn_dataset_raw_inputs(ignoring.valid, &i, 1, inputs);
+        assert_near(inputs[1], 7, 0); /* a person sees it all the same */
+    }
+    tn_data_close(&given);
+    tn_data_close(&ignoring);
+}
+
+static void balances_the_training_set_alone(void **state)
+{
+    tn_data given, balanced;
+    tn_error error;
+    size_t counts[2] = {0};
+    /* Class 0 and, of the file's last fifty rows, class 1. */
+    bytes text = {0};
+    bytes_add(&text, "x,y\n", 4);
+    for (int i = 0; i < 1000; i++) {
+        char row[32];
+        snprintf(row, sizeof row, "%d,%d\n", i, i >= 950);
+        bytes_add(&text, row, strlen(row));
+    }
+    folder_write(*state, "rare.csv", text.data, text.size);
+    bytes_free(&text);
+#define RARE "\"train\": {\"format\": \"csv\", \"file\": \"rare.csv\", \"label\": \"y\"}"
+    data_must_open(*state, "{" RARE "}", softmax, &given);
+    data_must_open(*state, "{" RARE ", \"balance\": true}", softmax, &balanced);
+    for (uint32_t i = 0; i < tn_dataset_samples(balanced.train); i++) {
+        int32_t class;
+        tn_dataset_class_labels(balanced.train, &i, 1, &class);
+        assert_int_equal(class, tn_dataset_row(balanced.train, i) >= 950);
+        counts[class]++;
+    }
+    assert_int_equal(counts[0], counts[1]);
+    assert_in_range(counts[0], 740, 780);
+    assert_same_rows(given.valid, balanced.valid, true);
+    tn_data_close(&given);
+    tn_data_close(&balanced);
+    data_must_fail(*state, "{" REAL ", \"balance\": true}", mse, TN_ERROR_HYPES, "needs one class a sample, and these samples have targets",
+                   &error);
+    assert_string_equal(error.pointer, "/data/balance");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -464,6 +545,9 @@ int main(void)
         cmocka_unit_test(scales_labels),
         cmocka_unit_test(scales_large_numbers_across_files),
         cmocka_unit_test(scales_images_by_one_map),
+        cmocka_unit_test(ignores_features),
+        cmocka_unit_test(ignoring_changes_no_other_feature),
+        cmocka_unit_test(balances_the_training_set_alone),
         cmocka_unit_test(reports_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,4 +1,5 @@
 /* test_fixes.c: What the proposers of candidate fixes propose for a hypes file, and what they leave alone. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@ typedef struct proposal {
     tn_look look;
     tn_hypes *hypes;
     tn_fix_list list;
+    void (*show)(struct proposal *self); /* what the look has seen; NULL: nothing unusual */
 } proposal;
 
 static void propose(proposal *self, const char *net_loss_and_more)
@@ -29,6 +31,8 @@ static void propose(proposal *self, const char *net_loss_and_more)
     self->options = (tn_debug_options){.threads = 1, .seed = 1};
     assert_int_equal(tn_investigation_init(&self->investigation, &self->subject.base, &self->options, &error), TN_OK);
     assert_int_equal(tn_rule_set_create(NULL, &self->look.rules, &error), TN_OK);
+    if (self->show)
+        self->show(self);
     tn_fix_case about = {.investigation = &self->investigation, .look = &self->look, .hypes = self->hypes};
     tn_fixes_propose(&about, &self->list);
 }
@@ -333,6 +337,203 @@ static void gates_keep_their_activation(void **state)
         TN_CAUSE_wrong_activation, "{\"net.5\":{\"op\":\"relu\",\"name\":\"soft\"}}");
 }
 
+static const tn_fix *first_of(const proposal *self, tn_cause_id cause)
+{
+    for (size_t i = 0; i < self->list.count; i++)
+        if (self->list.fixes[i].cause == cause)
+            return &self->list.fixes[i];
+    return NULL;
+}
+
+/* A softmax before a loss that has its own can be read off the hypes, also where another activation stands before it; the wrong one of two cannot. */
+static void a_doubled_softmax_can_be_seen(void **state)
+{
+    (void)state;
+    static proposal self;
+    static const struct {
+        const char *hypes;
+        bool visible;
+    } cases[] = {
+        {MLP_AND("softmax") ", \"loss\": \"softmax_cross_entropy\"", true},
+        {"\"net\": [{\"op\": \"dense\", \"units\": 4}, {\"op\": \"relu\"}, {\"op\": \"softmax\"}], \"loss\": \"softmax_cross_entropy\"",
+         true},
+        {MLP_AND("relu") ", \"loss\": \"softmax_cross_entropy\"", false},
+        {MLP_AND("sigmoid") ", \"loss\": \"categorical_cross_entropy\"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        begin(&self);
+        propose(&self, cases[i].hypes);
+        const tn_fix *fix = first_of(&self, TN_CAUSE_wrong_output);
+        assert_non_null(fix);
+        assert_int_equal(fix->visible, cases[i].visible);
+        end(&self);
+    }
+}
+
+#define USUAL MLP ", \"loss\": \"softmax_cross_entropy\""
+
+/* Features of very different width are standardised, but not where they are shares or yes and no. */
+static void values_within_one_need_no_scaling(void **state)
+{
+    (void)state;
+    static proposal self;
+    for (int bounded = 0; bounded < 2; bounded++) {
+        begin(&self);
+        self.subject.facts.input_std_min = 0.002;
+        self.subject.facts.input_std_max = 0.5;
+        self.subject.facts.input_min = bounded ? 0 : -3;
+        self.subject.facts.input_max = 1;
+        propose(&self, USUAL);
+        assert_int_equal(first_of(&self, TN_CAUSE_unscaled_input) != NULL, !bounded);
+        end(&self);
+    }
+}
+
+static void a_run_of_a_few_steps_is_made_long_enough(void **state)
+{
+    (void)state;
+    static proposal self;
+    static const uint64_t steps[] = {4, 100, 5000};
+    static const double times[] = {75, 10, 10};
+    for (size_t i = 0; i < 3; i++) {
+        begin(&self);
+        self.look.steps = steps[i];
+        propose(&self, USUAL);
+        const tn_fix *fix = first_of(&self, TN_CAUSE_too_few_steps);
+        assert_non_null(fix);
+        assert_true(fix->cost == times[i]);
+        end(&self);
+    }
+}
+
+static void an_explosion_is_clipped_at_the_customary_limit_too(void **state)
+{
+    (void)state;
+    static proposal self;
+    static double norms[] = {1e3, 1e6, 1e9};
+    for (int broken = 0; broken < 2; broken++) {
+        begin(&self);
+        self.look.result.gradient_norms = norms;
+        self.look.result.steps = 3;
+        self.look.nonfinite = broken;
+        propose(&self, USUAL);
+        size_t clips = 0;
+        for (size_t i = 0; i < self.list.count; i++)
+            if (self.list.fixes[i].cause == TN_CAUSE_needs_clipping) {
+                clips++;
+                assert_true(self.list.fixes[i].knobs.clip_norm == (clips == 1 ? 1e6 : 1));
+            }
+        assert_int_equal(clips, broken ? 2 : 1);
+        self.look.result.gradient_norms = NULL;
+        end(&self);
+    }
+}
+
+static void rare_classes_are_drawn_as_often(void **state)
+{
+    (void)state;
+    static proposal self;
+    static const double shares[] = {0.25, 0.7, 0.78, 0.99};
+    for (size_t i = 0; i < 4; i++) {
+        begin(&self);
+        self.subject.facts.majority = shares[i]; /* of four classes: ten times the others' mean is 0.77 */
+        propose(&self, USUAL);
+        const tn_fix *fix = first_of(&self, TN_CAUSE_class_imbalance);
+        assert_int_equal(fix != NULL, i >= 2);
+        assert_int_equal(tn_fix_is_imbalanced(&self.subject.facts), i >= 2);
+        assert_true(!fix || json_is_true(json_object_get(fix->patch, "data.balance")));
+        end(&self);
+    }
+}
+
+/* Half of the features of 20 samples are constant. */
+static void show_constant_features(struct proposal *self)
+{
+    float columns[40] = {0};
+    for (size_t i = 0; i < 20; i++)
+        columns[2 * i] = (float)(i * i % 7);
+    const tn_data_shape shape = {.features = 2, .is_table = true};
+    tn_data_builder *builder = NULL;
+    tn_error error = {0};
+    assert_int_equal(tn_data_builder_create(&shape, &builder, &error), TN_OK);
+    tn_data_summary_add(builder, columns, NULL, NULL, NULL, 20);
+    const tn_observer observer = tn_rule_set_observer(self->look.rules);
+    observer.on_data(observer.context, tn_data_builder_summary(builder));
+    const double loss = 1;
+    for (uint64_t step = 1; step <= 2; step++)
+        observer.on_step(observer.context, &(tn_step){.step = step, .loss = loss, .gradient_norm = NAN});
+    tn_data_builder_destroy(builder);
+}
+
+static void constant_features_are_left_out(void **state)
+{
+    (void)state;
+    static proposal self;
+    char text[512];
+    begin(&self);
+    self.show = show_constant_features;
+    propose(&self, USUAL);
+    assert_non_null(tn_look_signal_of(&self.look, TN_CAUSE_constant_feature));
+    assert_null(tn_look_signal_of(&self.look, TN_CAUSE_leaky_feature));
+    size_t place = 7;
+    assert_true(tn_look_points_at(&self.look, "input_statistics", TN_CAUSE_constant_feature, &place));
+    assert_int_equal(place, 0);
+    assert_false(tn_look_points_at(&self.look, "input_statistics", TN_CAUSE_unscaled_input, NULL)); /* that is what the rule may see, too */
+    assert_string_equal(patch_for(&self, TN_CAUSE_constant_feature, text), "{\"data.input.ignore\":\"constant\"}");
+    end(&self);
+    begin(&self);
+    propose(&self, USUAL);
+    assert_string_equal(patch_for(&self, TN_CAUSE_constant_feature, text), "");
+    end(&self);
+}
+
+/* The validation score was 0.6 after 200 of 1,000 steps and fell to 0.3, while the training score rose. */
+static void show_overfitting(struct proposal *self)
+{
+    static tn_score_point scores[] = {{.step = 200, .train_score = 0.6, .valid_score = 0.6},
+                                      {.step = 400, .train_score = 0.8, .valid_score = 0.4},
+                                      {.step = 600, .train_score = 0.9, .valid_score = 0.35},
+                                      {.step = 800, .train_score = 0.95, .valid_score = 0.32},
+                                      {.step = 1000, .train_score = 0.99, .valid_score = 0.3}};
+    const tn_observer observer = tn_rule_set_observer(self->look.rules);
+    self->look.result.scores = scores;
+    self->look.result.score_count = 5;
+    self->look.steps = 1000;
+    for (size_t i = 0; i < 5; i++)
+        observer.on_score(observer.context, &scores[i]);
+}
+
+static void what_overfits_is_held_back(void **state)
+{
+    (void)state;
+    static proposal self;
+    char text[512];
+    begin(&self);
+    self.show = show_overfitting;
+    propose(&self, USUAL);
+    assert_string_equal(patch_named(&self, "dropout of 0.25 before the last layer", text),
+                        "{\"net.2\":{\"$insert\":{\"op\":\"dropout\",\"rate\":0.25}}}");
+    assert_non_null(strstr(patch_named(&self, "weight decay of 0.1", text), "solver.weight_decay"));
+    const tn_fix *end_early = NULL;
+    for (size_t i = 0; i < self.list.count; i++)
+        if (strcmp(self.list.fixes[i].text, "an end after 200 steps, where the validation score was best") == 0)
+            end_early = &self.list.fixes[i];
+    assert_non_null(end_early);
+    assert_true(end_early->cost == 0.2 && end_early->general);
+    tn_knobs knobs = {.set = TN_KNOB_STEPS, .steps = 1000};
+    tn_fix_apply(&self.investigation, end_early, &knobs);
+    assert_int_equal(knobs.steps, 200);
+    json_t *patch = tn_fix_as_patch(&self.investigation, end_early);
+    assert_int_equal(json_integer_value(json_object_get(patch, "solver.steps")), self.subject.facts.steps_total / 5);
+    json_decref(patch);
+    self.look.result.scores = NULL;
+    end(&self);
+    begin(&self);
+    propose(&self, USUAL);
+    assert_null(first_of(&self, TN_CAUSE_overfitting));
+    end(&self);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +556,13 @@ int main(void)
         cmocka_unit_test(narrow_sequences_become_wider),
         cmocka_unit_test(the_output_of_a_recurrent_layer_is_put_right),
         cmocka_unit_test(gates_keep_their_activation),
+        cmocka_unit_test(a_doubled_softmax_can_be_seen),
+        cmocka_unit_test(values_within_one_need_no_scaling),
+        cmocka_unit_test(a_run_of_a_few_steps_is_made_long_enough),
+        cmocka_unit_test(an_explosion_is_clipped_at_the_customary_limit_too),
+        cmocka_unit_test(rare_classes_are_drawn_as_often),
+        cmocka_unit_test(constant_features_are_left_out),
+        cmocka_unit_test(what_overfits_is_held_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

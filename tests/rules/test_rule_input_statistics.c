@@ -64,6 +64,9 @@ static void test_faults(void **state)
                                               "no feature has",
                                               "5 of 6 features never change",
                                               "feature 5 is feature 1 again"};
+    /* By which a debug knows which of the several things it was. */
+    static const char *const causes[FAULTS] = {
+        NULL, "nonfinite_input", "constant_feature", "leaky_feature", "unscaled_input", "unscaled_input", "constant_feature", NULL};
     made data;
     for (int what = BROKEN; what < FAULTS; what++) {
         watch w;
@@ -77,6 +80,32 @@ static void test_faults(void **state)
         assert_severity(&w, what <= NOTHING ? TN_SIGNAL_ERROR : TN_SIGNAL_WARNING);
         assert_string_equal(w.signal.tensor, "input");
         assert_int_equal(w.signal.step, 1);
+        assert_true(causes[what] ? w.signal.cause && strcmp(w.signal.cause, causes[what]) == 0 : !w.signal.cause);
+        if (what == LEAKING)
+            assert_int_equal(w.signal.feature, 4);
+        watch_stop(&w);
+    }
+}
+
+/* Half of the features are as many as it takes; what the user has switched off does not count. */
+static void test_half_constant(void **state)
+{
+    (void)state;
+    made data;
+    watch w;
+    for (size_t ignored = 0; ignored < 2; ignored++) {
+        watch_start(&w, "input_statistics", 1);
+        make(&w, &data);
+        for (size_t i = 0; i < SAMPLES * FEATURES; i++)
+            if (i % FEATURES >= FEATURES / 2)
+                data.inputs[i] = 1;
+        tn_data_shape shape = TABLE;
+        shape.ignored = ignored;
+        judge(&w, &shape, &data);
+        if (ignored == 0)
+            assert_fired(&w);
+        else
+            assert_quiet(&w);
         watch_stop(&w);
     }
 }
@@ -213,11 +242,8 @@ static void test_without_columns(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_healthy),
-        cmocka_unit_test(test_normalised),
-        cmocka_unit_test(test_without_columns),
-        cmocka_unit_test(test_targets_settings_too_few),
+        cmocka_unit_test(test_faults),     cmocka_unit_test(test_half_constant),   cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_normalised), cmocka_unit_test(test_without_columns), cmocka_unit_test(test_targets_settings_too_few),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,25 @@ static void test_faults(void **state)
     watch_stop(&w);
 }
 
+/* By which a debug knows which of the several things it was. */
+static void test_causes(void **state)
+{
+    (void)state;
+    watch w;
+    classes(&w, 0.99, SAMPLES);
+    assert_string_equal(w.signal.cause, "class_imbalance");
+    watch_stop(&w);
+    targets(&w, 0, 1, true);
+    assert_string_equal(w.signal.cause, "nonfinite_input");
+    watch_stop(&w);
+    targets(&w, 0, 1e8, false);
+    assert_string_equal(w.signal.cause, "unscaled_label");
+    watch_stop(&w);
+    targets(&w, 3, 0, false);
+    assert_null(w.signal.cause);
+    watch_stop(&w);
+}
+
 static void test_healthy(void **state)
 {
     (void)state;
@@ -155,11 +174,8 @@ static void test_more_labels_come(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_healthy),
-        cmocka_unit_test(test_without_columns),
-        cmocka_unit_test(test_more_labels_come),
-        cmocka_unit_test(test_too_few_and_settings),
+        cmocka_unit_test(test_faults),          cmocka_unit_test(test_causes),           cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_without_columns), cmocka_unit_test(test_more_labels_come), cmocka_unit_test(test_too_few_and_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

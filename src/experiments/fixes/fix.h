@@ -18,7 +18,7 @@ typedef struct tn_fix {
     bool
         misuse; /* a use of the framework that its own documentation rules out, seen in the program: tried before all else (experiment_usage.c) */
     double prior;   /* how likely the cause is by what was seen, 0 .. 1: a head start in the race */
-    double cost;    /* samples it processes, relative to the subject as given: 10 for ten times the steps */
+    double cost;    /* samples it processes, relative to the subject as given: 10 for ten times the steps, 0.5 for an earlier end */
     char text[160]; /* what to change, in words */
     json_t *patch;  /* owned; of the hypes, or NULL where knobs say it all */
     tn_knobs knobs; /* beside the patch (its own `patch` unused) */
@@ -45,7 +45,14 @@ typedef void tn_fix_propose_fn(const tn_fix_case *about, tn_fix_list *list);
 
 extern tn_fix_propose_fn tn_fix_propose_learning_rate, tn_fix_propose_input_scale, tn_fix_propose_label_scale, tn_fix_propose_init,
     tn_fix_propose_output, tn_fix_propose_loss, tn_fix_propose_activation, tn_fix_propose_depth, tn_fix_propose_capacity,
-    tn_fix_propose_regularization, tn_fix_propose_frozen, tn_fix_propose_solver, tn_fix_propose_program;
+    tn_fix_propose_regularization, tn_fix_propose_frozen, tn_fix_propose_solver, tn_fix_propose_program, tn_fix_propose_data,
+    tn_fix_propose_generalization;
+
+/* Whether one class has ten times as many samples as the others on average. */
+bool tn_fix_is_imbalanced(const tn_subject_facts *facts);
+
+/* Whether the hypes leave features out already. */
+bool tn_fix_ignores_features(const tn_hypes *hypes);
 
 /* Every proposer's candidates. */
 void tn_fixes_propose(const tn_fix_case *about, tn_fix_list *list);

@@ -8,7 +8,8 @@
  * healthy networks of examples/; moved by sparse inputs, whose std is small. */
 static const double STD_LARGE = 5, STD_SMALL = 0.02, MEAN_LARGE = 5;
 
-/* A table whose widest feature is this many times wider than its narrowest. Not asked of images, whose corners hardly vary. */
+/* A table whose widest feature is this many times wider than its narrowest. Not asked of images, whose corners hardly vary, nor where all values lie within [-1, 1], as those of pixels in a table and
+ * of columns that say which of many categories it is: there the narrow features are rare, not small. */
 static const double STD_RATIO = 20;
 enum { TABLE_FEATURES_MAX = 64 };
 
@@ -16,7 +17,9 @@ static bool is_far_from_standard(const tn_subject_facts *facts)
 {
     if (facts->input_std > STD_LARGE || fabs(facts->input_mean) > MEAN_LARGE || facts->input_std < STD_SMALL)
         return true;
-    return facts->features <= TABLE_FEATURES_MAX && facts->input_std_min > 0 && facts->input_std_max / facts->input_std_min > STD_RATIO;
+    bool is_bounded = facts->input_min >= -1 && facts->input_max <= 1;
+    return !is_bounded && facts->features <= TABLE_FEATURES_MAX && facts->input_std_min > 0 &&
+           facts->input_std_max / facts->input_std_min > STD_RATIO;
 }
 
 void tn_fix_propose_input_scale(const tn_fix_case *about, tn_fix_list *list)

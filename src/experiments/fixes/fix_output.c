@@ -28,11 +28,18 @@ static const char *wanted_op(const tn_fix_case *about)
     return is_one_of_many ? "softmax" : "sigmoid";
 }
 
-/* A softmax or sigmoid before a loss that applies its own. */
-static bool is_doubled(const char *wanted, const char *op, const char *loss)
+static bool squeezes(const char *op)
 {
-    bool squeezes = strcmp(op, "softmax") == 0 || strcmp(op, "sigmoid") == 0;
-    return !*wanted && squeezes && strstr(loss, "cross_entropy") != NULL;
+    return strcmp(op, "softmax") == 0 || strcmp(op, "sigmoid") == 0;
+}
+
+/* A softmax or sigmoid, from node `first` on, before a loss that applies its own. */
+static bool is_doubled(const tn_hypes *hypes, const char *wanted, size_t first, const char *loss)
+{
+    bool found = false;
+    for (size_t i = first; i < tn_hypes_node_count(hypes); i++)
+        found = found || squeezes(tn_net_op(hypes, i));
+    return !*wanted && found && strstr(loss, "cross_entropy") != NULL;
 }
 
 /* Takes away every activation behind `first`, up to the loss. */
@@ -71,5 +78,6 @@ void tn_fix_propose_output(const tn_fix_case *about, tn_fix_list *list)
         fix = tn_fix_add_patch(list, TN_CAUSE_wrong_output, patch, "%s before %s", wanted, loss);
     }
     fix->prior = 0.7;
-    fix->misuse = is_doubled(wanted, op, loss);
+    /* What a loss does itself, done twice, only slows a network that is wide enough: a steady gain tells it, too. */
+    fix->misuse = fix->visible = is_doubled(hypes, wanted, found, loss);
 }

@@ -5,10 +5,13 @@
 #include "experiments/fixes/fix.h"
 #include "experiments/gradient_norms.h"
 
-/* The usual batch and Adam's usual rate (Kingma and Ba 2015). More steps: how many times as many. */
-enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10 };
+/* The usual batch and Adam's usual rate (Kingma and Ba 2015). More steps: how many times as many; a run of a few steps is made at least as long as the shortest trial that shows whether a network learns. */
+enum { USUAL_BATCH = 32, SMALL_BATCH = 8, LARGE_BATCH = 256, MORE_STEPS = 10, STEPS_LEAST = 300 };
 static const double ADAM_RATE = 0.001;
 static const double SORTED = 0.5; /* of tn_subject_facts.label_order: half way from shuffled to sorted; own choice */
+
+/* A norm that gradients are often clipped to where none was measured (Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063; the default of many recipes). */
+static const double CUSTOMARY_LIMIT = 1;
 
 /* The limit of clipping is read off the measured norms: where a few stand far above the rest it cuts those, else about half of the batches. */
 static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
@@ -30,6 +33,13 @@ static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
     fix->knobs.clip_norm = limit;
     fix->prior = spiky ? 0.8 : 0.2;
     fix->general = !spiky;
+    /* The norms of a run that explodes are those of the explosion. */
+    if (tn_look_is_broken(about->look) && limit > CUSTOMARY_LIMIT) {
+        fix = tn_fix_add_knobs(list, TN_CAUSE_needs_clipping, TN_KNOB_CLIP_NORM,
+                               "gradients clipped to a global norm of %g, a customary limit", CUSTOMARY_LIMIT);
+        fix->knobs.clip_norm = CUSTOMARY_LIMIT;
+        fix->prior = 0.2;
+    }
 }
 
 static void propose_batch(const tn_fix_case *about, tn_fix_list *list)
@@ -66,8 +76,10 @@ void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
     propose_adam(about, list);
     /* A run cut short by what a trial may cost says nothing about whether the user's own is long enough. */
     if (!about->look->truncated) {
-        tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_too_few_steps, 0, "%d times as many steps", MORE_STEPS);
-        fix->cost = MORE_STEPS;
+        uint64_t steps = about->look->steps > 0 ? about->look->steps : 1, least = (STEPS_LEAST + steps - 1) / steps;
+        uint64_t times = least > MORE_STEPS ? least : MORE_STEPS;
+        tn_fix *fix = tn_fix_add_knobs(list, TN_CAUSE_too_few_steps, 0, "%llu times as many steps", (unsigned long long)times);
+        fix->cost = (double)times;
         fix->prior = 0.3;
     }
 }

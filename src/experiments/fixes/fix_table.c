@@ -10,7 +10,7 @@
 static tn_fix_propose_fn *const table[] = {
     tn_fix_propose_input_scale, tn_fix_propose_label_scale,   tn_fix_propose_init,     tn_fix_propose_output, tn_fix_propose_loss,
     tn_fix_propose_activation,  tn_fix_propose_depth,         tn_fix_propose_capacity, tn_fix_propose_frozen, tn_fix_propose_regularization,
-    tn_fix_propose_solver,      tn_fix_propose_learning_rate, tn_fix_propose_program,
+    tn_fix_propose_solver,      tn_fix_propose_learning_rate, tn_fix_propose_program,  tn_fix_propose_data,   tn_fix_propose_generalization,
 };
 
 void tn_fixes_propose(const tn_fix_case *about, tn_fix_list *list)
@@ -169,8 +169,8 @@ json_t *tn_fix_as_patch(tn_investigation *investigation, const tn_fix *fix)
         tn_json_set(investigation, patch, "data.label.scale", json_string(knobs->label_scale));
     if (knobs->set & TN_KNOB_INIT_SCALE)
         tn_json_set(investigation, patch, "init.scale", json_real(knobs->init_scale));
-    if (fix->cost > 1)
+    if (fix->cost > 1 || fix->cost < 1)
         tn_json_set(investigation, patch, "solver.steps",
-                    json_integer((json_int_t)((double)investigation->facts->steps_total * fix->cost)));
+                    json_integer((json_int_t)fmax(1, ceil((double)investigation->facts->steps_total * fix->cost))));
     return patch;
 }
