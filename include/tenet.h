@@ -29,12 +29,14 @@ typedef struct tn_panel tn_panel;
 /* Told while a session trains, from the calling thread, at most five times a second. `panel` is valid for the call; draw it with tn_panel_text, or leave it. */
 typedef void tn_session_panel_fn(void *context, const tn_panel *panel);
 
-/* What a session works on and how. Zeroed memory is a valid start; hypes_path or program must be set. All pointers are borrowed during tn_session_open only,
+/* What a session works on and how. Zeroed memory is a valid start; hypes_path, program or layer_path must be set. All pointers are borrowed during tn_session_open only,
  * but for the contexts and the words of program. */
 typedef struct tn_settings {
     const char *hypes_path;     /* of a network that tenet trains itself */
     const char *const *program; /* argv, NULL-terminated, of a training program to attach to, in place of hypes_path */
-    const char *program_name;   /* what reports call the program; NULL: its command */
+    const char *
+        layer_path; /* a layer of the user's own alone (docs/plugins.md), in place of both: a plug-in's library. Assignments are its arguments, and "inputs", a list of shapes */
+    const char *program_name; /* what reports call the program; NULL: its command */
     const char
         *program_hypes; /* the JSON of hyper-parameters that it reads; NULL: it reads none. Assignments then change a copy of this file */
     const char *python_folder;      /* where tenet's Python package lies; NULL: beside the running program, or where it was installed */

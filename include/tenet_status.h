@@ -16,7 +16,8 @@ typedef enum tn_status {
     TN_ERROR_MEMORY = 5,      /* an allocation failed */
     TN_ERROR_STORE = 6,       /* the store cannot be opened or written */
     TN_ERROR_UNSUPPORTED = 7, /* asked for what this subject or this build cannot do */
-    TN_ERROR_CANCELLED = 8    /* the user, or a budget, ended it */
+    TN_ERROR_CANCELLED = 8,   /* the user, or a budget, ended it */
+    TN_ERROR_LAYER = 9        /* a layer of the user's own crashed, hung or broke its contract */
 } tn_status;
 
 /* What went wrong and where. Fields that do not apply are empty or 0. */

@@ -66,8 +66,8 @@ class Layers:
                 return f"<{name}> is one of our own headers; write it with quotes"
             return None
         allowed = self.allowed(path)
-        if name == "tenet_status.h":
-            return None if layer != "cli" else "cli includes tenet.h, which has it"
+        if name in ("tenet_status.h", "tenet_layer.h"):
+            return None if layer != "cli" else "cli includes tenet.h and its own headers only"
         if name == "tenet.h":
             return None if "tenet.h" in allowed else f"{layer} -> tenet.h is no arrow"
         if "/" not in name or name.startswith("."):

@@ -86,14 +86,23 @@ static tn_status load_hypes(const tn_settings *settings, tn_hypes **hypes, tn_er
     return status;
 }
 
+static tn_status open_layer(tn_session *session, const tn_settings *settings, tn_error *error)
+{
+    session->layer_path = tn_string_copy(settings->layer_path);
+    if (!session->layer_path)
+        return tn_fail_memory(error, strlen(settings->layer_path) + 1);
+    return tn_subject_layer(settings->layer_path, settings->assignments, settings->assignment_count,
+                            settings->has_seed ? settings->seed : 1, &session->cancel, &session->subject, error);
+}
+
 tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_error *error)
 {
     *session = NULL;
     if (settings->resumes && !settings->store_path)
         return tn_fail(error, TN_ERROR_USAGE, "To go on needs the store in which the debug was begun: --store PATH.");
     bool attaches = settings->program && settings->program[0];
-    if (!settings->hypes_path && !attaches)
-        return tn_fail(error, TN_ERROR_USAGE, "Neither a hypes file nor a program was given.");
+    if (!settings->hypes_path && !attaches && !settings->layer_path)
+        return tn_fail(error, TN_ERROR_USAGE, "Neither a hypes file nor a program nor a layer was given.");
     tn_session *opened = tn_memory_create(1, sizeof *opened);
     if (!opened)
         return tn_fail_memory(error, sizeof *opened);
@@ -116,17 +125,19 @@ tn_status tn_session_open(const tn_settings *settings, tn_session **session, tn_
         status = tn_session_fixed_open(opened, settings, error);
     if (status == TN_OK && attaches)
         status = tn_session_program_open(&opened->program, settings, error);
+    else if (status == TN_OK && settings->layer_path)
+        status = open_layer(opened, settings, error);
     else if (status == TN_OK)
         status = load_hypes(settings, &opened->hypes, error);
     if (status == TN_OK)
-        opened->seed = attaches ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
+        opened->seed = !opened->hypes ? settings->seed : (uint64_t)tn_hypes_integer(opened->hypes, "solver.seed");
     if (status == TN_OK)
         status = tn_session_rules(opened, settings, &opened->rules, error);
     if (status == TN_OK)
         status = tn_session_watch_open(opened, settings, error);
     if (status == TN_OK && settings->store_path)
         status = tn_store_open(settings->store_path, &opened->store, error);
-    if (status == TN_OK && !attaches)
+    if (status == TN_OK && opened->hypes)
         status = tn_subject_native(opened->hypes, opened->store, &opened->cancel, &opened->subject, error);
     if (status != TN_OK) {
         tn_session_close(opened, NULL);
@@ -148,6 +159,7 @@ tn_status tn_session_close(tn_session *session, tn_error *error)
         if (error)
             *error = *kept;
     }
+    free(session->layer_path);
     free(session->html_path);
     free(session->fixed_path);
     tn_hypes_destroy(session->hypes);
@@ -158,6 +170,8 @@ tn_status tn_session_close(tn_session *session, tn_error *error)
 
 const char *tn_session_name(const tn_session *session)
 {
+    if (session->layer_path)
+        return session->layer_path;
     return session->hypes ? tn_hypes_name(session->hypes) : session->program.name;
 }
 
@@ -272,13 +286,24 @@ static tn_status plan(tn_subject *subject, const char *command, const tn_debug_o
     return tn_debug_plan(subject, options, document, error);
 }
 
+static tn_status fail_layer(tn_report **report, tn_error *error)
+{
+    *report = NULL;
+    return tn_fail(error, TN_ERROR_USAGE,
+                   "A layer alone is no network that could be debugged; check it by gradcheck, or name it in a net.");
+}
+
 tn_status tn_session_debug(tn_session *session, tn_report **report, tn_error *error)
 {
+    if (session->layer_path)
+        return fail_layer(report, error);
     return run(session, whole, NULL, report, error);
 }
 
 tn_status tn_session_plan(tn_session *session, tn_report **report, tn_error *error)
 {
+    if (session->layer_path)
+        return fail_layer(report, error);
     return run(session, plan, NULL, report, error);
 }
 
@@ -309,6 +334,8 @@ tn_status tn_session_experiment(tn_session *session, const char *command, tn_rep
     const char *names[64];
     size_t count = tn_experiment_count();
     *report = NULL;
+    if (session->layer_path && strcmp(command, "gradcheck") != 0)
+        return tn_fail(error, TN_ERROR_USAGE, "A layer alone can be checked by gradcheck only; for '%s' name it in a net.", command);
     for (size_t i = 0; i < count && i < sizeof names / sizeof *names; i++) {
         names[i] = tn_experiment_at(i)->command;
         if (strcmp(names[i], command) == 0)

@@ -24,7 +24,8 @@ typedef struct tn_session_program {
 } tn_session_program;
 
 struct tn_session {
-    tn_hypes *hypes;            /* NULL for a program */
+    tn_hypes *hypes;            /* NULL for a program or a layer */
+    char *layer_path;           /* of a layer alone; NULL else */
     tn_session_program program; /* command NULL for hypes */
     tn_store *store;            /* NULL: nothing is kept */
     tn_subject *subject;        /* of a program: NULL until a job needs it, since making one starts the program */

@@ -193,6 +193,16 @@ typedef struct training {
     int exit_code; /* of a program; -1 where there is none */
 } training;
 
+/* The finding that a layer of the user's own failed. */
+static json_t *failed_layer_json(const tn_trial_result *result)
+{
+    return json_pack("[{s:s, s:s, s:b, s:s, s:f, s:{s:I}, s:[], s:[{s:s, s:n, s:n, s:s}], s:{s:s, s:n}}]", "cause", "faulty_layer",
+                     "severity", "error", "confirmed", 1, "confirmed_by", "control", "confidence", 0.99, "where", "step",
+                     (json_int_t)result->steps + 1, "symptoms", "evidence", "text", result->error.message, "value", "threshold", "source",
+                     "train", "fix", "text", "Mend the layer: `tenet gradcheck` on its library looks for the input that breaks it.",
+                     "patch");
+}
+
 /* The whole document, or NULL where memory is out. */
 static json_t *document_json(const training *done)
 {
@@ -204,11 +214,12 @@ static json_t *document_json(const training *done)
         set(&writer, run, "error", json_string(done->result->error.message));
     set(&writer, document, "schema", json_string("tenet.report/1"));
     set(&writer, document, "subject", subject_json(&writer, done->facts));
-    set(&writer, document, "verdict", json_string("trained"));
+    bool layer_failed = done->result->end == TN_TRIAL_REFUSED && done->result->error.code == TN_ERROR_LAYER;
+    set(&writer, document, "verdict", json_string(layer_failed ? "faulty" : "trained"));
     set(&writer, document, "score", number(tn_trial_score(done->result)));
     if (done->facts->score_note)
         set(&writer, document, "score_note", json_string(done->facts->score_note));
-    set(&writer, document, "findings", json_array());
+    set(&writer, document, "findings", layer_failed ? failed_layer_json(done->result) : json_array());
     set(&writer, document, "advice", json_array());
     set(&writer, document, "ruled_out", json_array());
     set(&writer, document, "signals", signals_json(&writer, done->rules, done->facts));
@@ -234,7 +245,9 @@ static tn_status train_native(tn_session *session, tn_trial_request *request, tr
     done->facts = tn_subject_facts_of(session->subject);
     request->score_every = every(done->facts->steps_total, SCORES);
     tn_status status = tn_subject_run(session->subject, request, session->threads, result, error);
-    if (status == TN_OK && result->end == TN_TRIAL_REFUSED) {
+    /* What was trained before a layer of the user's own failed stands in the report. */
+    bool trained = result->error.code == TN_ERROR_LAYER;
+    if (status == TN_OK && result->end == TN_TRIAL_REFUSED && !trained) {
         if (error)
             *error = result->error;
         status = result->error.code != TN_OK ? result->error.code : TN_ERROR_HYPES;
@@ -292,6 +305,9 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
     tn_subject_facts facts;
     tn_trial_result result;
     memset(&result, 0, sizeof result);
+    if (session->layer_path)
+        return tn_fail(error, TN_ERROR_USAGE,
+                       "A layer alone is no network that could be trained; check it by gradcheck, or name it in a net.");
     training done = {.result = &result, .rules = rules, .exit_code = -1};
     tn_status status = tn_session_pictures_begin(&pictures, session, rules, session->subject ? tn_subject_facts_of(session->subject) : NULL,
                                                  watch.steps_total, error);
@@ -315,6 +331,8 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
                                           : train_native(session, &request, &done, &result, &failed);
     if (failed.code != TN_OK && error)
         *error = failed;
+    if (result.error.code == TN_ERROR_LAYER)
+        failed = result.error;
     end_pictures(&pictures, &done, status, end_name(&watch, &result), &failed);
     if (status == TN_OK) {
         done.end = end_name(&watch, &result);

@@ -22,6 +22,7 @@ typedef struct tn_command {
 int tn_command_debug(const tn_command *command, const tn_options *options);
 int tn_command_train(const tn_command *command, const tn_options *options);
 int tn_command_experiment(const tn_command *command, const tn_options *options);
+int tn_command_gradcheck(const tn_command *command, const tn_options *options);
 int tn_command_bisect(const tn_command *command, const tn_options *options);
 int tn_command_health(const tn_command *command, const tn_options *options);
 int tn_command_record(const tn_command *command, const tn_options *options);

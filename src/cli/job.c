@@ -19,7 +19,8 @@ static int run(const tn_command *command, const tn_options *options, tn_job *job
     bool trains = strcmp(command->name, "train") == 0;
     tn_live_panel panel = {.progress = progress};
     tn_settings settings = {
-        .hypes_path = options->operand,
+        .hypes_path = options->is_layer ? NULL : options->operand,
+        .layer_path = options->is_layer ? options->operand : NULL,
         .program = options->program,
         .program_hypes = options->hypes,
         .program_starts_anew = (options->given & TN_OPTION_NO_FORK) != 0,

@@ -59,6 +59,17 @@ static const tn_command AFTER[] = {
      TN_OPTION_MARKDOWN | TN_OPTION_RULES | TN_OPTION_NO_COLOR, tn_command_explain},
 };
 
+/* An experiment, which takes a layer too. */
+static const tn_command GRADCHECK = {
+    "gradcheck",
+    "LAYER.so | HYPES | new NAME",
+    NULL,
+    "Calls layers of your own on inputs picked to break them, in a process of their own, and holds their gradients against differences:\n"
+    "those of a network, or the one of a library. --set NAME=VALUE gives the layer's arguments, --set inputs=[[8,8,3]] the shapes of\n"
+    "a sample. 'new NAME' writes a first layer into the folder NAME: make -C NAME check builds and checks it. docs/plugins.md.",
+    TN_OPTIONS_OF_A_JOB | TN_OPTION_HTML | TN_OPTION_TWO_OPERANDS,
+    tn_command_gradcheck};
+
 enum { BEFORE_COUNT = sizeof BEFORE / sizeof *BEFORE, AFTER_COUNT = sizeof AFTER / sizeof *AFTER };
 
 /* All commands in the order of help; the experiments stand in the middle, in the order of the protocol. */
@@ -77,6 +88,11 @@ static void make_table(command_table *table)
     for (size_t i = 0; table->count + AFTER_COUNT < COMMANDS_MAX && tn_experiment_describe(i, &name, &protocol, &title); i++) {
         table->protocols[table->count] = protocol;
         bool searches = strcmp(name, "search") == 0;
+        if (strcmp(name, "gradcheck") == 0) {
+            table->rows[table->count] = GRADCHECK;
+            table->rows[table->count++].summary = title;
+            continue;
+        }
         table->rows[table->count++] = (tn_command){name,
                                                    "HYPES | -- COMMAND",
                                                    title,

@@ -53,6 +53,7 @@ typedef struct tn_options {
     const char *command;      /* the first word; NULL where there is none */
     const char *operand;      /* the second; NULL where there is none */
     const char *second;       /* the third; for commands of TN_OPTION_TWO_OPERANDS */
+    bool is_layer;            /* the operand is the library of a layer, as the command has found */
     const char **assignments; /* [assignment_count] of --set, owned */
     size_t assignment_count;
     const char **rules; /* [rule_count] of --rule, owned */

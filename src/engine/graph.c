@@ -171,7 +171,9 @@ static tn_status configure_vertex(tn_graph *graph, const tn_hypes *hypes, size_t
     tn_vertex *vertex = &graph->vertices[index];
     tn_node *node = &vertex->node;
     tn_error found = {0};
+    node->hypes = hypes;
     tn_status status = node->op->configure(node, json, &found);
+    node->hypes = NULL;
     if (status && status != TN_ERROR_HYPES)
         return tn_fail(error, status, "%s", found.message);
     if (status)
@@ -244,6 +246,11 @@ tn_status tn_graph_init(tn_graph *graph, const tn_hypes *hypes, const tn_shape *
 
 void tn_graph_deinit(tn_graph *graph)
 {
+    for (size_t i = 0; i < graph->count; i++) {
+        tn_node *node = &graph->vertices[i].node;
+        if (node->op && node->op->release)
+            node->op->release(node);
+    }
     tn_memory_destroy(graph->vertices);
     *graph = (tn_graph){0};
 }

@@ -45,11 +45,12 @@ typedef struct tn_node {
     tn_shape output;
     size_t parameter_count;
     tn_parameter parameters[TN_OP_PARAMETERS_MAX];
-    size_t saved_per_sample;   /* reals that forward keeps for backward, for each sample of the batch */
-    size_t saved_per_batch;    /* and once a batch */
-    size_t scratch_per_worker; /* reals of scratch for each pool thread; contents do not outlive a call */
-    size_t scratch_shared;     /* reals of scratch that all workers share in one call */
-    size_t scratch_per_sample; /* and further ones for each sample of the batch */
+    size_t saved_per_sample;      /* reals that forward keeps for backward, for each sample of the batch */
+    size_t saved_per_batch;       /* and once a batch */
+    size_t scratch_per_worker;    /* reals of scratch for each pool thread; contents do not outlive a call */
+    size_t scratch_shared;        /* reals of scratch that all workers share in one call */
+    size_t scratch_per_sample;    /* and further ones for each sample of the batch */
+    const struct tn_hypes *hypes; /* while it is configured, for paths; else NULL */
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
@@ -71,6 +72,7 @@ typedef struct tn_pass {
     bool training;                               /* dropout drops, batch_norm uses the batch */
     tn_pool *pool;                               /* may be NULL */
     tn_rng *rng;                                 /* of this node, for dropout */
+    tn_error *fault;                             /* where an op that may fail says so, unless there is something already; never NULL then */
     const tn_real *inputs[TN_OP_INPUTS_MAX];     /* [B, inputs[i]] */
     tn_real *output;                             /* [B, output] */
     const tn_real *d_output;                     /* [B, output], backward only */
@@ -112,6 +114,8 @@ typedef struct tn_op {
     void (*forward)(const tn_node *node, const tn_pass *pass);
     /* Writes (never adds to) every non-NULL d_inputs and d_parameters. Follows a forward of the same batch. */
     void (*backward)(const tn_node *node, const tn_pass *pass);
+    /* Ends what configure, which may have failed, has left in the attributes; NULL where that is nothing. */
+    void (*release)(tn_node *node);
 } tn_op;
 
 const tn_op *tn_op_find(const char *name); /* NULL where there is none */

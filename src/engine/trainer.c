@@ -234,6 +234,7 @@ static void prepare_pass(tn_trainer *t, size_t index)
     tn_pass *pass = &t->passes[index];
     *pass = (tn_pass){.pool = t->pool,
                       .rng = &t->rngs[index],
+                      .fault = &t->fault,
                       .output = at(t, place->output),
                       .d_output = at(t, place->d_output),
                       .saved = at(t, place->saved),
@@ -435,4 +436,9 @@ tn_maker tn_trainer_maker(const tn_trainer *t, size_t index)
     size_t maker = t->vertices[name->node_index].gradient_maker;
     const tn_node *node = maker < t->graph.count ? &t->graph.vertices[maker].node : NULL;
     return node ? (tn_maker){node->name, node->op->name, maker} : loss;
+}
+
+const tn_error *tn_trainer_fault(const tn_trainer *t)
+{
+    return t->fault.code != TN_OK ? &t->fault : NULL;
 }

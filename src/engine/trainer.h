@@ -55,6 +55,10 @@ const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index)
  * compute the same numbers, bit for bit. (The double build shows nothing: it has no floats.) */
 void tn_trainer_step(tn_trainer *trainer, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result);
 
+/* Why a layer of the user's own failed in a step or a prediction since the trainer was made, or NULL. Such a step changes no weights of the layers below that one, and none at all where it failed in
+ * forward; what comes after it means nothing. */
+const tn_error *tn_trainer_fault(const tn_trainer *trainer);
+
 /* The network in evaluation mode: outputs [count, output size] for samples of `set` (NULL: the first `count`), and, where losses is not
  * NULL, the loss of each sample [count], of a sequence the mean over its labels.
  * set must have the shape and labels of the training data. Does not disturb training. */

@@ -85,7 +85,8 @@ struct tn_trainer {
     tn_tensor_name *tensors;
     size_t input_tensor, loss_tensor;
 
-    size_t batch; /* samples of a full step */
+    tn_error fault; /* of a layer of the user's own; code TN_OK */
+    size_t batch;   /* samples of a full step */
     uint64_t steps_per_epoch, steps_total;
     uint32_t *order;               /* [training samples] of this epoch */
     uint32_t *rows;                /* [batch] of the user's file, of the samples of an observed step */

@@ -266,15 +266,16 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     tn_labels labels = tn_trainer_labels(t, set, order, batch);
     double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
-    bool fused = !(t->clip_norm > 0);
-    backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
+    bool fused = !(t->clip_norm > 0), failed = t->fault.code != TN_OK;
+    if (!failed)
+        backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
 
     double norm = needs_norm ? tn_trainer_gradient_norm(t) : NAN;
     if (t->clip_norm > 0 && norm > t->clip_norm)
         update.gradient_scale = t->clip_norm / norm;
-    if (tap)
+    if (tap && !failed)
         update_observed(t, &update, fused, &seen);
-    else
+    else if (!failed)
         update_rest(t, &update, fused, &seen);
 
     t->position += batch;

@@ -195,11 +195,18 @@ static tn_status run(tn_subject *subject, const tn_experiment *experiment, bool 
 
 const tn_experiment *const *tn_debug_protocol(const tn_subject_facts *facts, size_t *count)
 {
-    static const tn_experiment *const protocol[] = {&tn_experiment_usage,     &tn_experiment_initial_loss, &tn_experiment_lr_boundary,
-                                                    &tn_experiment_nonfinite, &tn_experiment_overfit,      &tn_experiment_samples,
-                                                    &tn_experiment_race,      &tn_experiment_batch};
-    /* A network of hypes has no framework to misuse. */
-    size_t first = facts->is_program ? 0 : 1;
+    static const tn_experiment *const protocol[] = {&tn_experiment_usage,       &tn_experiment_gradcheck, &tn_experiment_initial_loss,
+                                                    &tn_experiment_lr_boundary, &tn_experiment_nonfinite, &tn_experiment_overfit,
+                                                    &tn_experiment_samples,     &tn_experiment_race,      &tn_experiment_batch};
+    static const tn_experiment *const of_program[] = {&tn_experiment_usage,     &tn_experiment_initial_loss, &tn_experiment_lr_boundary,
+                                                      &tn_experiment_nonfinite, &tn_experiment_overfit,      &tn_experiment_samples,
+                                                      &tn_experiment_race,      &tn_experiment_batch};
+    if (facts->is_program) {
+        *count = sizeof of_program / sizeof *of_program;
+        return of_program;
+    }
+    /* A network of hypes has no framework to misuse, and as a rule no layers of its user's own. */
+    size_t first = facts->layers > 0 ? 1 : 2;
     *count = sizeof protocol / sizeof *protocol - first;
     return protocol + first;
 }

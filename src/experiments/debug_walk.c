@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "experiments/finding.h"
+#include "experiments/layer_finding.h"
 #include "experiments/odds.h"
 
 enum { EXPERIMENTS_MAX = 16, WHY_SIZE = 512 };
@@ -188,11 +188,26 @@ tn_status tn_debug_ask(tn_investigation *investigation, const tn_experiment *exp
 
 /* ---- the walk ---- */
 
+/* A layer of the user's own that no probe has broken may fail in training all the same; that settles it. */
+static void tell_failed_layer(tn_investigation *investigation, const tn_trial_result *result)
+{
+    if (result->end != TN_TRIAL_REFUSED || result->error.code != TN_ERROR_LAYER)
+        return;
+    tn_findings findings;
+    tn_findings_init(&findings);
+    tn_finding_add_failed_layer(investigation, &findings, result);
+    merge(investigation, json_object_get(investigation->walk->report, "findings"), findings.findings);
+    investigation->is_settled = true;
+    tn_findings_deinit(&findings);
+}
+
 static tn_status look(tn_investigation *investigation, tn_error *error)
 {
     struct tn_walk *walk = investigation->walk;
     uint64_t before = atomic_load(&investigation->steps);
     tn_status status = tn_look_run(investigation, &walk->look, error);
+    if (status == TN_OK)
+        tell_failed_layer(investigation, &walk->look.result);
     if (status != TN_OK || !tn_look_is_valid(&walk->look))
         return status;
     investigation->look = &walk->look;
@@ -237,6 +252,9 @@ tn_status tn_debug_walk(tn_investigation *investigation, json_t *report, tn_erro
     /* Of a program it comes first, even before the look: it costs next to nothing, and keeps the look that it made. */
     if (investigation->facts->is_program)
         status = run_at(investigation, place_of(investigation, &tn_experiment_usage), tn_experiment_usage.why, error);
+    /* So does a layer of the user's own: seconds, and no training. */
+    if (investigation->facts->layers > 0)
+        status = run_at(investigation, place_of(investigation, &tn_experiment_gradcheck), tn_experiment_gradcheck.why, error);
     if (status == TN_OK && !investigation->is_settled)
         status = look(investigation, error);
     while (status == TN_OK && investigation->look && place < count && !atomic_load(&investigation->spent)) {

@@ -19,7 +19,8 @@ typedef struct tn_experiment {
 
 extern const tn_experiment tn_experiment_initial_loss, tn_experiment_lr_boundary, tn_experiment_nonfinite, tn_experiment_overfit,
     tn_experiment_samples, tn_experiment_scale, tn_experiment_clip, tn_experiment_init, tn_experiment_decay, tn_experiment_race,
-    tn_experiment_search, tn_experiment_batch, tn_experiment_simplify, tn_experiment_climb, tn_experiment_softmax, tn_experiment_usage;
+    tn_experiment_search, tn_experiment_batch, tn_experiment_simplify, tn_experiment_climb, tn_experiment_softmax, tn_experiment_usage,
+    tn_experiment_gradcheck;
 
 /* Of tn_debug_bisect: it needs other hypes, so it is no experiment of the table. */
 extern const tn_experiment tn_experiment_bisect;

@@ -5,10 +5,10 @@
 #include "experiments/experiment.h"
 
 static const tn_experiment *const table[] = {
-    &tn_experiment_usage,    &tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite,
-    &tn_experiment_clip,     &tn_experiment_overfit,      &tn_experiment_samples,     &tn_experiment_init,
-    &tn_experiment_scale,    &tn_experiment_decay,        &tn_experiment_race,        &tn_experiment_batch,
-    &tn_experiment_simplify, &tn_experiment_climb,        &tn_experiment_softmax,     &tn_experiment_search,
+    &tn_experiment_gradcheck, &tn_experiment_usage,   &tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite,
+    &tn_experiment_clip,      &tn_experiment_overfit, &tn_experiment_samples,      &tn_experiment_init,        &tn_experiment_scale,
+    &tn_experiment_decay,     &tn_experiment_race,    &tn_experiment_batch,        &tn_experiment_simplify,    &tn_experiment_climb,
+    &tn_experiment_softmax,   &tn_experiment_search,
 };
 
 size_t tn_experiment_count(void)

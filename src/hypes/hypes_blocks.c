@@ -47,6 +47,8 @@ static void name_of_last(const expander *e, char name[NAME_BYTES])
     size_t count = json_array_size(e->net);
     const json_t *last = count > 0 ? json_array_get(e->net, count - 1) : NULL;
     const char *own = json_string_value(json_object_get(last, "name")), *op = json_string_value(json_object_get(last, "op"));
+    if (!op && json_object_get(last, "plugin"))
+        op = "plugin";
     if (own)
         snprintf(name, NAME_BYTES, "%s", own);
     else if (last)

@@ -354,8 +354,18 @@ static tn_status fail_key(const tn_hypes *hypes, tn_scope_id scope, tn_scope_id 
     return status;
 }
 
+bool tn_is_plugin_argument(tn_scope_id selected, const char *key, const json_t *value)
+{
+    bool is_number = json_is_number(value) || json_is_boolean(value);
+    return selected == TN_SCOPE_op_plugin && is_number && !tn_schema_key(TN_SCOPE_node, selected, key);
+}
+
 static tn_status check_object(const tn_hypes *hypes, tn_scope_id scope, json_t *object, const tn_place *place, tn_error *error)
 {
+    /* {"plugin": "swish.so"} is a node without its "op". */
+    if (scope == TN_SCOPE_node && json_object_get(object, "plugin") && !json_object_get(object, "op") &&
+        json_object_set_new(object, "op", json_string("plugin")) != 0)
+        return tn_fail_memory(error, 64);
     /* The selector first, since it decides which other keys there are. */
     const char *selector = tn_schema_scope(scope)->selector;
     json_t *selection = selector ? json_object_get(object, selector) : NULL;
@@ -372,7 +382,7 @@ static tn_status check_object(const tn_hypes *hypes, tn_scope_id scope, json_t *
         if (selector && !selection && scope == TN_SCOPE_node) {
             break; /* without "op" nobody knows the keys: hypes_fill.c tells that it is missing */
         }
-        if (!tn_schema_key(scope, selected, name))
+        if (!tn_schema_key(scope, selected, name) && !tn_is_plugin_argument(selected, name, value))
             return fail_key(hypes, scope, selected, name, &here, error);
     }
     tn_keys list;

@@ -149,6 +149,15 @@ static json_t *fill_object(filler *f, tn_scope_id scope, const json_t *given, co
             return NULL;
         }
     }
+    const char *name;
+    json_t *argument;
+    json_object_foreach((json_t *)given, name, argument)
+    {
+        if (tn_is_plugin_argument(selected, name, argument) && json_object_set(object, name, argument) != 0) {
+            json_decref(object);
+            return memory_failure(f);
+        }
+    }
     return object;
 }
 

@@ -88,6 +88,9 @@ const json_t *tn_tree_value(const json_t *tree, const char *path);
 /* The keys of an object are those of `scope` and of the scope that its selector names. */
 tn_scope_id tn_object_selected(tn_scope_id scope, const json_t *object);
 
+/* Whether a key of a node is an argument that its plug-in is to know: the schema cannot. */
+bool tn_is_plugin_argument(tn_scope_id selected, const char *key, const json_t *value);
+
 /* A value nested deeper than TN_JSON_DEPTH_MAX. */
 bool tn_json_too_deep(const json_t *value, int depth);
 

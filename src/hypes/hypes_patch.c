@@ -277,6 +277,14 @@ static void drop_keys_of_old_op(json_t *node, const json_t *op)
         if (key->scope == old && !tn_schema_key(new, TN_SCOPE_COUNT, key->name))
             json_object_del(node, key->name);
     }
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(node, next, name, value)
+    {
+        if (new != old && tn_is_plugin_argument(old, name, value))
+            json_object_del(node, name);
+    }
 }
 
 static tn_status fail_index(const patcher *p, const edit *e, const json_t *list, bool insert)

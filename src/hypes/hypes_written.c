@@ -1,4 +1,4 @@
-/* hypes_written.c: the tree as the user wrote it, for a file in another folder: its data and its weights must be found from there. Not for the complete tree (hypes_print.c). */
+/* hypes_written.c: the tree as the user wrote it, for a file in another folder: its data, its weights and its plug-ins must be found from there. Not for the complete tree (hypes_print.c). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +28,17 @@ static bool in_same_folder(const tn_hypes *hypes, const char *path)
     return same;
 }
 
-/* Makes the files of a source absolute. False where memory is out. */
+/* Makes the path at `key` absolute. False where memory is out. */
+static bool settle_path(const tn_hypes *hypes, json_t *object, const char *key, const json_t *path)
+{
+    char *resolved = tn_hypes_resolve(hypes, json_string_value(path)), *real = resolved ? realpath(resolved, NULL) : NULL;
+    bool set = resolved && json_object_set_new(object, key, json_string(real ? real : resolved)) == 0;
+    free(real);
+    free(resolved);
+    return set;
+}
+
+/* The files of a source. False where memory is out. */
 static bool settle_source(const tn_hypes *hypes, json_t *source)
 {
     const char *key;
@@ -36,13 +46,7 @@ static bool settle_source(const tn_hypes *hypes, json_t *source)
     void *next;
     json_object_foreach_safe(source, next, key, value)
     {
-        if (!json_is_string(value) || !tn_source_names_file(source, key))
-            continue;
-        char *resolved = tn_hypes_resolve(hypes, json_string_value(value)), *real = resolved ? realpath(resolved, NULL) : NULL;
-        bool set = resolved && json_object_set_new(source, key, json_string(real ? real : resolved)) == 0;
-        free(real);
-        free(resolved);
-        if (!set)
+        if (json_is_string(value) && tn_source_names_file(source, key) && !settle_path(hypes, source, key, value))
             return false;
     }
     return true;
@@ -62,6 +66,12 @@ char *tn_hypes_print_written(const tn_hypes *hypes, const char *path)
     }
     json_t *weights = json_object_get(tree, "weights");
     settled = settled && (!json_is_object(weights) || settle_source(hypes, weights));
+    const json_t *net = json_object_get(tree, "net");
+    for (size_t i = 0; i < json_array_size(net) && settled; i++) {
+        json_t *node = json_array_get(net, i);
+        const json_t *plugin = json_object_get(node, "plugin");
+        settled = !json_is_string(plugin) || settle_path(hypes, node, "plugin", plugin);
+    }
     char *text = settled ? tn_tree_print(tree) : NULL;
     json_decref(tree);
     return text;

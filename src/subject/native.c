@@ -101,7 +101,8 @@ static const tn_subject_kind NATIVE = {.run = tn_native_run,
                                        .hypes = hypes_of,
                                        .repatched = repatched,
                                        .destroy = destroy,
-                                       .trial_key = tn_native_trial_key};
+                                       .trial_key = tn_native_trial_key,
+                                       .check_layers = tn_native_check_layers};
 
 static tn_status find_identity(tn_native *native, tn_error *error)
 {
@@ -111,7 +112,7 @@ static tn_status find_identity(tn_native *native, tn_error *error)
     if (written)
         native->identity = tn_hash_text(TN_HASH_START, written);
     free(written);
-    return found ? TN_OK : tn_fail_memory(error, 256);
+    return found ? tn_native_hash_plugins(native->hypes, &native->identity, error) : tn_fail_memory(error, 256);
 }
 
 static tn_status fill(tn_native *native, tn_error *error)

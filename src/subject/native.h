@@ -108,6 +108,16 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
 /* The weights of hypes.weights.file, times init.scale, in place of those that the trainer was initialised with; nothing where there is none. */
 tn_status tn_native_load_weights(const tn_hypes *hypes, tn_trainer *trainer, tn_error *error);
 
+/* ---- native_plugins.c ---- */
+
+/* How many nodes are plug-ins. */
+size_t tn_native_count_plugins(const tn_hypes *hypes);
+
+/* `hash` followed by what the libraries of all plug-ins hold, so that a trial with another build of one has another key. TN_ERROR_MEMORY alone: a library that cannot be read is told elsewhere. */
+tn_status tn_native_hash_plugins(const tn_hypes *hypes, uint64_t *hash, tn_error *error);
+
+tn_status tn_native_check_layers(const tn_subject *subject, json_t **checks, tn_error *error);
+
 /* ---- native_weights.c ---- */
 
 /* All parameters and running statistics as a safetensors file, as hypes.weights.layout says: by their names and in the engine's layout (dense [inputs, units], conv2d [kernel_h, kernel_w, channels,

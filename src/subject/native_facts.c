@@ -290,6 +290,7 @@ tn_status tn_native_find_facts(tn_native *native, const tn_trainer *trainer, tn_
     size_t probed = tn_probe_samples(data->valid, TN_PROBE_SAMPLES);
     uint32_t knobs = (TN_KNOB_PATCH << 1) - 1;
     native->facts = (tn_subject_facts){
+        .layers = tn_native_count_plugins(native->hypes),
         .kind = "native",
         .name = json_is_string(name) ? json_string_value(name) : tn_hypes_name(hypes),
         .parameters = tn_trainer_parameters(trainer),

@@ -5,7 +5,7 @@
  *   3. steps: each to the recorder, and once more those before an incident; scores at score points
  *   4. score and shown samples after the last
  *
- * A trial is non-finite where the loss of a batch is, or a weight: looked for at score points, at the end, and wherever the gradient norm is not finite. After that no score is
+ * A layer of the user's own that fails ends the trial as refused, at the step that it failed in; the steps before it stand. A trial is non-finite where the loss of a batch is, or a weight: looked for at score points, at the end, and wherever the gradient norm is not finite. After that no score is
  * taken; the last one stands, and `end` tells. A mistake in 1 refuses the trial. */
 #include <inttypes.h>
 #include <math.h>
@@ -192,6 +192,20 @@ static void release(trial *t)
     tn_turned_deinit(&t->turned);
 }
 
+/* Whether a layer of the user's own has failed, which ends the trial; told once. */
+static bool layer_failed(trial *t)
+{
+    const tn_error *fault = tn_trainer_fault(t->trainer);
+    if (fault && t->result->end != TN_TRIAL_REFUSED) {
+        t->result->end = TN_TRIAL_REFUSED;
+        t->result->error = *fault;
+        size_t length = strlen(fault->message);
+        snprintf(t->result->error.message + length, sizeof fault->message - length, ", after %" PRIu64 " steps of training",
+                 t->result->steps);
+    }
+    return fault != NULL;
+}
+
 /* ---- shown samples ---- */
 
 static float *copy_row(const float *values, size_t width)
@@ -248,6 +262,8 @@ static tn_status show_outputs(trial *t, moment when, tn_error *error)
     if (t->shown.count == 0 || (when == BETWEEN && !t->request->on_shown))
         return TN_OK;
     tn_trainer_predict(t->trainer, t->shown.set, t->shown.samples, t->shown.count, t->outputs, t->losses);
+    if (layer_failed(t))
+        return TN_OK;
     for (size_t i = 0; i < t->shown.count; i++) {
         tn_shown_sample *sample = &t->result->shown[i];
         unscale(t, &t->shown, t->outputs + i * width);
@@ -283,6 +299,8 @@ static tn_status take_score(trial *t, tn_error *error)
     tn_score_point point = {.step = result->steps, .samples = result->samples};
     tn_probe_score(&t->train, t->trainer, t->threshold, t->outputs, t->losses, &point.train_score, &point.train_loss);
     tn_probe_score(&t->valid, t->trainer, t->threshold, t->outputs, t->losses, &point.valid_score, &point.valid_loss);
+    if (layer_failed(t))
+        return TN_OK;
     result->scores[result->score_count++] = point;
     tn_recorder_score(t->recorder, &point);
     return TN_OK;
@@ -384,6 +402,10 @@ static tn_status step_once(trial *t, bool *more, tn_error *error)
     tn_step_result made;
     tn_replay_before_step(&t->replay, t->trainer, result->steps, t->step_ns);
     make_step(t, &made);
+    if (layer_failed(t)) {
+        *more = false;
+        return TN_OK;
+    }
     tn_status status = keep_step(t, &made, error);
     bool is_odd = !isfinite(made.loss) || (t->knows_norm && !isfinite(made.gradient_norm));
     if (status == TN_OK && is_odd)
@@ -418,7 +440,8 @@ static tn_status score_point(trial *t, bool *more, tn_error *error)
         return TN_OK;
     }
     tn_status status = take_score(t, error);
-    if (status == TN_OK && !t->request->unscored && tn_trial_train_score(t->result) >= t->request->stop_at_train_score)
+    bool reached = status == TN_OK && !t->request->unscored && tn_trial_train_score(t->result) >= t->request->stop_at_train_score;
+    if (reached || layer_failed(t))
         *more = false;
     return status;
 }
@@ -443,7 +466,7 @@ static tn_status run_steps(trial *t, tn_error *error)
     }
     const tn_trial_result *result = t->result;
     bool taken = result->score_count && result->scores[result->score_count - 1].step == result->steps;
-    if (status == TN_OK && result->end != TN_TRIAL_NONFINITE && !taken)
+    if (status == TN_OK && result->end != TN_TRIAL_NONFINITE && result->end != TN_TRIAL_REFUSED && !taken)
         status = score_point(t, &more, error);
     return status;
 }
@@ -460,9 +483,9 @@ static tn_status train(trial *t, tn_error *error)
         status = show_outputs(t, BEFORE, error);
     if (status == TN_OK)
         status = take_score(t, error);
-    if (status == TN_OK)
+    if (status == TN_OK && !layer_failed(t))
         status = run_steps(t, error);
-    if (status == TN_OK)
+    if (status == TN_OK && !layer_failed(t))
         status = show_outputs(t, AFTER, error);
     if (status == TN_OK)
         status = take_metrics(t, error);
@@ -479,7 +502,8 @@ static void end_recording(trial *t, tn_status status)
     if (!t->recorder)
         return;
     char *text = t->native->store && status == TN_OK ? tn_trial_result_json(t->request->is_training ? NULL : t->request, t->result) : NULL;
-    (void)tn_recorder_end(t->recorder, status == TN_OK ? tn_trial_end_name(t->result->end) : "failed", text, NULL);
+    bool failed = status != TN_OK || (t->trainer && tn_trainer_fault(t->trainer));
+    (void)tn_recorder_end(t->recorder, failed ? "failed" : tn_trial_end_name(t->result->end), text, NULL);
     free(text);
 }
 

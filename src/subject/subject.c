@@ -38,6 +38,14 @@ bool tn_subject_trial_key(const tn_subject *subject, const tn_trial_request *req
     return subject->kind->trial_key && subject->kind->trial_key(subject, request, key);
 }
 
+tn_status tn_subject_check_layers(const tn_subject *subject, json_t **checks, tn_error *error)
+{
+    if (subject->kind->check_layers)
+        return subject->kind->check_layers(subject, checks, error);
+    *checks = json_array();
+    return *checks ? TN_OK : tn_fail_memory(error, sizeof(json_t *));
+}
+
 const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject)
 {
     return subject->kind->facts(subject);

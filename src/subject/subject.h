@@ -158,6 +158,8 @@ typedef struct tn_subject_facts {
     size_t nonfinite_input_row;                         /* of the first of them; SIZE_MAX: not known */
     double label_min, label_max, label_mean, label_std; /* as the loss sees them, over all targets; class numbers as numbers */
     uint32_t knobs;                                     /* which can be turned */
+    size_t layers;                                      /* of the user's own, in the network (docs/plugins.md) */
+    bool is_layer;                                      /* such a layer alone: there is nothing to train */
 
     /* Of an attached program only; 0 and NULL for a native subject. */
     bool is_program;
@@ -201,12 +203,21 @@ void tn_trial_mark(const tn_trial_request *request, char mark[TN_TRIAL_MARK_SIZE
 /* Fills a zeroed result from what the store has of it (subject_kind.h), all but losses and norms, for which there is room for result->steps. False where the text is no such result, or memory is out. */
 bool tn_trial_result_restore(const char *json, bool with_norms, tn_trial_result *result);
 
+/* Whether the subject's layers of the user's own compute what they should, which needs no training: a list with what plugin/plugin_check.h tells of each, and {"node": its number in the net, "where":
+ * "net.1 (swish.so)"}. A new reference; an empty list where there are none. Errors are those of the machine. */
+tn_status tn_subject_check_layers(const tn_subject *subject, json_t **checks, tn_error *error);
+
 const tn_subject_facts *tn_subject_facts_of(const tn_subject *subject);
 const tn_hypes *tn_subject_hypes(const tn_subject *subject); /* NULL where a subject has none */
 void tn_subject_destroy(tn_subject *subject);
 
 /* A subject on the engine. Reads the data and compiles the net once, so mistakes are told here. Borrows hypes, store (may be NULL) and cancel until destroyed. */
 tn_status tn_subject_native(const tn_hypes *hypes, tn_store *store, tn_cancel *cancel, tn_subject **subject, tn_error *error);
+
+/* A layer of the user's own, without a network: a plug-in's library. `assignments` as of the command line: arguments of the layer ("slope=1.5"), and "inputs", a list of shapes to try it on
+ * ("inputs=[[8,8,3]]"). Mistakes in them are told here. Borrows cancel until destroyed. */
+tn_status tn_subject_layer(const char *path, const char *const *assignments, size_t assignment_count, uint64_t seed, tn_cancel *cancel,
+                           tn_subject **subject, tn_error *error);
 
 /* The same subject with other hypes (a patch of its own), sharing the data already read: for a chain of fixes. */
 tn_status tn_subject_repatched(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error);

@@ -13,6 +13,7 @@ typedef struct tn_subject_kind {
     tn_status (*repatched)(const tn_subject *subject, const tn_hypes *hypes, tn_subject **other, tn_error *error); /* NULL: cannot */
     void (*destroy)(tn_subject *subject);
     bool (*trial_key)(const tn_subject *subject, const tn_trial_request *request, char key[TN_TRIAL_KEY_SIZE]); /* NULL: there are none */
+    tn_status (*check_layers)(const tn_subject *subject, json_t **checks, tn_error *error);                     /* NULL: there are none */
 } tn_subject_kind;
 
 struct tn_subject {

@@ -100,7 +100,7 @@ static void missing_keys(void **state)
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
          "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
-         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\" or \"position_embedding\" (at /net/0)"},
+         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\", \"position_embedding\" or \"plugin\" (at /net/0)"},
     };
     CHECK(mistakes);
 }
@@ -151,7 +151,7 @@ static void wrong_values(void **state)
          "\"gelu\", \"sigmoid\", \"hard_sigmoid\", \"tanh\", \"softplus\", \"exp\", \"softmax\", \"log\", "
          "\"sqrt\", \"square\", \"reciprocal\", \"subtract\", \"multiply\", \"divide\", \"concat\", "
          "\"reshape\", \"permute\", \"global_avg_pool\", \"global_max_pool\", \"last\", \"embedding\", "
-         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\" or \"position_embedding\" (at /net/0/op)"},
+         "\"rnn\", \"gru\", \"lstm\", \"rms_norm\", \"attention\", \"position_embedding\" or \"plugin\" (at /net/0/op)"},
         {WITH("\"init\": {\"scheme\": \"he\"},"),
          "t.json:5: init.scheme is the string \"he\"; expected \"he_normal\", \"he_uniform\", \"glorot_normal\", \"glorot_uniform\", "
          "\"lecun_normal\", \"lecun_uniform\", \"normal\", \"uniform\", \"constant\", \"zeros\", \"ones\", \"orthogonal\" or \"torch\" (at "

@@ -193,7 +193,8 @@ static void promised_names_are_known(void **state)
                                       "lstm",
                                       "rms_norm",
                                       "attention",
-                                      "position_embedding"};
+                                      "position_embedding",
+                                      "plugin"};
     static const char *const losses[] = {
         "softmax_cross_entropy", "sigmoid_cross_entropy", "categorical_cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"};
     static const char *const schemes[] = {"he_normal",     "he_uniform", "glorot_normal", "glorot_uniform", "lecun_normal",

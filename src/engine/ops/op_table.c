@@ -47,6 +47,7 @@ static const tn_op *const table[] = {
     &tn_op_rms_norm,
     &tn_op_attention,
     &tn_op_position_embedding,
+    &tn_op_plugin,
 };
 
 size_t tn_op_count(void)

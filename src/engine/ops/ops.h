@@ -47,5 +47,6 @@ extern const tn_op tn_op_lstm;
 extern const tn_op tn_op_rms_norm;
 extern const tn_op tn_op_attention;
 extern const tn_op tn_op_position_embedding;
+extern const tn_op tn_op_plugin;
 
 #endif
