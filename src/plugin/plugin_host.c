@@ -152,8 +152,11 @@ static bool map(tn_plugin_note *note, size_t *size)
     for (size_t i = 0; i < TN_PLUGIN_TENSORS; i++) {
         const tn_plugin_region *region = &layout->regions[i];
         int access = region->is_read_only ? PROT_READ : PROT_READ | PROT_WRITE;
-        if (region->bytes > 0 &&
-            mmap(base + region->place, region->pages, access, MAP_SHARED | MAP_FIXED, MEMORY, (off_t)region->file) == MAP_FAILED)
+        if (region->bytes == 0)
+            continue;
+        const unsigned char *placed =
+            mmap(base + region->place, region->pages, access, MAP_SHARED | MAP_FIXED, MEMORY, (off_t)region->file);
+        if (placed != base + region->place)
             return false;
     }
     note->base = (uintptr_t)base;
