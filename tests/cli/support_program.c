@@ -5,12 +5,16 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static void must(bool good, const char *what)
 {
@@ -101,6 +105,13 @@ void program_run_deinit(program_run *run)
     free(run->out);
     free(run->err);
     *run = (program_run){0};
+}
+
+void program_run_check(program_run run, int exit_code, const char *out, const char *err)
+{
+    if (run.exit_code != exit_code || !strstr(run.out, out) || !strstr(run.err, err))
+        fail_msg("exit code %d, expected %d\n%s%s", run.exit_code, exit_code, run.out, run.err);
+    program_run_deinit(&run);
 }
 
 void folder_make(char folder[64])

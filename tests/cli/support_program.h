@@ -20,6 +20,9 @@ program_run program_run_in(const char *folder, program_stdout to, const char *co
 #define RUN(...) program_run_in(NULL, PROGRAM_STDOUT_TAKEN, (const char *const[]){__VA_ARGS__, NULL})
 void program_run_deinit(program_run *run);
 
+/* Fails the test unless the run ended with that exit code and printed both texts; ends it. */
+void program_run_check(program_run run, int exit_code, const char *out, const char *err);
+
 /* Starts it; stderr comes through *err. */
 pid_t program_start(const char *folder, const char *const *arguments, int *out, int *err);
 

@@ -32,13 +32,6 @@ static int drop(void **state)
     return 0;
 }
 
-static void check(program_run run, int exit_code, const char *out, const char *err)
-{
-    if (run.exit_code != exit_code || !strstr(run.out, out) || !strstr(run.err, err))
-        fail_msg("exit code %d, expected %d\n%s%s", run.exit_code, exit_code, run.out, run.err);
-    program_run_deinit(&run);
-}
-
 static void write_net(const char *folder, const char *layer)
 {
     char text[2048];
@@ -49,23 +42,25 @@ static void write_net(const char *folder, const char *layer)
 static void libraries_are_checked(void **state)
 {
     (void)state;
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so"), 0, "pass: ", "");
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=3", "--set", "inputs=[[4,4,3]]"), 0, "[4,4,3]: pass", "");
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/wrong_factor.so"), 1, "faulty: an operation's backward pass is wrong (confirmed)", "");
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/planted_refuses.so"), 4, "needs 11", "");
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=0"), 2, "",
-          "\"slope\" is 0; the plug-in swish takes a number from 0.01 to 100");
-    check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "inputs=7"), 2, "", "inputs has to be a list of shapes");
-    check(RUN("gradcheck", "-q", "none.so"), 2, "", "cannot open the plug-in \"none.so\"");
-    check(RUN("gradcheck", "-q", TN_SOURCE_DIR "/examples/plugins/swish.c"), 2, "", "is the source of a plug-in; build it");
-    check(RUN("debug", "-q", TN_PLUGINS "/swish.so"), 2, "", "");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so"), 0, "pass: ", "");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=3", "--set", "inputs=[[4,4,3]]"), 0, "[4,4,3]: pass",
+                      "");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/wrong_factor.so"), 1, "faulty: an operation's backward pass is wrong (confirmed)",
+                      "");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/planted_refuses.so"), 4, "needs 11", "");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=0"), 2, "",
+                      "\"slope\" is 0; the plug-in swish takes a number from 0.01 to 100");
+    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "inputs=7"), 2, "", "inputs has to be a list of shapes");
+    program_run_check(RUN("gradcheck", "-q", "none.so"), 2, "", "cannot open the plug-in \"none.so\"");
+    program_run_check(RUN("gradcheck", "-q", TN_SOURCE_DIR "/examples/plugins/swish.c"), 2, "", "is the source of a plug-in; build it");
+    program_run_check(RUN("debug", "-q", TN_PLUGINS "/swish.so"), 2, "", "");
 }
 
 static void networks_are_checked(void **state)
 {
     const char *folder = *state;
     write_net(folder, "swish");
-    check(RUN_IN(folder, "gradcheck", "-q", "net.json"), 0, "pass: ", "");
+    program_run_check(RUN_IN(folder, "gradcheck", "-q", "net.json"), 0, "pass: ", "");
     write_net(folder, "writes_outside");
     program_run run = RUN_IN(folder, "debug", "-q", "--json", "net.json");
     json_t *report = json_loads(run.out, 0, NULL);
@@ -82,9 +77,9 @@ static void training_with_a_layer_that_crashes_ends_in_a_report(void **state)
 {
     const char *folder = *state;
     write_net(folder, "planted_crashes_late");
-    check(RUN_IN(folder, "train", "-q", "--store", "runs.db", "net.json"), 1,
-          "faulty: a layer of your own breaks the rules of its interface (confirmed)", "");
-    check(RUN_IN(folder, "runs", "--store", "runs.db"), 0, "failed", "");
+    program_run_check(RUN_IN(folder, "train", "-q", "--store", "runs.db", "net.json"), 1,
+                      "faulty: a layer of your own breaks the rules of its interface (confirmed)", "");
+    program_run_check(RUN_IN(folder, "runs", "--store", "runs.db"), 0, "failed", "");
 }
 
 /* The layer that `new` writes is built by its own Makefile, and passes. */
@@ -92,13 +87,13 @@ static void a_new_layer_builds_and_passes(void **state)
 {
     const char *folder = *state;
     char command[1024];
-    check(RUN_IN(folder, "gradcheck", "new", "first"), 0, "make -C first check", "");
+    program_run_check(RUN_IN(folder, "gradcheck", "new", "first"), 0, "make -C first check", "");
     snprintf(command, sizeof command, "make -s -C %s/first TENET='%s' CFLAGS='-O2 -Wall -Wextra -Werror' check > /dev/null 2>&1", folder,
              TN_PROGRAM);
     assert_int_equal(system(command), 0);
-    check(RUN_IN(folder, "gradcheck", "new", "first"), 3, "", "cannot write first: File exists");
-    check(RUN_IN(folder, "gradcheck", "new", "1st"), 2, "", "letters, digits and _");
-    check(RUN_IN(folder, "gradcheck", "new"), 2, "", "letters, digits and _");
+    program_run_check(RUN_IN(folder, "gradcheck", "new", "first"), 3, "", "cannot write first: File exists");
+    program_run_check(RUN_IN(folder, "gradcheck", "new", "1st"), 2, "", "letters, digits and _");
+    program_run_check(RUN_IN(folder, "gradcheck", "new"), 2, "", "letters, digits and _");
 }
 
 int main(void)

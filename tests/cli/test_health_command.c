@@ -48,13 +48,6 @@ static int drop(void **state)
     return 0;
 }
 
-static void check(program_run run, int exit_code, const char *out, const char *err)
-{
-    if (run.exit_code != exit_code || !strstr(run.out, out) || !strstr(run.err, err))
-        fail_msg("exit code %d, expected %d\n%s%s", run.exit_code, exit_code, run.out, run.err);
-    program_run_deinit(&run);
-}
-
 static json_t *document_of(program_run run)
 {
     json_t *document = json_loads(run.out, 0, NULL);
@@ -66,8 +59,8 @@ static json_t *document_of(program_run run)
 static void a_trained_network_is_healthy(void **state)
 {
     const char *folder = *state;
-    check(RUN_IN(folder, "train", "-q", "--weights", "w.safetensors", "--store", "runs.sqlite", "net.json"), 0, "", "");
-    check(RUN_IN(folder, "health", "w.safetensors"), 0, "healthy  w.safetensors", "");
+    program_run_check(RUN_IN(folder, "train", "-q", "--weights", "w.safetensors", "--store", "runs.sqlite", "net.json"), 0, "", "");
+    program_run_check(RUN_IN(folder, "health", "w.safetensors"), 0, "healthy  w.safetensors", "");
     json_t *file = document_of(RUN_IN(folder, "health", "--json", "w.safetensors")),
            *run = document_of(RUN_IN(folder, "health", "--json", "1", "--store", "runs.sqlite"));
     assert_string_equal(json_string_value(json_object_get(file, "schema")), "tenet.health/1");
@@ -83,32 +76,34 @@ static void a_trained_network_is_healthy(void **state)
 static void one_step_leaves_it_untrained_or_inconclusive(void **state)
 {
     const char *folder = *state;
-    check(RUN_IN(folder, "train", "-q", "--set", "solver.learning_rate=1e-9", "--set", "solver.epochs=1", "--weights", "new.safetensors",
-                 "net.json"),
-          0, "", "");
-    check(RUN_IN(folder, "health", "new.safetensors"), 4, "initialiser", "");
+    program_run_check(RUN_IN(folder, "train", "-q", "--set", "solver.learning_rate=1e-9", "--set", "solver.epochs=1", "--weights",
+                             "new.safetensors", "net.json"),
+                      0, "", "");
+    program_run_check(RUN_IN(folder, "health", "new.safetensors"), 4, "initialiser", "");
 }
 
 static void an_exploding_rate_makes_it_unhealthy(void **state)
 {
     const char *folder = *state;
-    check(RUN_IN(folder, "train", "-q", "--set", "solver.learning_rate=100", "--weights", "bad.safetensors", "net.json"), 4, "", "");
-    check(RUN_IN(folder, "health", "bad.safetensors"), 1, "unhealthy", "");
+    program_run_check(RUN_IN(folder, "train", "-q", "--set", "solver.learning_rate=100", "--weights", "bad.safetensors", "net.json"), 4, "",
+                      "");
+    program_run_check(RUN_IN(folder, "health", "bad.safetensors"), 1, "unhealthy", "");
 }
 
 static void mistakes_are_told(void **state)
 {
     const char *folder = *state;
     file_write(folder, "model.pt", "\x80\x02}q\x01.");
-    check(RUN_IN(folder, "health"), 2, "", "which weights?");
-    check(RUN_IN(folder, "health", "3"), 2, "", "needs the store it is in: --store PATH");
-    check(RUN_IN(folder, "health", "x.npz", "--store", "runs.sqlite"), 2, "", "a file stands by itself");
-    check(RUN_IN(folder, "health", "model.pt"), 2, "", "save_file(model.state_dict(), 'model.safetensors')");
-    check(RUN_IN(folder, "health", "nothing.safetensors"), 3, "", "nothing.safetensors");
-    check(RUN_IN(folder, "health", "99", "--store", "runs.sqlite"), 2, "", "no run 99");
-    check(RUN_IN(folder, "health", "1", "--store", "none.sqlite"), 2, "", "there is no store none.sqlite");
-    check(RUN_IN(folder, "train", "-q", "--weights", "missing/w.safetensors", "net.json"), 3, "", "the weights could not be written");
-    check(RUN_IN(folder, "train", "--weights", "w.safetensors", "--", "true"), 2, "", "a program saves its own");
+    program_run_check(RUN_IN(folder, "health"), 2, "", "which weights?");
+    program_run_check(RUN_IN(folder, "health", "3"), 2, "", "needs the store it is in: --store PATH");
+    program_run_check(RUN_IN(folder, "health", "x.npz", "--store", "runs.sqlite"), 2, "", "a file stands by itself");
+    program_run_check(RUN_IN(folder, "health", "model.pt"), 2, "", "save_file(model.state_dict(), 'model.safetensors')");
+    program_run_check(RUN_IN(folder, "health", "nothing.safetensors"), 3, "", "nothing.safetensors");
+    program_run_check(RUN_IN(folder, "health", "99", "--store", "runs.sqlite"), 2, "", "no run 99");
+    program_run_check(RUN_IN(folder, "health", "1", "--store", "none.sqlite"), 2, "", "there is no store none.sqlite");
+    program_run_check(RUN_IN(folder, "train", "-q", "--weights", "missing/w.safetensors", "net.json"), 3, "",
+                      "the weights could not be written");
+    program_run_check(RUN_IN(folder, "train", "--weights", "w.safetensors", "--", "true"), 2, "", "a program saves its own");
 }
 
 int main(void)

@@ -38,13 +38,6 @@ static int drop(void **state)
     return 0;
 }
 
-static void check(program_run run, int exit_code, const char *out, const char *err)
-{
-    if (run.exit_code != exit_code || !strstr(run.out, out) || !strstr(run.err, err))
-        fail_msg("exit code %d, expected %d\n%s%s", run.exit_code, exit_code, run.out, run.err);
-    program_run_deinit(&run);
-}
-
 static char *file_in(const char *folder, const char *name)
 {
     char path[256];
@@ -86,7 +79,7 @@ static void a_debug_and_its_page(void **state)
     assert_true(json_array_size(json_object_get(brief, "findings")) > 0);
     assert_string_equal(json_string_value(json_object_get(brief, "verdict")), json_string_value(json_object_get(report, "verdict")));
     assert_int_equal(json_array_size(json_object_get(brief, "experiments")), json_array_size(json_object_get(report, "experiments")));
-    check(RUN_IN(folder, "report", "brief.json", "--output=brief.html"), 0, "brief.html\n", "");
+    program_run_check(RUN_IN(folder, "report", "brief.json", "--output=brief.html"), 0, "brief.html\n", "");
     char *thin = file_in(folder, "brief.html");
     json_t *thin_report = document_in(thin, "report");
     assert_true(json_equal(thin_report, brief));
@@ -100,9 +93,9 @@ static void a_debug_and_its_page(void **state)
     assert_true(json_equal(look, json_object_get(report, "look")));
     json_object_del(report, "look");
     assert_true(json_equal(shown, report));
-    check(RUN_IN(folder, "report", "--store", "runs.db"), 0, "tenet-report.html\n", "");
-    check(RUN_IN(folder, "report", "1", "--store", "runs.db", "--output", "run.html"), 0, "run.html\n", "");
-    check(RUN_IN(folder, "report", "report.json", "--output=file.html"), 0, "file.html\n", "");
+    program_run_check(RUN_IN(folder, "report", "--store", "runs.db"), 0, "tenet-report.html\n", "");
+    program_run_check(RUN_IN(folder, "report", "1", "--store", "runs.db", "--output", "run.html"), 0, "run.html\n", "");
+    program_run_check(RUN_IN(folder, "report", "report.json", "--output=file.html"), 0, "file.html\n", "");
     static const char *const PAGES[] = {"tenet-report.html", "run.html", "file.html"};
     for (size_t i = 0; i < sizeof PAGES / sizeof *PAGES; i++) {
         char *other = file_in(folder, PAGES[i]);
@@ -139,19 +132,20 @@ static void mistakes_are_told(void **state)
     const char *folder = *state;
     file_write(folder, "other.json", "{\"schema\": \"tenet.runs/1\"}");
     file_write(folder, "broken.json", "{\n\"schema\":");
-    check(RUN_IN(folder, "report"), 2, "", "which store? Give --store PATH");
-    check(RUN_IN(folder, "report", "--store", "none.db"), 3, "", "there is no store at none.db: No such file or directory");
-    check(RUN_IN(folder, "report", "999999", "--store", "runs.db"), 2, "", "has no report that run 999999 belongs to");
-    check(RUN_IN(folder, "report", "report.json", "--store", "runs.db"), 2, "", "a file stands by itself");
-    check(RUN_IN(folder, "report", "missing.json"), 3, "", "missing.json cannot be read: No such file or directory");
-    check(RUN_IN(folder, "report", "other.json"), 3, "", "other.json is no report; expected a document of the schema tenet.report/1");
-    check(RUN_IN(folder, "report", "broken.json"), 3, "", "broken.json is no JSON, in line 2");
-    check(RUN_IN(folder, "report", "report.json", "--output", "missing/x.html"), 3, "",
-          "The page 'missing/x.html' cannot be written: No such file or directory.");
-    check(RUN_IN(folder, "report", "report.json", "--output="), 2, "", "--output is empty");
+    program_run_check(RUN_IN(folder, "report"), 2, "", "which store? Give --store PATH");
+    program_run_check(RUN_IN(folder, "report", "--store", "none.db"), 3, "", "there is no store at none.db: No such file or directory");
+    program_run_check(RUN_IN(folder, "report", "999999", "--store", "runs.db"), 2, "", "has no report that run 999999 belongs to");
+    program_run_check(RUN_IN(folder, "report", "report.json", "--store", "runs.db"), 2, "", "a file stands by itself");
+    program_run_check(RUN_IN(folder, "report", "missing.json"), 3, "", "missing.json cannot be read: No such file or directory");
+    program_run_check(RUN_IN(folder, "report", "other.json"), 3, "",
+                      "other.json is no report; expected a document of the schema tenet.report/1");
+    program_run_check(RUN_IN(folder, "report", "broken.json"), 3, "", "broken.json is no JSON, in line 2");
+    program_run_check(RUN_IN(folder, "report", "report.json", "--output", "missing/x.html"), 3, "",
+                      "The page 'missing/x.html' cannot be written: No such file or directory.");
+    program_run_check(RUN_IN(folder, "report", "report.json", "--output="), 2, "", "--output is empty");
     /* The report of a debug is printed all the same. */
-    check(RUN_IN(folder, "lr", "-q", "--html", "missing/x.html", "net.json"), 3, "lr_boundary",
-          "The page 'missing/x.html' cannot be written");
+    program_run_check(RUN_IN(folder, "lr", "-q", "--html", "missing/x.html", "net.json"), 3, "lr_boundary",
+                      "The page 'missing/x.html' cannot be written");
 }
 
 int main(void)

@@ -39,25 +39,6 @@ static void add(size_t channels, const tn_real *restrict a, tn_real *restrict su
         sum[c] += a[c];
 }
 
-/* The taps of a window that lie inside the image. */
-typedef struct taps {
-    size_t top, bottom, left, right;
-} taps;
-
-static taps taps_at(const tn_window *w, size_t oy, size_t ox)
-{
-    taps t;
-    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &t.top, &t.bottom);
-    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &t.left, &t.right);
-    return t;
-}
-
-/* Where the pixel under a tap begins. */
-static size_t under(const tn_window *w, size_t oy, size_t ox, size_t ky, size_t kx)
-{
-    return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
-}
-
 static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *shared, const tn_real *bias, size_t samples,
                     const tn_real *x, tn_real *y, tn_real *scratch)
 {
@@ -67,14 +48,14 @@ static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *s
     for (size_t i = 0; i < samples * conv->pixels; i++, y += w->channels) {
         size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
         const tn_real *image = x + i / conv->pixels * conv->x_size;
-        taps t = taps_at(w, oy, ox);
+        tn_window_span t = tn_window_span_at(w, oy, ox);
         if (bias)
             memcpy(y, bias, w->channels * sizeof *y);
         else
             memset(y, 0, w->channels * sizeof *y);
         for (size_t ky = t.top; ky < t.bottom; ky++)
             for (size_t kx = t.left; kx < t.right; kx++)
-                add_products(w->channels, image + under(w, oy, ox, ky, kx), weight + (ky * w->size_w + kx) * w->channels, y);
+                add_products(w->channels, image + tn_window_pixel(w, oy, ox, ky, kx), weight + (ky * w->size_w + kx) * w->channels, y);
     }
 }
 
@@ -88,10 +69,10 @@ static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_
     for (size_t i = 0; i < samples * conv->pixels; i++, dy += w->channels) {
         size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
         tn_real *image = dx + i / conv->pixels * conv->x_size;
-        taps t = taps_at(w, oy, ox);
+        tn_window_span t = tn_window_span_at(w, oy, ox);
         for (size_t ky = t.top; ky < t.bottom; ky++)
             for (size_t kx = t.left; kx < t.right; kx++)
-                add_products(w->channels, dy, weight + (ky * w->size_w + kx) * w->channels, image + under(w, oy, ox, ky, kx));
+                add_products(w->channels, dy, weight + (ky * w->size_w + kx) * w->channels, image + tn_window_pixel(w, oy, ox, ky, kx));
     }
 }
 
@@ -103,10 +84,10 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
     for (size_t i = 0; i < samples * conv->pixels; i++, dy += w->channels) {
         size_t pixel = i % conv->pixels, oy = pixel / w->out_w, ox = pixel % w->out_w;
         const tn_real *image = x + i / conv->pixels * conv->x_size;
-        taps t = taps_at(w, oy, ox);
+        tn_window_span t = tn_window_span_at(w, oy, ox);
         for (size_t ky = t.top; ky < t.bottom; ky++)
             for (size_t kx = t.left; kx < t.right; kx++)
-                add_products(w->channels, image + under(w, oy, ox, ky, kx), dy, sums + (ky * w->size_w + kx) * conv->padded);
+                add_products(w->channels, image + tn_window_pixel(w, oy, ox, ky, kx), dy, sums + (ky * w->size_w + kx) * conv->padded);
         add(w->channels, dy, sums + conv->patch * conv->padded);
     }
 }

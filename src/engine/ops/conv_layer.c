@@ -25,6 +25,14 @@ void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn
     node->scratch_shared = shared > sums ? shared : sums;
 }
 
+void tn_conv_layer_add_bias(tn_node *node, size_t filters, const tn_parameter *weight)
+{
+    size_t fan_in = weight->fan_in, fan_out = weight->fan_out;
+    tn_parameter *bias = tn_node_add_parameter(node, "bias", &(tn_shape){.rank = 1, .dims = {filters}});
+    bias->fan_in = fan_in;
+    bias->fan_out = fan_out;
+}
+
 typedef struct job {
     const tn_conv_layer *layer;
     size_t scratch_each;

@@ -20,6 +20,9 @@ _Static_assert(sizeof(tn_conv_layer) <= TN_OP_ATTRIBUTES_BYTES, "the layer fits 
 /* Chooses the way, and asks for the node's scratch. */
 void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn_node *node);
 
+/* The parameter "bias" [filters], with the fans of the weight. */
+void tn_conv_layer_add_bias(tn_node *node, size_t filters, const tn_parameter *weight);
+
 /* y = convolution of x + bias [F] (NULL: none) */
 void tn_conv_layer_forward(const tn_conv_layer *layer, const tn_node *node, const tn_pass *pass, const tn_real *weight, const tn_real *bias,
                            const tn_real *x, tn_real *y);

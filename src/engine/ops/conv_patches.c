@@ -43,24 +43,6 @@ static void prepare(const tn_conv *conv, const tn_real *weight, tn_real *shared)
     (void)shared;
 }
 
-/* The taps of a patch that lie inside the image, and where they start in x. */
-typedef struct patch_span {
-    size_t top, bottom, left, right;
-} patch_span;
-
-static patch_span span_of(const tn_window *w, size_t oy, size_t ox)
-{
-    patch_span span;
-    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &span.top, &span.bottom);
-    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &span.left, &span.right);
-    return span;
-}
-
-static size_t pixel_at(const tn_window *w, size_t oy, size_t ox, size_t ky, size_t kx)
-{
-    return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
-}
-
 /* Short runs, for which a call of memcpy costs more than the copy: a patch of one channel has runs of 5. */
 TN_INLINE void copy_run(tn_real *restrict to, const tn_real *restrict from, size_t count)
 {
@@ -94,11 +76,11 @@ static void gather_patches(const tn_window *w, size_t first, size_t rows, const 
     const size_t run = w->size_w * w->channels, line = w->in_w * w->channels;
     for (size_t oy = first; oy < first + rows; oy++) {
         for (size_t ox = 0; ox < w->out_w; ox++, col += w->size_h * run) {
-            const patch_span span = span_of(w, oy, ox);
+            const tn_window_span span = tn_window_span_at(w, oy, ox);
             const size_t before = span.left * w->channels, inside = (span.right - span.left) * w->channels;
             clear_run(col, span.top * run);
             clear_run(col + span.bottom * run, (w->size_h - span.bottom) * run);
-            const tn_real *from = x + pixel_at(w, oy, ox, span.top, span.left);
+            const tn_real *from = x + tn_window_pixel(w, oy, ox, span.top, span.left);
             for (size_t ky = span.top; ky < span.bottom; ky++, from += line) {
                 tn_real *to = col + ky * run;
                 clear_run(to, before);
@@ -116,12 +98,12 @@ static void gather_group(const tn_conv *conv, size_t group, size_t first, size_t
     size_t run = w->channels / conv->groups;
     for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++) {
         size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
-        patch_span span = span_of(w, oy, ox);
+        tn_window_span span = tn_window_span_at(w, oy, ox);
         for (size_t ky = 0; ky < w->size_h; ky++)
             for (size_t kx = 0; kx < w->size_w; kx++, col += run) {
                 bool inside = ky >= span.top && ky < span.bottom && kx >= span.left && kx < span.right;
                 if (inside)
-                    memcpy(col, x + pixel_at(w, oy, ox, ky, kx) + group * run, run * sizeof *col);
+                    memcpy(col, x + tn_window_pixel(w, oy, ox, ky, kx) + group * run, run * sizeof *col);
                 else
                     memset(col, 0, run * sizeof *col);
             }
@@ -143,10 +125,10 @@ static void add_patches(const tn_window *w, size_t first, size_t rows, const tn_
     const size_t run = w->size_w * w->channels, line = w->in_w * w->channels;
     for (size_t oy = first; oy < first + rows; oy++) {
         for (size_t ox = 0; ox < w->out_w; ox++, col += w->size_h * run) {
-            const patch_span span = span_of(w, oy, ox);
+            const tn_window_span span = tn_window_span_at(w, oy, ox);
             const size_t count = (span.right - span.left) * w->channels;
             const tn_real *from = col + span.top * run + span.left * w->channels;
-            tn_real *to = dx + pixel_at(w, oy, ox, span.top, span.left);
+            tn_real *to = dx + tn_window_pixel(w, oy, ox, span.top, span.left);
             for (size_t ky = span.top; ky < span.bottom; ky++, from += run, to += line)
                 for (size_t i = 0; i < count; i++)
                     to[i] += from[i];
@@ -160,11 +142,11 @@ static void add_group(const tn_conv *conv, size_t group, size_t first, size_t ro
     size_t run = w->channels / conv->groups;
     for (size_t pixel = first * w->out_w; pixel < (first + rows) * w->out_w; pixel++, col += conv->patch) {
         size_t oy = pixel / w->out_w, ox = pixel % w->out_w;
-        patch_span span = span_of(w, oy, ox);
+        tn_window_span span = tn_window_span_at(w, oy, ox);
         for (size_t ky = span.top; ky < span.bottom; ky++)
             for (size_t kx = span.left; kx < span.right; kx++) {
                 const tn_real *from = col + (ky * w->size_w + kx) * run;
-                tn_real *to = dx + pixel_at(w, oy, ox, ky, kx) + group * run;
+                tn_real *to = dx + tn_window_pixel(w, oy, ox, ky, kx) + group * run;
                 for (size_t i = 0; i < run; i++)
                     to[i] += from[i];
             }

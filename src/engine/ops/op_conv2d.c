@@ -36,11 +36,8 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
         node, "weight", &(tn_shape){.rank = 4, .dims = {window.size_h, window.size_w, window.channels / groups, filters}});
     weight->fan_in = conv.patch;
     weight->fan_out = window.size_h * window.size_w * filters;
-    if (has_bias) {
-        tn_parameter *bias = tn_node_add_parameter(node, "bias", &(tn_shape){.rank = 1, .dims = {filters}});
-        bias->fan_in = weight->fan_in;
-        bias->fan_out = weight->fan_out;
-    }
+    if (has_bias)
+        tn_conv_layer_add_bias(node, filters, weight);
     return TN_OK;
 }
 

@@ -32,4 +32,23 @@ static inline void tn_window_clip(size_t out, size_t stride, size_t pad, size_t 
         *end = *first;
 }
 
+/* The taps of a window that lie inside the image: rows top .. bottom - 1, columns left .. right - 1. */
+typedef struct tn_window_span {
+    size_t top, bottom, left, right;
+} tn_window_span;
+
+static inline tn_window_span tn_window_span_at(const tn_window *w, size_t oy, size_t ox)
+{
+    tn_window_span span;
+    tn_window_clip(oy, w->stride_h, w->pad_top, w->size_h, w->in_h, &span.top, &span.bottom);
+    tn_window_clip(ox, w->stride_w, w->pad_left, w->size_w, w->in_w, &span.left, &span.right);
+    return span;
+}
+
+/* Where in an image [in_h, in_w, channels] the pixel under a tap inside begins. */
+static inline size_t tn_window_pixel(const tn_window *w, size_t oy, size_t ox, size_t ky, size_t kx)
+{
+    return ((oy * w->stride_h + ky - w->pad_top) * w->in_w + ox * w->stride_w + kx - w->pad_left) * w->channels;
+}
+
 #endif
