@@ -338,15 +338,16 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
     return distinct;
 }
 
-/* Whether `other` may be tried where fresh seeds only suspect `first`: another form of the same change; of rates a lower one, which breaks less often. The forms of other general
- * remedies are shades of one number. */
+/* Whether `other` may be tried where fresh seeds only suspect `first`: another form of the same change; of lower rates one that is lower still, which breaks less often, of higher ones one that is higher still,
+ * which is more often there in time. The forms of other general remedies are shades of one number. */
 static bool is_second_form(const tn_fix *first, const tn_fix *other)
 {
     if (other->cause != first->cause || other->other_cause != first->other_cause)
         return false;
     bool are_rates =
         first->knobs.set == TN_KNOB_LEARNING_RATE && other->knobs.set == TN_KNOB_LEARNING_RATE && !first->patch && !other->patch;
-    return are_rates ? other->knobs.learning_rate < first->knobs.learning_rate : !first->general;
+    bool is_lower = other->knobs.learning_rate < first->knobs.learning_rate;
+    return are_rates ? is_lower == (first->cause == TN_CAUSE_lr_too_high) : !first->general;
 }
 
 const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first)

@@ -102,6 +102,28 @@ static void a_fix_that_helps_most_seeds_is_suspected(void **state)
     json_decref(report);
 }
 
+/* A slow net: three times the rate is there in time on most seeds, ten times and more on all. */
+static double slow_on_some_seeds(const tn_knobs *knobs)
+{
+    bool is_higher = knobs->learning_rate > 0.02, is_high = knobs->learning_rate > 0.05;
+    return is_high ? 0.7 : is_higher && knobs->seed % 4 != 2 ? 0.9 : 0.02;
+}
+
+static void a_higher_rate_is_tried_where_the_first_is_suspected_only(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = slow_on_some_seeds;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "lr_too_low");
+    assert_true(json_is_true(json_object_get(finding, "confirmed")));
+    assert_true(json_number_value(json_object_get(json_object_get(json_object_get(finding, "fix"), "patch"), "solver.learning_rate")) >
+                0.05);
+    json_decref(report);
+}
+
 /* A net of three hidden layers with exp. */
 static tn_hypes *deep_net(void)
 {
@@ -405,6 +427,7 @@ int main(void)
         cmocka_unit_test(a_specific_fix_goes_before_a_general_remedy),
         cmocka_unit_test(luck_on_the_screening_seed_convicts_nobody),
         cmocka_unit_test(a_fix_that_helps_most_seeds_is_suspected),
+        cmocka_unit_test(a_higher_rate_is_tried_where_the_first_is_suspected_only),
         cmocka_unit_test(another_form_of_a_suspected_change_goes_before_another_cause),
         cmocka_unit_test(where_no_form_is_confirmed_the_other_cause_has_its_turn),
         cmocka_unit_test(misaligned_labels_are_convicted_by_the_control),
