@@ -14,9 +14,6 @@
 #include "experiments/program_mend.h"
 #include "experiments/suspicion.h"
 
-/* Slow is no fault: causes that only make training slow are findings below this score, else advice (DESIGN.md). */
-static const double SLOW_IS_FAULT_BELOW = 0.5;
-
 /* A look that was cut short goes on for this many times its steps before slowness is called a fault. */
 enum { PATIENCE = 4, PROMISING = 6, CONFIRMED_MAX = 2 };
 
@@ -53,7 +50,7 @@ static tn_status measure_patience(diagnosis *self, tn_error *error)
         return TN_OK;
     self->slow_known = true;
     self->slow_standing = self->look->standing;
-    if (!self->look->truncated || self->look->standing >= SLOW_IS_FAULT_BELOW)
+    if (!self->look->truncated || self->look->standing >= TN_RACE_POOR)
         return TN_OK;
     uint64_t total = investigation->facts->steps_total, steps = self->look->steps * PATIENCE;
     tn_trial_request request = tn_trial_as_given("patience", total == 0 || steps < total ? steps : total);
@@ -176,7 +173,7 @@ static tn_status confirm_best(diagnosis *self, tn_error *error)
             tn_status status = measure_patience(self, error);
             if (status != TN_OK)
                 return status;
-            if (self->slow_standing >= SLOW_IS_FAULT_BELOW) {
+            if (self->slow_standing >= TN_RACE_POOR) {
                 status = advise_slow(self, ranked[i], error);
                 if (status != TN_OK)
                     return status;
@@ -343,7 +340,7 @@ static void suspect_best_so_far(diagnosis *self)
 /* It does not train, or it trains badly and cannot even learn ten samples by heart. A slow network may fail to do that in the steps it is given, and still train well. */
 static bool is_broken(const diagnosis *self)
 {
-    return self->race.broken || (self->investigation->overfits == TN_VERDICT_FAIL && self->look->standing < SLOW_IS_FAULT_BELOW);
+    return self->race.broken || (self->investigation->overfits == TN_VERDICT_FAIL && self->look->standing < TN_RACE_POOR);
 }
 
 static tn_status diagnose(diagnosis *self, tn_error *error)
@@ -366,7 +363,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
     }
     tn_mend_add_controls(investigation, &self->findings, false);
     if (status == TN_OK && !tn_finding_has_confirmed(self->findings.findings) &&
-        (self->race.broken || self->look->standing < SLOW_IS_FAULT_BELOW))
+        (self->race.broken || self->look->standing < TN_RACE_POOR))
         status =
             tn_debug_ask(investigation, &tn_experiment_overfit,
                          "no single change repairs it: whether ten samples can be learnt tells labels that do not belong to their inputs "

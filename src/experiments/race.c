@@ -177,14 +177,22 @@ static bool is_hopeful(const tn_race *race, const tn_candidate *candidate)
     return candidate->valid && (race->broken || candidate->standing - candidate->base_standing >= LEAD_MIN);
 }
 
-/* Puts those that go on first and returns how many: of the hopeful ones the best third, and whoever already repairs. */
+/* What only trains longer is the subject itself in every round but the last, and leads by nothing. It goes on where the subject learns, and scores poorly at its end. */
+static bool only_trains_longer(const tn_race *race, const tn_candidate *candidate)
+{
+    const tn_fix *fix = candidate->fix;
+    return fix->cost > 1 && fix->knobs.set == 0 && !fix->patch && candidate->valid && !race->broken && race->base < TN_RACE_POOR;
+}
+
+/* Puts those that go on first and returns how many: of the hopeful ones the best third, whoever already repairs, and who cannot show yet what it does. */
 static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, bool last_is_next)
 {
     qsort(candidates, count, sizeof *candidates, by_key);
     size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
     wanted = wanted < KEPT_MIN ? KEPT_MIN : wanted;
     for (size_t i = 0; i < count; i++) {
-        if (!is_hopeful(race, &candidates[i]) || (kept >= wanted && !tn_standing_is_dramatic(race->base, candidates[i].standing)))
+        bool has_place = kept < wanted || tn_standing_is_dramatic(race->base, candidates[i].standing);
+        if (!(is_hopeful(race, &candidates[i]) && has_place) && !only_trains_longer(race, &candidates[i]))
             continue;
         tn_candidate hopeful = candidates[i];
         candidates[i] = candidates[kept];

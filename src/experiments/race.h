@@ -42,6 +42,9 @@ typedef struct tn_race {
 /* Worth telling as advice, and of a fault that can be seen as a suspicion: so much mean score. */
 #define TN_RACE_WORTH_TELLING 0.04
 
+/* A subject that trains, and scores less than this, trains badly: what only makes it slow or lopsided is a finding there, else advice (DESIGN.md). Unit: score. */
+#define TN_RACE_POOR 0.5
+
 typedef enum tn_race_wave { TN_WAVE_SPECIFIC, TN_WAVE_GENERAL, TN_WAVE_MORE_SAMPLES, TN_WAVE_COUNT } tn_race_wave;
 
 /* Where a trial of a race tells how long the program is, look->steps becomes that: see tn_look_take_own_end. */

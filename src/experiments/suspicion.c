@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "experiments/fixes/net_reader.h"
-
-/* Below this score what only keeps a network from being better is a fault (DESIGN.md, "How a cause is found"). Unit: score. */
-static const double FAULT_BELOW = 0.5;
+#include "experiments/race.h"
 
 /* Of what was seen and not proven: how sure. What its control bears out is surer than what could not be asked. */
 static const double SURE = 0.8, UNSURE = 0.5;
@@ -307,7 +305,7 @@ static tn_status suspect(suspicion *self, size_t row, tn_error *error)
         tn_evidence_add(investigation, self->evidence, self->signal->value, self->signal->threshold, self->signal->rule, "%s",
                         self->signal->text);
     tn_status status = TOLD[row].question(self, error);
-    bool is_poor = self->look->standing < FAULT_BELOW;
+    bool is_poor = self->look->standing < TN_RACE_POOR;
     if (status == TN_OK && !self->cleared && TOLD[row].costs_score && !is_poor) {
         place_advice(self);
     } else if (status == TN_OK && !self->cleared) {
@@ -327,7 +325,7 @@ tn_status tn_suspicions_add(tn_investigation *investigation, const tn_look *look
         tn_cause_id cause = TOLD[i].cause;
         const tn_signal *signal = tn_look_signal_of(look, cause);
         bool seen = signal || (cause == TN_CAUSE_class_imbalance && tn_fix_is_imbalanced(investigation->facts));
-        bool told = !TOLD[i].costs_score || TOLD[i].is_advice || look->standing < FAULT_BELOW;
+        bool told = !TOLD[i].costs_score || TOLD[i].is_advice || look->standing < TN_RACE_POOR;
         suspicion self = {.investigation = investigation,
                           .look = look,
                           .race = race,

@@ -307,6 +307,25 @@ static void slow_is_advice_not_a_fault(void **state)
     json_decref(report);
 }
 
+static double learns_late(const tn_knobs *knobs)
+{
+    return knobs->steps >= 3000 ? 0.9 : 0.2;
+}
+
+/* What only trains longer leads by nothing in the short rounds. */
+static void a_poor_score_that_time_mends_is_a_fault(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = learns_late;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "too_few_steps");
+    assert_true(json_is_true(json_object_get(finding, "confirmed")));
+    json_decref(report);
+}
+
 static void values_that_are_not_finite_are_told_first(void **state)
 {
     (void)state;
@@ -436,6 +455,7 @@ int main(void)
         cmocka_unit_test(labels_that_neighbours_tell_are_not_misaligned),
         cmocka_unit_test(a_net_that_cannot_learn_ten_samples_does_not_blame_the_labels),
         cmocka_unit_test(slow_is_advice_not_a_fault),
+        cmocka_unit_test(a_poor_score_that_time_mends_is_a_fault),
         cmocka_unit_test(values_that_are_not_finite_are_told_first),
         cmocka_unit_test(a_spent_budget_ends_inconclusive),
         cmocka_unit_test(a_spent_budget_gives_the_best_answer_so_far),
