@@ -362,8 +362,7 @@ static tn_status diagnose(diagnosis *self, tn_error *error)
         tn_nonfinite_add_finding(investigation, &self->findings);
     }
     tn_mend_add_controls(investigation, &self->findings, false);
-    if (status == TN_OK && !tn_finding_has_confirmed(self->findings.findings) &&
-        (self->race.broken || self->look->standing < TN_RACE_POOR))
+    if (status == TN_OK && !tn_finding_has_confirmed(self->findings.findings) && (self->race.broken || self->look->standing < TN_RACE_POOR))
         status =
             tn_debug_ask(investigation, &tn_experiment_overfit,
                          "no single change repairs it: whether ten samples can be learnt tells labels that do not belong to their inputs "
