@@ -262,7 +262,7 @@ static void place_finding(suspicion *self)
            *symptoms = tn_json_checked(investigation, json_array());
     if (self->signal && self->signal->tensor[0])
         tn_json_set(investigation, where, "tensor", json_string(self->signal->tensor));
-    if (self->cause == TN_CAUSE_leaky_feature)
+    if (self->signal && self->cause == TN_CAUSE_leaky_feature)
         tn_json_set(investigation, where, "feature", json_integer((json_int_t)self->signal->feature));
     if (self->signal)
         tn_json_append(investigation, symptoms, json_string(self->signal->rule));
