@@ -4,6 +4,7 @@ A row of `plants` is a cause, the bases, an edit of their hypes, and the causes 
 framework's program is one of debug_programs.py.
 """
 import copy
+import pathlib
 
 import numpy
 
@@ -12,7 +13,9 @@ from rules_zoo.zoo_native import op
 
 HIDDEN = ("relu", "tanh", "elu", "gelu", "leaky_relu", "sigmoid", "selu")
 # These do not show in the score of the training as given, or even raise it.
-SILENT = {"leaky_feature", "constant_feature", "class_imbalance", "label_noise"}
+SILENT = {"leaky_feature", "constant_feature", "class_imbalance", "label_noise", "faulty_layer"}
+# Layers with a planted mistake, as the tests' build makes them.
+PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "build/release/plugins"
 # These are findings only where the score is below 0.5, else advice (docs/design.md).
 GRADUAL = {"lr_too_low", "too_few_steps", "no_decay", "overfitting", "batch_size", "wrong_optimizer"}
 
@@ -166,6 +169,7 @@ def plants(data, folder):
         ("nonfinite_input", ["digits/relu", "halfspace/tanh", "friedman1/deep", "waves/elu", "auto_mpg/relu"], spoiled(missing_value), ()),
         ("nonfinite_op", ["digits/relu", "moons/tanh", "friedman1/deep", "positions/cnn", "shapes/cnn"], before_output(op("log")), ()),
         ("nonfinite_op", ["blobs/relu", "friedman2/relu"], before_output(op("square"), op("exp")), ("wrong_activation",)),
+        ("faulty_layer", ["digits/relu", "blobs/tanh", "friedman1/relu", "waves/deep", "moons/elu", "halfspace/tanh"], before_output({"plugin": str(PLUGINS / "wrong_factor.so")}), ("wrong_gradient",)),
         ("unstable_softmax", ["digits/relu", "blobs/elu", "spirals/elu", "digits/elu", "wine/elu", "shapes/cnn"],
          lambda hypes, base: (hypes["net"].append(op("softmax")) if hypes["net"][-1]["op"] != "softmax" else None,
                               hypes.update(loss={"name": "categorical_cross_entropy", "clip": 0}), hypes["data"].update(input={"scale": 30})), ("unscaled_input", "nonfinite_op")),

@@ -337,7 +337,8 @@ class Scores:
             why = None  # the program tells a score of its own
         task = statistics.task if statistics is not None else None
         session.private["score"] = {"kind": kind, "site": self.site(), "task": task, "reviewed": bool(self.reviewed())}
-        session.facts["label_mixing"] = self.mixing()
+        if session.mode == "look":
+            session.facts["label_mixing"] = self.mixing()
         session.facts["scored"] = kind != "none" or not math.isnan(self.own)
         session.facts["score_why"] = why
         if statistics is not None and kind in ("loss_function", "output"):

@@ -18,6 +18,11 @@ static const char NET[] =
     "\"units\": 1}],\n"
     "\"loss\": \"mse\", \"solver\": {\"batch_size\": 16, \"steps\": 50, \"seed\": 1}}\n";
 
+static const char PLANTED_REFUSES[] = TN_PLUGINS "/planted_refuses.so";
+static const char SWISH[] = TN_PLUGINS "/swish.so";
+static const char WRONG_FACTOR[] = TN_PLUGINS "/wrong_factor.so";
+static const char SOURCE[] = TN_SOURCE_DIR "/examples/plugins/swish.c";
+
 static int make(void **state)
 {
     static char folder[64];
@@ -42,18 +47,16 @@ static void write_net(const char *folder, const char *layer)
 static void libraries_are_checked(void **state)
 {
     (void)state;
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so"), 0, "pass: ", "");
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=3", "--set", "inputs=[[4,4,3]]"), 0, "[4,4,3]: pass",
-                      "");
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/wrong_factor.so"), 1, "faulty: an operation's backward pass is wrong (confirmed)",
-                      "");
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/planted_refuses.so"), 4, "needs 11", "");
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "slope=0"), 2, "",
+    program_run_check(RUN("gradcheck", "-q", SWISH), 0, "pass: ", "");
+    program_run_check(RUN("gradcheck", "-q", SWISH, "--set", "slope=3", "--set", "inputs=[[4,4,3]]"), 0, "[4,4,3]: pass", "");
+    program_run_check(RUN("gradcheck", "-q", WRONG_FACTOR), 1, "faulty: an operation's backward pass is wrong (confirmed)", "");
+    program_run_check(RUN("gradcheck", "-q", PLANTED_REFUSES), 4, "needs 11", "");
+    program_run_check(RUN("gradcheck", "-q", SWISH, "--set", "slope=0"), 2, "",
                       "\"slope\" is 0; the plug-in swish takes a number from 0.01 to 100");
-    program_run_check(RUN("gradcheck", "-q", TN_PLUGINS "/swish.so", "--set", "inputs=7"), 2, "", "inputs has to be a list of shapes");
+    program_run_check(RUN("gradcheck", "-q", SWISH, "--set", "inputs=7"), 2, "", "inputs has to be a list of shapes");
     program_run_check(RUN("gradcheck", "-q", "none.so"), 2, "", "cannot open the plug-in \"none.so\"");
-    program_run_check(RUN("gradcheck", "-q", TN_SOURCE_DIR "/examples/plugins/swish.c"), 2, "", "is the source of a plug-in; build it");
-    program_run_check(RUN("debug", "-q", TN_PLUGINS "/swish.so"), 2, "", "");
+    program_run_check(RUN("gradcheck", "-q", SOURCE), 2, "", "is the source of a plug-in; build it");
+    program_run_check(RUN("debug", "-q", SWISH), 2, "", "");
 }
 
 static void networks_are_checked(void **state)
