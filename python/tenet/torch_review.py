@@ -34,7 +34,7 @@ class Review(SeenBatches):
         self.drops = False  # dropout was seen at work
 
     def is_wanted(self):
-        """In a look, which finds out how the labels come, and where it found them sorted."""
+        """In a look, which finds out whether it is needed, and where it was."""
         session = self.session
         return session.mode == "look" or bool((session.known.get("score") or {}).get("reviewed"))
 

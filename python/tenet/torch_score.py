@@ -336,7 +336,7 @@ class Scores:
         if not math.isnan(self.own):
             why = None  # the program tells a score of its own
         task = statistics.task if statistics is not None else None
-        session.private["score"] = {"kind": kind, "site": self.site(), "task": task, "reviewed": bool(self.reviewed())}
+        session.private["score"] = {"kind": kind, "site": self.site(), "task": task, "reviewed": bool(self.reviewed(1))}
         if session.mode == "look":
             session.facts["label_mixing"] = self.mixing()
         session.facts["scored"] = kind != "none" or not math.isnan(self.own)

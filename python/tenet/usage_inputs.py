@@ -1,8 +1,6 @@
 """Values that are missing from the data: NaN or infinity in what the network is given. The mend puts the mean of their column in their place (torch_knobs.InputScale has it from the look), which is what a
 person would do first, and shows whether anything else is wrong.
 """
-import os
-
 import torch
 
 from .torch_knobs import first_float, name_of, replaced
@@ -26,7 +24,7 @@ class Missing(Check):
     def place(self):
         """The loader's line; None where there is no loader."""
         loader = (self.session.facts.get("places") or {}).get("loader")
-        return place_of(os.path.abspath(loader["file"]), loader["line"]) if loader else None
+        return place_of(loader["file"], loader["line"]) if loader else None
 
     def turn(self, name, known):
         columns = self.session.known.get("input") or {}

@@ -193,22 +193,19 @@ static tn_status run(tn_subject *subject, const tn_experiment *experiment, bool 
     return status;
 }
 
+/* What every subject is asked, in this order. */
+#define OF_ALL                                                                                                                             \
+    &tn_experiment_initial_loss, &tn_experiment_lr_boundary, &tn_experiment_nonfinite, &tn_experiment_overfit, &tn_experiment_samples,     \
+        &tn_experiment_race, &tn_experiment_batch
+
 const tn_experiment *const *tn_debug_protocol(const tn_subject_facts *facts, size_t *count)
 {
-    static const tn_experiment *const protocol[] = {&tn_experiment_usage,       &tn_experiment_gradcheck, &tn_experiment_initial_loss,
-                                                    &tn_experiment_lr_boundary, &tn_experiment_nonfinite, &tn_experiment_overfit,
-                                                    &tn_experiment_samples,     &tn_experiment_race,      &tn_experiment_batch};
-    static const tn_experiment *const of_program[] = {&tn_experiment_usage,     &tn_experiment_initial_loss, &tn_experiment_lr_boundary,
-                                                      &tn_experiment_nonfinite, &tn_experiment_overfit,      &tn_experiment_samples,
-                                                      &tn_experiment_race,      &tn_experiment_batch};
-    if (facts->is_program) {
-        *count = sizeof of_program / sizeof *of_program;
-        return of_program;
-    }
+    static const tn_experiment *const of_program[] = {&tn_experiment_usage, OF_ALL};
+    static const tn_experiment *const of_network[] = {&tn_experiment_gradcheck, OF_ALL};
     /* A network of hypes has no framework to misuse, and as a rule no layers of its user's own. */
-    size_t first = facts->layers > 0 ? 1 : 2;
-    *count = sizeof protocol / sizeof *protocol - first;
-    return protocol + first;
+    size_t first = facts->is_program || facts->layers > 0 ? 0 : 1;
+    *count = sizeof of_network / sizeof *of_network - first;
+    return (facts->is_program ? of_program : of_network) + first;
 }
 
 tn_status tn_debug_once(tn_subject *subject, const tn_debug_options *options, json_t **report, tn_error *error)

@@ -13,6 +13,19 @@ tn_conv tn_conv_of(const tn_window *window, size_t filters, size_t groups)
                      .y_size = window->out_h * window->out_w * filters};
 }
 
+size_t tn_conv_no_reals(const tn_conv *conv)
+{
+    (void)conv;
+    return 0;
+}
+
+void tn_conv_prepare_nothing(const tn_conv *conv, const tn_real *weight, tn_real *shared)
+{
+    (void)conv;
+    (void)weight;
+    (void)shared;
+}
+
 const tn_conv_way *tn_conv_choose(const tn_conv *conv)
 {
     static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_depthwise, &tn_conv_patches}; /* the faster first */

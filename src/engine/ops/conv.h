@@ -45,6 +45,10 @@ extern const tn_conv_way tn_conv_patches;   /* fits always */
 extern const tn_conv_way tn_conv_depthwise; /* a channel and a filter in each group */
 extern const tn_conv_way tn_conv_direct;    /* AVX-512, float; one group */
 
+/* Of a way that takes the weights as they are. */
+size_t tn_conv_no_reals(const tn_conv *conv);
+void tn_conv_prepare_nothing(const tn_conv *conv, const tn_real *weight, tn_real *shared);
+
 /* groups divides the channels and the filters. */
 tn_conv tn_conv_of(const tn_window *window, size_t filters, size_t groups);
 

@@ -11,19 +11,6 @@ static bool fits(const tn_conv *conv)
     return conv->groups > 1 && conv->groups == conv->window.channels && conv->filters == conv->groups;
 }
 
-static size_t no_reals(const tn_conv *conv)
-{
-    (void)conv;
-    return 0;
-}
-
-static void prepare(const tn_conv *conv, const tn_real *weight, tn_real *shared)
-{
-    (void)conv;
-    (void)weight;
-    (void)shared;
-}
-
 /* What is done at one tap of one window, all channels of it. */
 TN_SIMD_CLONES
 static void add_products(size_t channels, const tn_real *restrict a, const tn_real *restrict b, tn_real *restrict sum)
@@ -95,10 +82,10 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
 const tn_conv_way tn_conv_depthwise = {
     .name = "depthwise",
     .fits = fits,
-    .worker_reals = no_reals,
-    .shared_reals = no_reals,
-    .prepare_forward = prepare,
-    .prepare_input = prepare,
+    .worker_reals = tn_conv_no_reals,
+    .shared_reals = tn_conv_no_reals,
+    .prepare_forward = tn_conv_prepare_nothing,
+    .prepare_input = tn_conv_prepare_nothing,
     .forward = forward,
     .input_gradient = input_gradient,
     .weight_gradient = weight_gradient,

@@ -30,19 +30,6 @@ static size_t worker_reals(const tn_conv *conv)
     return rows_at_once(conv) * conv->window.out_w * conv->patch;
 }
 
-static size_t shared_reals(const tn_conv *conv)
-{
-    (void)conv;
-    return 0;
-}
-
-static void prepare(const tn_conv *conv, const tn_real *weight, tn_real *shared)
-{
-    (void)conv;
-    (void)weight;
-    (void)shared;
-}
-
 /* Short runs, for which a call of memcpy costs more than the copy: a patch of one channel has runs of 5. */
 TN_INLINE void copy_run(tn_real *restrict to, const tn_real *restrict from, size_t count)
 {
@@ -231,9 +218,9 @@ const tn_conv_way tn_conv_patches = {
     .name = "patches",
     .fits = fits,
     .worker_reals = worker_reals,
-    .shared_reals = shared_reals,
-    .prepare_forward = prepare,
-    .prepare_input = prepare,
+    .shared_reals = tn_conv_no_reals,
+    .prepare_forward = tn_conv_prepare_nothing,
+    .prepare_input = tn_conv_prepare_nothing,
     .forward = forward,
     .input_gradient = input_gradient,
     .weight_gradient = weight_gradient,
