@@ -121,6 +121,15 @@ static void an_unclipped_logarithm_is_replaced_by_the_stable_form(void **state)
                  "{\"loss\":\"softmax_cross_entropy\",\"net.3\":{\"$remove\":true}}");
 }
 
+/* A clipped logarithm of the right probabilities is the right loss: all that can be amiss with it is the clip. */
+static void a_clipped_logarithm_is_no_wrong_loss(void **state)
+{
+    (void)state;
+    expect_patch(MLP_AND("softmax") ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_unstable_softmax,
+                 "{\"loss\":\"softmax_cross_entropy\",\"net.3\":{\"$remove\":true}}");
+    expect_patch(MLP_AND("softmax") ", \"loss\": \"categorical_cross_entropy\"", TN_CAUSE_wrong_loss, "");
+}
+
 static void constant_weights_are_replaced(void **state)
 {
     (void)state;
@@ -541,6 +550,7 @@ int main(void)
         cmocka_unit_test(an_output_that_does_not_fit_the_loss_is_replaced),
         cmocka_unit_test(a_loss_for_numbers_is_replaced_by_a_cross_entropy),
         cmocka_unit_test(an_unclipped_logarithm_is_replaced_by_the_stable_form),
+        cmocka_unit_test(a_clipped_logarithm_is_no_wrong_loss),
         cmocka_unit_test(constant_weights_are_replaced),
         cmocka_unit_test(hidden_activations_become_relu),
         cmocka_unit_test(deep_nets_get_a_form_that_is_not_born_dead),

@@ -29,12 +29,15 @@ static const char *logits_loss(const tn_fix_case *about)
     return is_one_of_many ? "softmax_cross_entropy" : "sigmoid_cross_entropy";
 }
 
-/* Output and loss are a pair: where the loss is the right one and the output is not what it takes, the output is the cause, though another loss repairs it as well. */
-static bool misses_its_softmax(const tn_hypes *hypes)
+/* What is at fault where softmax_cross_entropy repairs a classifier whose cross entropy takes clipped probabilities. Output and loss are a pair: where the loss is the right one and the output is not
+ * what it takes, the output is. Where both are right, the two losses differ in nothing but the clip, below which no gradient comes. */
+static tn_cause_id clipped_loss_cause(const tn_hypes *hypes)
 {
+    if (strcmp(tn_net_loss(hypes), "categorical_cross_entropy") != 0)
+        return TN_CAUSE_wrong_loss;
     size_t output = tn_net_output_activation(hypes);
-    const char *op = output == TN_NO_NODE ? "" : tn_net_op(hypes, output);
-    return strcmp(tn_net_loss(hypes), "categorical_cross_entropy") == 0 && strcmp(op, "softmax") != 0;
+    bool has_softmax = output != TN_NO_NODE && strcmp(tn_net_op(hypes, output), "softmax") == 0;
+    return has_softmax ? TN_CAUSE_unstable_softmax : TN_CAUSE_wrong_output;
 }
 
 void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
@@ -63,8 +66,7 @@ void tn_fix_propose_loss(const tn_fix_case *about, tn_fix_list *list)
                                        "%s, which computes softmax and logarithm as one, in place of an unclipped logarithm", proper);
         fix->prior = about->look->nonfinite ? 0.9 : 0.3;
     } else if (strcmp(proper, "softmax_cross_entropy") == 0 && strcmp(loss, proper) != 0) {
-        tn_cause_id cause = misses_its_softmax(hypes) ? TN_CAUSE_wrong_output : TN_CAUSE_wrong_loss;
-        tn_fix_add_patch(list, cause, loss_without_activation(hypes, "softmax_cross_entropy"),
+        tn_fix_add_patch(list, clipped_loss_cause(hypes), loss_without_activation(hypes, "softmax_cross_entropy"),
                          "softmax_cross_entropy, which takes logits, in place of %s", loss)
             ->prior = 0.2;
     }
