@@ -1,4 +1,4 @@
-/* fuzz_text.c: any bytes as a text. The first two choose time and stride; reading ends in windows whose numbers are all below the vocabulary, or in an error with a message. */
+/* fuzz_text.c: any bytes as a text. The first two choose time, stride, unit, vocabulary and masking; reading ends in windows whose numbers are all below the vocabulary, or in an error with a message. */
 #include <stdlib.h>
 
 #include "data/reader.h"
@@ -18,7 +18,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tn_source *source = tn_source_new();
     if (source == NULL)
         return 0;
-    tn_status status = tn_text_parse(data + 2, size - 2, (size_t)data[0] % 32 + 1, (size_t)data[1] % 32 + 1, source, &error);
+    const tn_text_options options = {.are_words = data[0] & 0x80,
+                                     .time = (size_t)data[0] % 32 + 1,
+                                     .stride = (size_t)data[1] % 32 + 1,
+                                     .vocabulary = data[1] & 0x40 ? 3 : 0,
+                                     .masked = data[1] & 0x80 ? 0.5 : 0,
+                                     .seed = 1};
+    tn_status status = tn_text_parse(data + 2, size - 2, &options, NULL, 0, source, &error);
     if (status == TN_OK)
         status = tn_source_complete(source, &error);
     if (status != TN_OK && error.message[0] == '\0')

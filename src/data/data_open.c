@@ -11,7 +11,7 @@
 #include "data/labels.h"
 #include "data/source_cache.h"
 
-enum { TRAIN, VALID, TEST, LEFT_OUT, SETS };
+enum { TRAIN, VALID, TEST, LEFT_OUT, SETS, BETWEEN = SETS };
 
 static const char *const paths[TN_SOURCES] = {"data.train", "data.valid", "data.test"};
 
@@ -22,7 +22,7 @@ typedef struct data_opening {
     int32_t *class_of[TN_SOURCES];  /* of each row of a source; NULL for targets */
     uint32_t *kept[TN_SOURCES];     /* the rows of a source that the class filter keeps */
     size_t kept_count[TN_SOURCES];
-    uint8_t *part; /* [kept_count[TRAIN]]: TRAIN, VALID or TEST */
+    uint8_t *part; /* [kept_count[TRAIN]]: TRAIN, VALID or TEST; of a text BETWEEN, too, where a window reaches into that of another set */
     uint64_t seed;
     tn_label_plan plan;
 } data_opening;
@@ -115,24 +115,25 @@ static size_t held_out(const data_opening *opening, size_t s)
     return (size_t)(fraction * (double)count + 0.5);
 }
 
-/* Says of every kept training row which set it belongs to. The first of a random order validate, the last are for testing. */
-static tn_status split(data_opening *opening, size_t counts[TN_SOURCES], tn_error *error)
+/* Of a text the end is held out, first for validation, then for testing, and no window of one set shares tokens with one of another. */
+static void split_text(data_opening *opening, const size_t counts[TN_SOURCES])
 {
-    size_t count = opening->kept_count[TRAIN];
-    counts[VALID] = held_out(opening, VALID);
-    counts[TEST] = held_out(opening, TEST);
-    if (counts[VALID] + counts[TEST] >= count)
-        return tn_hypes_fail(
-            opening->hypes, counts[VALID] >= counts[TEST] ? "data.valid" : "data.test", error,
-            "holds out %zu and %zu of %zu samples for validation and test, which leaves none to train on; use smaller fractions",
-            counts[VALID], counts[TEST], count);
-    counts[TRAIN] = count - counts[VALID] - counts[TEST];
-    opening->part = tn_memory_create(count, 1);
-    uint32_t *order = tn_memory_create(count, sizeof *order);
-    if (opening->part == NULL || order == NULL) {
-        tn_memory_destroy(order);
-        return tn_fail_memory(error, count * sizeof *order);
+    const size_t count = opening->kept_count[TRAIN], overlap = opening->sources[TRAIN]->overlap;
+    const size_t test = count - counts[TEST], valid = test - counts[VALID];
+    for (size_t i = 0; i < count; i++) {
+        const size_t end = i < valid ? valid : i < test ? test : count;
+        const bool reaches = end < count && i + overlap >= end;
+        opening->part[i] = reaches ? BETWEEN : i < valid ? TRAIN : i < test ? VALID : TEST;
     }
+}
+
+/* All else: the first of a random order validate, the last are for testing. */
+static tn_status split_rows(data_opening *opening, const size_t counts[TN_SOURCES], tn_error *error)
+{
+    const size_t count = opening->kept_count[TRAIN];
+    uint32_t *order = tn_memory_create(count, sizeof *order);
+    if (order == NULL)
+        return tn_fail_memory(error, count * sizeof *order);
     tn_rng rng;
     tn_rng_init(&rng, opening->seed, TN_STREAM_SPLIT);
     tn_rng_permutation(&rng, order, count);
@@ -142,6 +143,38 @@ static tn_status split(data_opening *opening, size_t counts[TN_SOURCES], tn_erro
         opening->part[order[count - 1 - i]] = TEST;
     tn_memory_destroy(order);
     return TN_OK;
+}
+
+static size_t count_part(const data_opening *opening, size_t part)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < opening->kept_count[TRAIN]; i++)
+        count += opening->part[i] == part;
+    return count;
+}
+
+/* Says of every kept training row which set it belongs to. */
+static tn_status split(data_opening *opening, size_t counts[TN_SOURCES], tn_error *error)
+{
+    size_t count = opening->kept_count[TRAIN], held[TN_SOURCES] = {[VALID] = held_out(opening, VALID), [TEST] = held_out(opening, TEST)};
+    opening->part = tn_memory_create(count, 1);
+    if (opening->part == NULL)
+        return tn_fail_memory(error, count);
+    bool leaves = held[VALID] + held[TEST] < count;
+    tn_status status = TN_OK;
+    if (leaves && opening->sources[TRAIN]->are_windows)
+        split_text(opening, held);
+    else if (leaves)
+        status = split_rows(opening, held, error);
+    for (size_t s = 0; s < TN_SOURCES; s++)
+        counts[s] = count_part(opening, s);
+    leaves = leaves && counts[TRAIN] > 0;
+    if (status != TN_OK || leaves)
+        return status;
+    return tn_hypes_fail(
+        opening->hypes, held[VALID] >= held[TEST] ? "data.valid" : "data.test", error,
+        "holds out %zu and %zu of %zu samples for validation and test, which leaves none to train on; use smaller fractions", held[VALID],
+        held[TEST], count);
 }
 
 /* The set of rows [count] of a source. */

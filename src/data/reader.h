@@ -28,7 +28,11 @@ typedef struct tn_source {
     bool are_tokens;       /* inputs are numbers of words too: input i is the number of class_names[i] */
     tn_array inputs;       /* samples * width values */
     tn_array labels;       /* samples * label_width values */
-    char **class_names;    /* [class_count], sorted: where the file has words for labels, label i is the number of its word; else NULL */
+    bool are_windows;      /* rows are windows of one text, in its order: what is held out is its end */
+    bool rows_follow;      /* and row i + 1 begins where row i ends */
+    size_t overlap;        /* so many rows in front of a row share inputs with it */
+    char **
+        class_names; /* [class_count], sorted but for a text's: where the file has words for labels, label i is the number of its word; else NULL */
     size_t class_count;
     tn_file input_file, label_file; /* mapped while the arrays point into them */
     char *name;                     /* the path of the labels' file, for errors */
@@ -95,8 +99,18 @@ double tn_source_label(const tn_source *source, size_t row, size_t k);
 /* Where row `row` (from 0) of a source is, for an error: fills file and, for csv, line. */
 void tn_source_error_at(const tn_source *source, size_t row, tn_error *error);
 
-/* Windows of a text in UTF-8: fills inputs, labels and class names. time and stride are at least 1. */
-tn_status tn_text_parse(const uint8_t *bytes, size_t size, size_t time, size_t stride, tn_source *source, tn_error *error);
+/* How a text becomes samples. */
+typedef struct tn_text_options {
+    bool are_words;      /* else characters */
+    size_t time, stride; /* tokens of a window, and from one to the next; at least 1 */
+    size_t vocabulary;   /* so many most frequent tokens have a number, all others one that is theirs together; 0: each has one */
+    double masked;       /* share of the tokens that are masked, and are the labels; 0: labels are the tokens one further on */
+    uint64_t seed;       /* of the choice of masked tokens */
+} tn_text_options;
+
+/* Windows of a text in UTF-8: fills inputs, labels and class names. The tokens have the numbers that the text `training` gives them; NULL: those of this text. */
+tn_status tn_text_parse(const uint8_t *bytes, size_t size, const tn_text_options *options, const uint8_t *training, size_t training_size,
+                        tn_source *source, tn_error *error);
 
 tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_task;
 

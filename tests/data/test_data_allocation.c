@@ -24,6 +24,7 @@ static void write_files(const test_folder *folder)
     bytes packed_table = bytes_gzip(&table);
     folder_write(folder, "words.csv.gz", packed_table.data, packed_table.size);
     folder_write(folder, "real.csv", real.data, real.size);
+    folder_write(folder, "text.txt", "in the beginning was the word and the word was", 46);
     bytes archive = bytes_read(TN_TEST_DATA "/deflated.npz");
     folder_write(folder, "a.npz", archive.data, archive.size);
     bytes_free(&images);
@@ -121,12 +122,22 @@ static void npz(void **state)
     fails_clean("{\"train\": {\"format\": \"npz\", \"file\": \"a.npz\"}}", "\"loss\": \"softmax_cross_entropy\"");
 }
 
+static void texts(void **state)
+{
+    (void)state;
+    fails_clean("{\"train\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 3, \"unit\": \"word\", \"vocabulary\": 4}, "
+                "\"valid\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 3}}",
+                "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean("{\"train\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 6, \"masked\": 0.5}}",
+                "\"loss\": \"softmax_cross_entropy\"");
+}
+
 int main(void)
 {
     tn_allocator_install();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(idx_with_split_and_subset), cmocka_unit_test(csv_of_words), cmocka_unit_test(csv_of_large_numbers),
-        cmocka_unit_test(balanced_and_ignoring),     cmocka_unit_test(npz),
+        cmocka_unit_test(balanced_and_ignoring),     cmocka_unit_test(npz),          cmocka_unit_test(texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

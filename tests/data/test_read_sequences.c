@@ -1,4 +1,4 @@
-/* test_read_sequences.c: texts as windows of characters, and tasks that are made up: what they hold, and what is refused. */
+/* test_read_sequences.c: texts as windows of characters or words, and tasks that are made up: what they hold, and what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,17 +10,25 @@
 
 #include "data/reader.h"
 
-static void parse(const char *text, size_t time, size_t stride, tn_source **source, tn_status expected, const char *words)
+static void parse_with(const char *text, const tn_text_options *options, const char *training, tn_source **source, tn_status expected,
+                       const char *words)
 {
     tn_error error = {0};
     *source = tn_source_new();
     assert_non_null(*source);
-    tn_status status = tn_text_parse((const uint8_t *)text, strlen(text), time, stride, *source, &error);
+    tn_status status = tn_text_parse((const uint8_t *)text, strlen(text), options, (const uint8_t *)training,
+                                     training ? strlen(training) : 0, *source, &error);
     if (status == TN_OK)
         status = tn_source_complete(*source, &error);
     assert_int_equal(status, expected);
     if (words && strstr(error.message, words) == NULL)
         fail_msg("\"%s\" says nothing of \"%s\"", error.message, words);
+}
+
+static void parse(const char *text, size_t time, size_t stride, tn_source **source, tn_status expected, const char *words)
+{
+    const tn_text_options options = {.time = time, .stride = stride};
+    parse_with(text, &options, NULL, source, expected, words);
 }
 
 static void windows(void **state)
@@ -61,14 +69,151 @@ static void wrong_texts(void **state)
         parse(bad[i], 1, 1, &source, TN_ERROR_DATA, "is no text in UTF-8: byte ");
         tn_source_release(source);
     }
-    parse("abc", 3, 3, &source, TN_ERROR_DATA, "holds 3 characters; a window of 3 and the one behind it take 4");
+    parse("abc", 3, 3, &source, TN_ERROR_DATA, "holds 3 characters; a window of 3 and the one behind it needs 4");
     tn_source_release(source);
     parse("", 1, 1, &source, TN_ERROR_DATA, "holds 0 characters");
     tn_source_release(source);
     tn_error error = {0};
     source = tn_source_new();
-    assert_int_equal(tn_text_parse((const uint8_t *)"a\0b", 3, 1, 1, source, &error), TN_ERROR_DATA);
+    const tn_text_options options = {.time = 1, .stride = 1};
+    assert_int_equal(tn_text_parse((const uint8_t *)"a\0b", 3, &options, NULL, 0, source, &error), TN_ERROR_DATA);
     tn_source_release(source);
+}
+
+/* What the tokens of a text are called, in the order of the text, parted by |. */
+static void expect_words(const char *text, const char *expected)
+{
+    const tn_text_options options = {.are_words = true, .time = 1, .stride = 1, .masked = 1};
+    char found[400] = "";
+    tn_source *source;
+    parse_with(text, &options, NULL, &source, TN_OK, NULL);
+    for (size_t i = 0; i < source->samples; i++) {
+        assert_int_equal(source->inputs.bytes[i], 0); /* all are masked */
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s|", source->class_names[(size_t)source->labels.floats[i]]);
+    }
+    assert_string_equal(found, expected);
+    tn_source_release(source);
+}
+
+static void words(void **state)
+{
+    (void)state;
+    expect_words("And God said, Let there be light: and there was light.", "And|God|said|,|Let|there|be|light|:|and|there|was|light|.|");
+    expect_words("  don't 'quote' it's' O'Neill\n\t''x", "don't|'|quote|'|it's|'|O'Neill|'|'|x|");
+    expect_words("a1 2b--c", "a1|2b|-|-|c|");
+    /* A euro is a letter's like, as far as this goes; a dash, a quotation mark of typographers and an ideographic full stop are not; a hard space parts. */
+    expect_words("na\xC3\xAFve\xE2\x80\x94x\xC2\xA0y\xE2\x80\x9Cz l\xE2\x80\x99 a\xE3\x80\x82",
+                 "na\xC3\xAFve|\xE2\x80\x94|x|y|\xE2\x80\x9C|z|l|\xE2\x80\x99|a|\xE3\x80\x82|");
+    const tn_text_options options = {.are_words = true, .time = 2, .stride = 2};
+    tn_source *source;
+    parse_with("b a b c b a d", &options, NULL, &source, TN_OK, NULL); /* by frequency, then by bytes: b a c d */
+    assert_int_equal(source->class_count, 4);
+    assert_string_equal(source->class_names[0], "b");
+    assert_string_equal(source->class_names[1], "a");
+    assert_string_equal(source->class_names[3], "d");
+    static const uint8_t inputs[] = {0, 1, 0, 2, 0, 1}, labels[] = {1, 0, 2, 0, 1, 3};
+    assert_int_equal(source->inputs.count, sizeof inputs);
+    assert_memory_equal(source->inputs.bytes, inputs, sizeof inputs);
+    assert_memory_equal(source->labels.bytes, labels, sizeof labels);
+    tn_source_release(source);
+    static const char *const bad[] = {"a'\x80", "a\xC3", "ab\x80", "'\xC3z"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        parse_with(bad[i], &options, NULL, &source, TN_ERROR_DATA, "is no text in UTF-8: byte ");
+        tn_source_release(source);
+    }
+    parse_with(" one two ", &options, NULL, &source, TN_ERROR_DATA, "holds 2 words; a window of 2 and the one behind it needs 3");
+    tn_source_release(source);
+}
+
+static void vocabularies(void **state)
+{
+    (void)state;
+    tn_source *source;
+    tn_text_options options = {.are_words = true, .time = 3, .stride = 3, .vocabulary = 2};
+    parse_with("b a b c b a d e", &options, NULL, &source, TN_OK, NULL);
+    assert_int_equal(source->class_count, 3);
+    assert_string_equal(source->class_names[0], "<unknown>");
+    assert_string_equal(source->class_names[1], "b");
+    static const uint8_t inputs[] = {1, 2, 1, 0, 1, 2}, labels[] = {2, 1, 0, 1, 2, 0};
+    assert_memory_equal(source->inputs.bytes, inputs, sizeof inputs);
+    assert_memory_equal(source->labels.bytes, labels, sizeof labels);
+    tn_source_release(source);
+    /* Another text in the numbers of this one. */
+    parse_with("z a b b", &options, "b a b c b a d e", &source, TN_OK, NULL);
+    static const uint8_t others[] = {0, 2, 1};
+    assert_int_equal(source->samples, 1);
+    assert_memory_equal(source->inputs.bytes, others, sizeof others);
+    tn_source_release(source);
+    options.vocabulary = 0;
+    parse_with("a b zebra b", &options, "b a b c", &source, TN_ERROR_DATA,
+               "holds 'zebra' at byte 4, which does not occur in data.train; give data.train a \"vocabulary\"");
+    tn_source_release(source);
+    /* Characters keep the order of Unicode among those that stay. */
+    options = (tn_text_options){.time = 3, .stride = 3, .vocabulary = 2};
+    parse_with("zzaaab", &options, NULL, &source, TN_OK, NULL);
+    static const uint8_t of_characters[] = {2, 2, 1};
+    assert_memory_equal(source->inputs.bytes, of_characters, sizeof of_characters);
+    tn_source_release(source);
+}
+
+/* More words than a byte can number, and than the table first has room for. */
+static void many_words(void **state)
+{
+    (void)state;
+    enum { WORDS = 3000 };
+    char *text = malloc(WORDS * 32);
+    assert_non_null(text);
+    size_t length = 0;
+    for (size_t i = 0; i < WORDS; i++)
+        length += (size_t)snprintf(text + length, 32, "w%zu ", i);
+    const tn_text_options options = {.are_words = true, .time = 1, .stride = 1};
+    tn_source *source;
+    parse_with(text, &options, NULL, &source, TN_OK, NULL);
+    assert_int_equal(source->class_count, WORDS);
+    for (size_t i = 0; i < source->samples; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "w%zu", i);
+        assert_string_equal(source->class_names[(size_t)source->inputs.floats[i]], name);
+        if (i > 0)
+            assert_true(source->labels.floats[i - 1] == source->inputs.floats[i]);
+    }
+    tn_source_release(source);
+    free(text);
+}
+
+static void masked(void **state)
+{
+    (void)state;
+    enum { TIME = 50, ROUNDS = 40 };
+    char text[TIME * ROUNDS + 1];
+    for (size_t i = 0; i + 1 < sizeof text; i++)
+        text[i] = (char)('a' + i * i % 7);
+    text[sizeof text - 1] = '\0';
+    const tn_text_options options = {.time = TIME, .stride = TIME, .vocabulary = 20, .masked = 0.3, .seed = 5};
+    tn_source *source, *again;
+    parse_with(text, &options, NULL, &source, TN_OK, NULL);
+    parse_with(text, &options, NULL, &again, TN_OK, NULL);
+    assert_int_equal(source->samples, ROUNDS); /* no token behind the last window is needed */
+    assert_string_equal(source->class_names[1], "<mask>");
+    size_t hidden = 0;
+    for (size_t i = 0; i < source->inputs.count; i++) {
+        const bool is_masked = source->inputs.bytes[i] == 1;
+        const float told = source->labels.floats[i];
+        assert_true(is_masked ? source->class_names[(size_t)told][0] == text[i]
+                              : told == -1 && source->class_names[source->inputs.bytes[i]][0] == text[i]);
+        hidden += is_masked;
+    }
+    assert_in_range(hidden, TIME * ROUNDS / 4, TIME * ROUNDS * 35 / 100); /* 600 of 2,000, deviation 20 */
+    assert_memory_equal(source->inputs.bytes, again->inputs.bytes, source->inputs.count);
+    tn_source_release(source);
+    tn_source_release(again);
+    tn_text_options other = options;
+    other.seed = 6;
+    parse_with(text, &other, NULL, &again, TN_OK, NULL);
+    parse_with(text, &options, NULL, &source, TN_OK, NULL);
+    assert_true(memcmp(source->inputs.bytes, again->inputs.bytes, source->inputs.count) != 0);
+    tn_source_release(source);
+    tn_source_release(again);
 }
 
 static void open_task(const char *task, size_t time, size_t seed, tn_hypes **hypes, tn_data *data)
@@ -150,47 +295,116 @@ static void adding(void **state)
     }
 }
 
-/* Validation data in other characters would have other numbers. */
-static void other_characters(void **state)
+static void write_text(const char *folder, const char *name, const char *text)
+{
+    char path[100];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static tn_status open_texts(const char *folder, const char *train, const char *valid, tn_hypes **hypes, tn_data *data, tn_error *error)
+{
+    char text[900];
+    int length = snprintf(text, sizeof text,
+                          "{\"data\": {\"train\": {\"format\": \"text\", \"file\": \"train.txt\", %s}, \"valid\": %s}, "
+                          "\"net\": [{\"op\": \"flatten\"}], \"loss\": \"softmax_cross_entropy\"}",
+                          train, valid);
+    assert_int_equal(tn_hypes_parse(text, (size_t)length, "t.json", folder, hypes, error), TN_OK);
+    return tn_data_open(*hypes, NULL, data, error);
+}
+
+/* A validation text has the numbers of the training's; one that does not fit is refused. */
+static void validation_texts(void **state)
 {
     (void)state;
     char folder[] = "/tmp/tenet_text_XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
-    static const char *const texts[] = {"ababab", "acacac"};
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%zu.txt", folder, i);
-        FILE *file = fopen(path, "w");
-        assert_non_null(file);
-        fputs(texts[i], file);
-        fclose(file);
-    }
-    for (size_t other = 0; other < 2; other++) {
-        char text[600];
+    write_text(folder, "train.txt", "b a b c b a b");
+    write_text(folder, "valid.txt", "c c a zebra");
+    static const struct {
+        const char *train, *valid;
+        tn_status status;
+        const char *words;
+    } cases[] = {
+        {"\"time\": 3, \"unit\": \"word\", \"vocabulary\": 9", "{\"format\": \"text\", \"file\": \"valid.txt\", \"time\": 3}", TN_OK, NULL},
+        {"\"time\": 3, \"unit\": \"word\"", "{\"format\": \"text\", \"file\": \"valid.txt\", \"time\": 3}", TN_ERROR_DATA,
+         "holds 'zebra' at byte 6"},
+        {"\"time\": 3", "{\"format\": \"text\", \"file\": \"valid.txt\", \"time\": 3}", TN_ERROR_DATA, "holds 'z' at byte 6"},
+        {"\"time\": 3, \"unit\": \"word\"", "{\"format\": \"text\", \"file\": \"valid.txt\", \"time\": 3, \"unit\": \"character\"}",
+         TN_ERROR_HYPES, "is read in the unit and the vocabulary of data.train"},
+        {"\"time\": 3, \"masked\": 0.5", "{\"format\": \"text\", \"file\": \"valid.txt\", \"time\": 3}", TN_ERROR_HYPES,
+         "say \"masked\" in both or in neither"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         tn_hypes *hypes;
         tn_data data;
-        tn_error error;
-        int length = snprintf(
-            text, sizeof text,
-            "{\"data\": {\"train\": {\"format\": \"text\", \"file\": \"0.txt\", \"time\": 2}, \"valid\": {\"format\": \"text\", \"file\": "
-            "\"%zu.txt\", \"time\": 2}}, \"net\": [{\"op\": \"flatten\"}], \"loss\": \"softmax_cross_entropy\"}",
-            other);
-        assert_int_equal(tn_hypes_parse(text, (size_t)length, "t.json", folder, &hypes, &error), TN_OK);
-        assert_int_equal(tn_data_open(hypes, NULL, &data, &error), other ? TN_ERROR_HYPES : TN_OK);
-        if (other)
-            assert_non_null(strstr(error.message, "it is written in 2 other words or characters than data.train, which has 2"));
+        tn_error error = {0};
+        tn_status status = open_texts(folder, cases[i].train, cases[i].valid, &hypes, &data, &error);
+        if (status != cases[i].status || (cases[i].words && !strstr(error.message, cases[i].words)))
+            fail_msg("case %zu: %d, %s", i, (int)status, error.message);
+        if (status == TN_OK) {
+            float numbers[3];
+            tn_dataset_inputs(data.valid, NULL, 1, numbers);
+            assert_true(numbers[0] == 3 && numbers[1] == 3 && numbers[2] == 2); /* <unknown> b a c */
+        }
         tn_data_close(&data);
         tn_hypes_destroy(hypes);
     }
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%zu.txt", folder, i);
-        unlink(path);
+    snprintf(path, sizeof path, "%s/train.txt", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/valid.txt", folder);
+    unlink(path);
+    rmdir(folder);
+}
+
+/* Fractions are the end of a text, validation before test, and windows that reach from one set into another belong to none. */
+static void end_of_text(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/tenet_text_XXXXXX", path[64];
+    assert_non_null(mkdtemp(folder));
+    write_text(folder, "train.txt", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNO"); /* 41 characters: 10 windows of 4, or 19 with stride 2 */
+    for (size_t overlapping = 0; overlapping < 2; overlapping++) {
+        tn_hypes *hypes;
+        tn_data data;
+        tn_error error = {0};
+        tn_status status = open_texts(folder, overlapping ? "\"time\": 4, \"stride\": 2" : "\"time\": 4",
+                                      "{\"fraction\": 0.2}, \"test\": {\"fraction\": 0.1}", &hypes, &data, &error);
+        if (status != TN_OK)
+            fail_msg("%s", error.message);
+        const size_t train = tn_dataset_samples(data.train), valid = tn_dataset_samples(data.valid), test = tn_dataset_samples(data.test);
+        assert_int_equal(train, overlapping ? 12 : 7);
+        assert_int_equal(valid, overlapping ? 3 : 2);
+        assert_int_equal(test, overlapping ? 2 : 1);
+        for (size_t i = 0; i < train; i++)
+            assert_int_equal(tn_dataset_row(data.train, i), i);
+        for (size_t i = 0; i < valid; i++)
+            assert_int_equal(tn_dataset_row(data.valid, i), (overlapping ? 13 : 7) + i);
+        for (size_t i = 0; i < test; i++)
+            assert_int_equal(tn_dataset_row(data.test, i), (overlapping ? 17 : 9) + i);
+        tn_data_close(&data);
+        tn_hypes_destroy(hypes);
     }
+    tn_hypes *hypes;
+    tn_data data;
+    tn_error error = {0};
+    assert_int_equal(open_texts(folder, "\"time\": 20, \"stride\": 10", "{\"fraction\": 0.6}", &hypes, &data, &error), TN_ERROR_HYPES);
+    assert_non_null(strstr(error.message, "which leaves none to train on"));
+    tn_data_close(&data);
+    tn_hypes_destroy(hypes);
+    snprintf(path, sizeof path, "%s/train.txt", folder);
+    unlink(path);
     rmdir(folder);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(windows), cmocka_unit_test(wrong_texts), cmocka_unit_test(tasks),
-                                       cmocka_unit_test(adding), cmocka_unit_test(other_characters)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),      cmocka_unit_test(wrong_texts), cmocka_unit_test(words),
+                                       cmocka_unit_test(vocabularies), cmocka_unit_test(many_words),  cmocka_unit_test(masked),
+                                       cmocka_unit_test(tasks),        cmocka_unit_test(adding),      cmocka_unit_test(validation_texts),
+                                       cmocka_unit_test(end_of_text)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
