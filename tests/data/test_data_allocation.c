@@ -132,12 +132,26 @@ static void texts(void **state)
                 "\"loss\": \"softmax_cross_entropy\"");
 }
 
+static void tasks(void **state)
+{
+    (void)state;
+    fails_clean("{\"train\": {\"format\": \"task\", \"task\": \"copy\", \"samples\": 20}}", "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean("{\"train\": {\"format\": \"task\", \"task\": \"adding\", \"samples\": 20}}", "\"loss\": \"mse\"");
+    fails_clean("{\"train\": {\"format\": \"task\", \"task\": \"spirals\", \"samples\": 20}}", "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean("{\"train\": {\"format\": \"task\", \"task\": \"boxes\", \"samples\": 20}}", "\"loss\": \"mse\"");
+}
+
 int main(void)
 {
     tn_allocator_install();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(idx_with_split_and_subset), cmocka_unit_test(csv_of_words), cmocka_unit_test(csv_of_large_numbers),
-        cmocka_unit_test(balanced_and_ignoring),     cmocka_unit_test(npz),          cmocka_unit_test(texts),
+        cmocka_unit_test(idx_with_split_and_subset),
+        cmocka_unit_test(csv_of_words),
+        cmocka_unit_test(csv_of_large_numbers),
+        cmocka_unit_test(balanced_and_ignoring),
+        cmocka_unit_test(npz),
+        cmocka_unit_test(texts),
+        cmocka_unit_test(tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
