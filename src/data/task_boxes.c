@@ -88,7 +88,7 @@ tn_status tn_task_boxes(const json_t *description, tn_rng *rng, tn_source *sourc
         return tn_fail_memory(error, samples * area);
     }
     for (size_t i = 0; i < samples; i++) {
-        box boxes[OBJECTS_MAX];
+        box boxes[OBJECTS_MAX] = {{0}};
         const size_t count = draw_picture(rng, size, objects, boxes, pictures + i * area);
         const size_t red[] = {boxes[0].x, boxes[0].y, boxes[0].w, boxes[0].h};
         for (size_t k = 0; k < targets; k++)
