@@ -240,8 +240,8 @@ class Loaders:
 
     def rounds(self):
         """How many times longer a pass must be so that the program makes the steps that are wanted."""
-        known, steps = self.session.known.get("loader") or {}, self.session.trial.get("steps")
-        total = known.get("steps_total") or 0
+        steps = self.session.trial.get("steps")
+        total = self.known("steps_total", 0) or self.session.trial.get("own_steps") or 0
         return max(1, math.ceil(steps / total)) if steps and total else 1
 
     def turn(self, loader, origin):

@@ -1,6 +1,7 @@
 /* debug.c: the protocol from the first look to the report; see debug.h. What follows a confirmed change is in debug_chain.c. */
 #include "experiments/debug.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,6 +145,15 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
                  "no single change makes it dramatically better, and yet it scores %.2f where a mere vote of a sample's nearest neighbours "
                  "scores %.2f: the data allow more than it learns",
                  raced->standing, raced->known);
+        tn_json_set(investigation, report, "reason", json_string(reason));
+        verdict = "inconclusive";
+    }
+    if (is_whole && strcmp(verdict, "healthy") == 0 && raced->untried_beyond > 0) {
+        char reason[320];
+        snprintf(reason, sizeof reason,
+                 "no single change makes it dramatically better, and yet it scores only %.2f; whether more steps would help could not be tried, "
+                 "since the program ends by itself after %" PRIu64 ": let it train longer and see whether its score goes on rising",
+                 raced->standing, raced->untried_beyond);
         tn_json_set(investigation, report, "reason", json_string(reason));
         verdict = "inconclusive";
     }

@@ -52,7 +52,7 @@ static tn_status measure_patience(diagnosis *self, tn_error *error)
     self->slow_standing = self->look->standing;
     if (!self->look->truncated || self->look->standing >= TN_RACE_POOR)
         return TN_OK;
-    uint64_t total = investigation->facts->steps_total, steps = self->look->steps * PATIENCE;
+    uint64_t total = tn_investigation_length(investigation), steps = self->look->steps * PATIENCE;
     tn_trial_request request = tn_trial_as_given("patience", total == 0 || steps < total ? steps : total);
     tn_investigation_expect(investigation, request.knobs.steps, "a longer run, since slow is no fault");
     tn_trial_result result;
@@ -423,6 +423,19 @@ static void conclude(diagnosis *self)
     tn_evidence_add(self->investigation, self->outcome->evidence, self->look->standing, NAN, "look", "%s", self->outcome->summary);
 }
 
+/* After how many steps a subject that scores poorly ended by itself, so that nobody knows what more of them would do; 0 where they were tried, or would matter little. */
+static uint64_t untried_beyond(const diagnosis *self)
+{
+    if (self->race.broken || self->look->standing >= TN_RACE_POOR)
+        return 0;
+    for (size_t i = 0; i < self->race.count; i++) {
+        const tn_candidate *candidate = &self->race.candidates[i];
+        if (candidate->fix->cause == TN_CAUSE_too_few_steps && !candidate->valid && candidate->end == TN_TRIAL_COMPLETED)
+            return candidate->steps;
+    }
+    return 0;
+}
+
 static void record(diagnosis *self)
 {
     tn_investigation *investigation = self->investigation;
@@ -431,7 +444,8 @@ static void record(diagnosis *self)
                         .broken = self->race.broken,
                         .nonfinite = self->look->nonfinite || self->look->diverged,
                         .standing = self->look->standing,
-                        .known = self->known};
+                        .known = self->known,
+                        .untried_beyond = untried_beyond(self)};
     json_t *result = self->outcome->result;
     tn_json_set(investigation, result, "score", tn_json_number(tn_trial_score(&self->look->result)));
     tn_json_set(investigation, result, "broken", json_boolean(self->race.broken));

@@ -53,6 +53,11 @@ double tn_investigation_setting(const tn_investigation *investigation, const cha
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+uint64_t tn_investigation_length(const tn_investigation *investigation)
+{
+    return investigation->facts->steps_total > 0 ? investigation->facts->steps_total : investigation->own_steps;
+}
+
 /* Knobs in words, the likeliest to be missed first. */
 static const struct {
     tn_knob knob;

@@ -62,6 +62,7 @@ typedef struct tn_known_race {
     bool broken, nonfinite;
     double standing; /* of the subject as given */
     double known;    /* a score that these data are known to allow, by their nearest neighbours; NAN: not asked */
+    uint64_t untried_beyond; /* the subject scores poorly, and ends by itself after so many steps: more of them could not be tried; 0: else */
 } tn_known_race;
 
 struct tn_look;
@@ -105,6 +106,9 @@ void tn_investigation_deinit(tn_investigation *investigation);
 
 /* A number of hypes.debug ("nan_steps"), or `otherwise` for a subject without hypes. */
 double tn_investigation_setting(const tn_investigation *investigation, const char *key, double otherwise);
+
+/* Steps of the whole training as given: those that its facts tell, else those after which it was seen to end by itself; 0: not known. */
+uint64_t tn_investigation_length(const tn_investigation *investigation);
 
 /* More work ahead: `steps` of it; `activity` (a literal) is what the progress says from now on. */
 void tn_investigation_expect(tn_investigation *investigation, uint64_t steps, const char *activity);

@@ -25,19 +25,40 @@ uint64_t tn_look_steps(const tn_investigation *investigation)
     /* A tiny net runs as long as its user would let it; a large one as long as it must to learn something. */
     double steps = fmin(fmax(plateau, WORK_CHEAP / step_work), STEPS_MAX);
     steps = fmin(steps, fmax(WORK_AFFORDABLE / step_work, STEPS_MIN));
-    uint64_t total = facts->steps_total > 0 ? facts->steps_total : investigation->own_steps;
+    uint64_t total = tn_investigation_length(investigation);
     return total > 0 && (double)total < steps ? total : (uint64_t)steps;
 }
 
-/* These may change how many steps a program makes: more or fewer batches, another file of hypes. */
-static const uint32_t MOVES_THE_END = (uint32_t)TN_KNOB_BATCH_SIZE | (uint32_t)TN_KNOB_SAMPLES | (uint32_t)TN_KNOB_PATCH;
+/* Whether all that a patch changes is what the network computes, its weights or its loss: a program makes as many steps then. */
+static bool changes_only_the_network(const json_t *patch)
+{
+    static const char *const NETWORK[] = {"net.", "init", "loss"};
+    const char *path;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)patch, path, value)
+    {
+        size_t i = 0, count = sizeof NETWORK / sizeof *NETWORK;
+        while (i < count && strncmp(path, NETWORK[i], strlen(NETWORK[i])) != 0)
+            i++;
+        if (i == count)
+            return false;
+    }
+    return true;
+}
+
+/* Whether these may change how many steps a program makes: more or fewer batches, another file of hypes, another use of the framework. */
+static bool may_move_the_end(const tn_knobs *knobs)
+{
+    return knobs->set & ((uint32_t)TN_KNOB_BATCH_SIZE | (uint32_t)TN_KNOB_SAMPLES) ||
+           (knobs->set & TN_KNOB_PATCH && !changes_only_the_network(knobs->patch));
+}
 
 void tn_look_take_own_end(tn_investigation *investigation, tn_look *look, const tn_trial_request *request, tn_trial_result *result)
 {
     bool ended = result->end == TN_TRIAL_COMPLETED && result->steps > 0 && result->steps < request->knobs.steps;
     if (!ended || result->acknowledged & (uint32_t)TN_KNOB_STEPS)
         return;
-    if (investigation->own_steps == 0 && result->steps < look->steps && !(request->knobs.set & MOVES_THE_END)) {
+    if (investigation->own_steps == 0 && result->steps < look->steps && !may_move_the_end(&request->knobs)) {
         investigation->own_steps = look->steps = result->steps;
         look->truncated = false;
     }
@@ -76,8 +97,7 @@ tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_
 {
     *look = (tn_look){.steps = steps};
     look->result.end = TN_TRIAL_CANCELLED;
-    /* 0: a program that was not seen to end. */
-    uint64_t total = investigation->facts->steps_total;
+    uint64_t total = tn_investigation_length(investigation); /* 0: a program that was not seen to end */
     look->truncated = total == 0 || total > look->steps;
     tn_status status = tn_rule_set_create(investigation->options->rules, &look->rules, error);
     if (status != TN_OK)

@@ -117,6 +117,7 @@ static void run_one(void *context, size_t tile, size_t worker)
     request.observers = observers;
     request.observer_count = count;
     request.deadline_ns = investigation->deadline_ns;
+    request.own_steps = investigation->own_steps;
     request.spent = &investigation->spent;
     if (!taken)
         all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);

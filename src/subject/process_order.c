@@ -119,7 +119,9 @@ static json_t *trial_object(const tn_process *process, tn_run_mode mode, const t
                   order->log, "hypes", order->hypes ? json_string(order->hypes) : json_null(), "folder", process->folder);
     /* A forked child isolates itself, in this folder; one that is started was isolated before. */
     json_t *isolated = json_boolean(process->isolation == TN_ISOLATION_NAMESPACE);
-    if (object && json_object_set_new(object, "isolated", isolated) != 0) {
+    bool whole = object && json_object_set_new(object, "isolated", isolated) == 0 &&
+                 json_object_set_new(object, "own_steps", json_integer((json_int_t)asked->own_steps)) == 0;
+    if (object && !whole) {
         json_decref(object);
         object = NULL;
     }

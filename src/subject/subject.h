@@ -83,6 +83,7 @@ typedef struct tn_trial_request {
         on_shown; /* told of them before the first step, at each score and at the end; NULL. By native subjects only: a program shows its samples at its end */
     void *shown_context;
     bool want_norms;      /* fill result.gradient_norms */
+    uint64_t own_steps;   /* after which the subject is known to end by itself, where its facts do not say (steps_total 0); 0: not known */
     uint64_t deadline_ns; /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
     const tn_observer *observers;
     size_t observer_count;

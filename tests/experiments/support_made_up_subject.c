@@ -69,7 +69,8 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     (void)error;
     const made_up *subject = (const made_up *)base;
     tn_knobs knobs = effective_knobs(subject, &request->knobs);
-    bool is_short = subject->ends_at > 0 && knobs.steps > subject->ends_at;
+    bool goes_round = subject->can_go_round && request->own_steps == subject->ends_at;
+    bool is_short = subject->ends_at > 0 && knobs.steps > subject->ends_at && !goes_round;
     if (is_short)
         knobs.steps = subject->ends_at;
     *result = (tn_trial_result){
@@ -86,13 +87,14 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     double score = subject->score ? subject->score(&knobs) : 0.9;
     bool small = (request->knobs.set & TN_KNOB_SAMPLES) != 0, shuffled = (request->knobs.set & TN_KNOB_SHUFFLE_LABELS) != 0;
     double train = small ? (subject->cannot_overfit ? 0 : 1) : score;
+    bool breaks = subject->breaks && subject->breaks(&knobs);
     add_score(result, 0, 0, 0);
     for (uint64_t step = 1; step <= knobs.steps; step++) {
         double progress = (double)step / (double)knobs.steps;
         double loss = log(4) * (knobs.learning_rate >= subject->diverge_rate ? 1 + 2 * progress : 1 - 0.5 * progress);
         bool is_clipped = (request->knobs.set & TN_KNOB_CLIP_NORM) != 0 && !subject->clip_is_no_use;
         bool is_spike = subject->spike_every > 0 && step % subject->spike_every == 0 && !is_clipped;
-        bool is_early_nan = (subject->always_nan || knobs.learning_rate >= subject->nan_rate) && step == 3;
+        bool is_early_nan = (subject->always_nan || knobs.learning_rate >= subject->nan_rate || breaks) && step == 3;
         bool is_nan = is_early_nan || (subject->late_nan_step > 0 && step == subject->late_nan_step && !is_clipped);
         double norm = is_spike ? 100 : 1;
         if (is_nan)

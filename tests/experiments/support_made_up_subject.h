@@ -14,6 +14,7 @@ struct made_up {
     double nan_rate;     /* rates from here on give NaN at step 3 */
     double diverge_rate; /* rates from here on triple the loss */
     bool always_nan;
+    bool (*breaks)(const tn_knobs *effective); /* NaN at the third step where it says so; NULL: never */
     uint64_t spike_every;   /* every so many steps the gradient is 100 times as large, where it is not clipped; 0: never */
     uint64_t late_nan_step; /* NaN there, where gradients are not clipped; 0: never */
     bool clip_is_no_use;    /* ... and where they are */
@@ -24,6 +25,7 @@ struct made_up {
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
     uint64_t ends_at;      /* it ends by itself there, whatever steps are asked for, as a program does; 0: it does not */
+    bool can_go_round;     /* ... but for a trial that is told that it does: that one makes the steps it was asked for */
     uint32_t refused;      /* knobs that it does not acknowledge */
     const tn_hypes *hypes; /* NULL: it has none, and gets no patches */
 };

@@ -438,6 +438,73 @@ static void a_program_that_breaks_before_its_end_is_repaired(void **state)
     json_decref(report);
 }
 
+static double slow_to_learn(const tn_knobs *knobs)
+{
+    return knobs->steps > 2000 ? 0.9 : 0.3;
+}
+
+static json_t *debug_slow_program(bool can_go_round)
+{
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.steps_total = 0;
+    subject.facts.is_program = true;
+    subject.ends_at = 700;
+    subject.can_go_round = can_go_round;
+    subject.random_labels = true; /* so that no neighbours tell what the data allow */
+    subject.score = slow_to_learn;
+    return made_up_debug(&subject);
+}
+
+/* Once the look has told where the program ends, trials are told so too, and one of ten times the steps can be made. */
+static void a_program_of_unknown_length_is_trained_longer(void **state)
+{
+    (void)state;
+    json_t *report = debug_slow_program(true);
+    const json_t *finding = report_finding(report, 0), *patch = json_object_get(json_object_get(finding, "fix"), "patch");
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(finding, "cause"), "too_few_steps");
+    assert_true(json_is_true(json_object_get(finding, "confirmed")));
+    assert_int_equal(json_integer_value(json_object_get(patch, "solver.steps")), 7000);
+    json_decref(report);
+}
+
+/* Where it cannot be made, a poor score is no health. */
+static void a_poor_program_that_cannot_be_trained_longer_is_not_healthy(void **state)
+{
+    (void)state;
+    json_t *report = debug_slow_program(false);
+    assert_string_equal(report_string(report, "verdict"), "inconclusive");
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+    assert_non_null(strstr(report_string(report, "reason"), "the program ends by itself after 700"));
+    json_decref(report);
+}
+
+static bool exp_breaks(const tn_knobs *knobs)
+{
+    return first_activation(knobs)[0] == '\0';
+}
+
+/* It breaks at once, and only other layers keep it from that: a trial of them tells how long it is. */
+static void a_program_that_only_another_network_keeps_finite_is_repaired(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    tn_hypes *net = deep_net();
+    subject.hypes = net;
+    subject.facts.steps_total = 0;
+    subject.ends_at = 700;
+    subject.breaks = exp_breaks;
+    subject.score = elu_trains;
+    json_t *report = made_up_debug(&subject);
+    assert_string_equal(report_string(report, "verdict"), "faulty");
+    assert_string_equal(report_string(report_finding(report, 0), "cause"), "wrong_activation");
+    assert_string_equal(report_string(report_finding(report, 0), "confirmed_by"), "fix");
+    json_decref(report);
+    tn_hypes_destroy(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -463,6 +530,9 @@ int main(void)
         cmocka_unit_test(an_unknown_experiment_is_refused),
         cmocka_unit_test(a_program_that_ends_by_itself_is_raced_at_its_own_length),
         cmocka_unit_test(a_program_that_breaks_before_its_end_is_repaired),
+        cmocka_unit_test(a_program_of_unknown_length_is_trained_longer),
+        cmocka_unit_test(a_poor_program_that_cannot_be_trained_longer_is_not_healthy),
+        cmocka_unit_test(a_program_that_only_another_network_keeps_finite_is_repaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

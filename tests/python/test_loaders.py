@@ -372,6 +372,15 @@ class Round(unittest.TestCase):
             self.assertEqual(trial.step, 70)
             self.assertIn("steps", trial.applied_names)
 
+    def test_a_length_that_only_a_trial_has_told(self):
+        known, made = None, []
+        for trial in ({"mode": "look"}, {"steps": 70, "own_steps": 0}, {"steps": 70, "own_steps": 20}):
+            session, _ = support_session.run(program(lambda: DataLoader(Rows(), 10), epochs=2), dict(trial, known=known), reason="stopped")
+            known = known or session.private
+            made.append(session.step)
+        self.assertEqual(known["loader"]["steps_total"], 0)
+        self.assertEqual(made, [20, 20, 70])
+
     def test_fewer(self):
         _, _, trial, _ = look_and_run(program(lambda: DataLoader(Rows(), 10)), {"steps": 7})
         self.assertEqual(trial.step, 7)

@@ -76,6 +76,10 @@ static void apply(program *p)
     p->rate = 0.1;
     if (json_is_number(json_object_get(json_object_get(p->trial, "knobs"), "learning_rate")))
         p->rate = json_number_value(json_object_get(json_object_get(p->trial, "knobs"), "learning_rate"));
+    uint64_t asked = (uint64_t)json_integer_value(json_object_get(p->trial, "steps")),
+             own = (uint64_t)json_integer_value(json_object_get(p->trial, "own_steps"));
+    if (said(p, "uncounted") && own > 0 && asked > own)
+        p->steps *= (asked + own - 1) / own;
     if (json_is_integer(json_object_get(p->trial, "steps")) && !said(p, "uncounted")) {
         json_array_append_new(applied, json_string("steps"));
         p->steps = (uint64_t)json_integer_value(json_object_get(p->trial, "steps"));

@@ -11,7 +11,7 @@
  *   silent     it never calls
  *   lines      it writes to $TENET_LOG instead
  *   deaf       it hears no STOP
- *   uncounted  it does not count its steps
+ *   uncounted  it does not count its steps; one that is told where it ends goes round as often as the steps that are asked for need
  *   refuses    it refuses the batch size
  *   forgets    it does not say that it applied the learning rate
  *   restless   it says END and goes on

@@ -247,6 +247,12 @@ static void who_does_not_count_is_stopped(void **state)
     assert_int_equal(result.acknowledged, 0);
     assert_non_null(strstr(result.error.message, "200 of 1000"));
     tn_trial_result_deinit(&result);
+    /* One that is told where it ends can go on beyond. */
+    request.own_steps = 200;
+    result = run(subject, &request);
+    assert_int_equal(result.steps, 1000);
+    assert_int_equal(result.acknowledged, TN_KNOB_STEPS);
+    tn_trial_result_deinit(&result);
     tn_subject_destroy(subject);
 }
 

@@ -171,6 +171,6 @@ json_t *tn_fix_as_patch(tn_investigation *investigation, const tn_fix *fix)
         tn_json_set(investigation, patch, "init.scale", json_real(knobs->init_scale));
     if (fix->cost > 1 || fix->cost < 1)
         tn_json_set(investigation, patch, "solver.steps",
-                    json_integer((json_int_t)fmax(1, ceil((double)investigation->facts->steps_total * fix->cost))));
+                    json_integer((json_int_t)fmax(1, ceil((double)tn_investigation_length(investigation) * fix->cost))));
     return patch;
 }
