@@ -150,10 +150,11 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
     }
     if (is_whole && strcmp(verdict, "healthy") == 0 && raced->untried_beyond > 0) {
         char reason[320];
-        snprintf(reason, sizeof reason,
-                 "no single change makes it dramatically better, and yet it scores only %.2f; whether more steps would help could not be tried, "
-                 "since the program ends by itself after %" PRIu64 ": let it train longer and see whether its score goes on rising",
-                 raced->standing, raced->untried_beyond);
+        snprintf(
+            reason, sizeof reason,
+            "no single change makes it dramatically better, and yet it scores only %.2f; whether more steps would help could not be tried, "
+            "since the program ends by itself after %" PRIu64 ": let it train longer and see whether its score goes on rising",
+            raced->standing, raced->untried_beyond);
         tn_json_set(investigation, report, "reason", json_string(reason));
         verdict = "inconclusive";
     }

@@ -62,7 +62,8 @@ typedef struct tn_known_race {
     bool broken, nonfinite;
     double standing; /* of the subject as given */
     double known;    /* a score that these data are known to allow, by their nearest neighbours; NAN: not asked */
-    uint64_t untried_beyond; /* the subject scores poorly, and ends by itself after so many steps: more of them could not be tried; 0: else */
+    uint64_t
+        untried_beyond; /* the subject scores poorly, and ends by itself after so many steps: more of them could not be tried; 0: else */
 } tn_known_race;
 
 struct tn_look;
