@@ -181,6 +181,17 @@ def unclipped(found):
     return found, 0
 
 
+def clamped(found):
+    """(node, clip, site) of a node's output that is kept within [clip, 1 - clip], where a clip is the usual thing; None for any other form."""
+    if not found or found[0] != "clamp" or node_of(found[1][0]) is None:
+        return None
+    numbers_in = [one[1] for one in found[1] if one[0] == "number"]
+    low = found[3].get("min", numbers_in[0] if numbers_in else None)
+    high = found[3].get("max", numbers_in[1] if len(numbers_in) > 1 else None)
+    is_usual = low is not None and 0 < low <= CLIP_MAX and (high is None or 1 - CLIP_MAX <= high <= 1)
+    return (node_of(found[1][0]), float(low), found[2]) if is_usual else None
+
+
 def binary(core, nodes):
     if core[0] not in ("add", "sub") or len(core[1]) != 2:
         return None

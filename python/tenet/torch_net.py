@@ -27,6 +27,7 @@ class Description:
         self.trace = trace
         self.rewrite = None  # a loss that is written out: where its parts stand
         self.absorbed = None  # the log_softmax that is part of the loss
+        self.clamp = None  # the site of a clamp that is
         self.log_missing = False
         self.loss_call = None
         last = self.find_loss(value)
@@ -43,6 +44,9 @@ class Description:
         if not calls:
             return self.find_written(value)
         call, (prediction, target) = calls[0]
+        clip = None
+        if isinstance(prediction, Broken) and call.name == "binary_cross_entropy":
+            prediction, clip = self.take_in_clamp(prediction)
         if isinstance(prediction, Broken):
             raise Unknown(prediction.why)
         if prediction is None or prediction == INPUT:
@@ -52,10 +56,20 @@ class Description:
         self.loss_call = call
         last = self.take_in_logarithm(prediction)
         self.loss = torch_loss_forms.of_call(call, self.absorbed is not None)
+        if clip is not None:
+            self.loss = dict(self.loss if isinstance(self.loss, dict) else {"name": self.loss}, clip=clip)
         if self.absorbed is not None and torch_loss_forms.name_of(self.loss) != "softmax_cross_entropy":
             raise Unknown("log_softmax before %s" % call.name)
         self.log_missing = torch_loss_forms.is_nll(call) and self.absorbed is None
         return last
+
+    def take_in_clamp(self, prediction):
+        """A clamp of probabilities away from 0 and 1, before a loss that takes their logarithms, is part of the loss: (node, clip)."""
+        found = torch_loss_forms.clamped(prediction.form)
+        if found is None:
+            return prediction, None
+        number, clip, self.clamp = found
+        return number, clip
 
     def take_in_logarithm(self, number):
         """A log_softmax before the loss is part of it."""
@@ -139,7 +153,7 @@ class Description:
         paths = {id(one): [root_kind(root), path] for root in reversed(self.trace.roots) for path, one in root.named_parameters()}
         weights = [{"weight": paths.get(id(node.weight)), "bias": paths.get(id(node.bias)), "shape": list(node.weight.shape)} if node.weight is not None else None for node in kept]
         return {"first_root": self.trace.sites.first, "nodes": [dict(fact) for fact in self.net], "sites": [node.site for node in kept], "weights": weights, "frozen": [node.frozen for node in kept],
-                "absorbed": self.absorbed.site if self.absorbed else None, "loss": self.loss, "rewrite": self.rewrite, "log_missing": self.log_missing}
+                "absorbed": self.absorbed.site if self.absorbed else None, "clamp": self.clamp, "loss": self.loss, "rewrite": self.rewrite, "log_missing": self.log_missing}
 
     def places(self):
         return [self.trace.nodes[number].place for number in self.kept]

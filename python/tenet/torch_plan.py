@@ -33,7 +33,7 @@ class Plan:
         self.inits = {}  # number: {"weight": init, "bias": init}
         self.trained = []  # numbers
         self.loss_name = self.reduction = None  # what the loss function that is called becomes
-        self.log_site = self.mean_site = self.bare_site = None  # of a loss that is written out, and of a log_softmax that goes
+        self.log_site = self.mean_site = self.bare_site = None  # of a loss that is written out, and of a log_softmax or a clamp that goes
         self.weight_decay = self.shuffle = None
         loss = {}
         for path, value in patch.items():
@@ -180,6 +180,8 @@ class Plan:
         self.reduction = reduction if reduction != was else None
         if net["absorbed"] and wanted != "softmax_cross_entropy":
             self.bare_site = net["absorbed"]
+        if net["clamp"] and wanted != "binary_cross_entropy":
+            self.bare_site = net["clamp"]
 
     def rewrite(self, name, wanted, was, reduction):
         """A loss that is written out: its logarithm, or its sum, can be another."""

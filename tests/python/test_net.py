@@ -146,6 +146,14 @@ class Described(unittest.TestCase):
             self.assertIn("loss", seen.places)
             self.assert_accepted(seen)
 
+    def test_a_clamp_of_probabilities_is_the_clip_of_the_loss(self):
+        for kept in (lambda p: p.clamp(1e-6, 1 - 1e-6), lambda p: torch.clamp(p, min=1e-6, max=1.0).squeeze(), lambda p: torch.clamp(p, 1e-6)):
+            seen = look(lambda: perceptron(nn.Sigmoid()), X, lambda output: F.binary_cross_entropy(kept(output), HOT))
+            self.assertEqual((seen.loss, seen.ops), ({"name": "binary_cross_entropy", "clip": 1e-6}, ["dense", "relu", "dense", "sigmoid"]))
+            self.assert_accepted(seen)
+        for changed in (lambda p: p.clamp(0.45, 0.55), lambda p: p.clamp(1e-6, 0.5), lambda p: p.clamp(max=1 - 1e-6)):
+            self.assertIsNone(look(lambda: perceptron(nn.Sigmoid()), X, lambda output: F.binary_cross_entropy(changed(output), HOT)).net)
+
     def test_frozen(self):
         def frozen():
             model = perceptron()

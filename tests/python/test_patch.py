@@ -87,6 +87,14 @@ class Patched(unittest.TestCase):
         self.same(trial(self.chain, {"loss": "mse", "net.8": {"$insert": {"op": "softmax"}}}),
                   written(lambda: Chain(end=lambda x: F.softmax(x, 1)), lambda output: F.mse_loss(output, HOT)))
 
+    def test_another_loss_takes_the_clamp_away(self):
+        def loss(output):
+            return F.binary_cross_entropy(output.clamp(1e-3, 1 - 1e-3), HOT)
+        seen = look(lambda: nn.Sequential(nn.Linear(8, 3), nn.Sigmoid()), X, loss)
+        self.same(trial(seen, {"net.1": {"op": "softmax"}}), written(lambda: nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=1)), loss))
+        self.same(trial(seen, {"net.1": {"$remove": True}, "loss": "sigmoid_cross_entropy"}),
+                  written(lambda: nn.Linear(8, 3), lambda output: F.binary_cross_entropy_with_logits(output, HOT)))
+
     def test_reduction(self):
         self.same(trial(self.chain, {"loss.reduction": "sum"}), written(Chain, lambda output: F.nll_loss(output, CLASSES, reduction="sum")))
         summed = look(lambda: Chain(end=lambda x: x), X, lambda output: F.cross_entropy(output, CLASSES, reduction="sum"))
