@@ -1,7 +1,8 @@
 /* bench_step.c: how long a training step takes, for six nets on synthetic data.
  *
  *     bench_step                    every net, one and two threads
- *     bench_step NET THREADS MS     one of them, for about MS milliseconds: what bench/steps.py runs between PyTorch's turns
+ *     bench_step NET THREADS MS [PRECISION]
+ *                                   one of them, for about MS milliseconds: what bench/steps.py runs between PyTorch's turns
  *
  * Prints JSON: {"net", "batch", "threads", "microseconds", "best", "grown_mb", "peak_mb"} a line: the median over blocks of steps, and
  * the least (on a busy machine the one to look at); by how much the process grew from before its data were opened, and its size then. A
@@ -66,15 +67,16 @@ static double peak_mb(void)
     return (double)usage.ru_maxrss * 1024 / 1e6;
 }
 
-static void measure(const bench_net *n, size_t threads, double milliseconds)
+static void measure(const bench_net *n, size_t threads, double milliseconds, const char *precision)
 {
-    char folder[64], text[4096];
+    char folder[64], text[4096], solver[64];
     tn_error error;
     tn_hypes *hypes;
     tn_data data;
     tn_pool *pool;
     tn_trainer *trainer;
-    bench_net_begin(n, "", folder, text, sizeof text);
+    snprintf(solver, sizeof solver, ", \"precision\": \"%s\"", precision);
+    bench_net_begin(n, solver, folder, text, sizeof text);
     const double before = resident_mb();
     if (tn_hypes_parse(text, strlen(text), "bench", folder, &hypes, &error) || tn_data_open(hypes, NULL, &data, &error) ||
         tn_pool_create(threads, &pool, &error) || tn_trainer_create(hypes, &data, pool, &trainer, &error))
@@ -93,14 +95,14 @@ static void measure(const bench_net *n, size_t threads, double milliseconds)
 int main(int argc, char **argv)
 {
     for (size_t i = 0; i < BENCH_NETS; i++) {
-        if (argc == 4 && strcmp(argv[1], bench_nets[i].name) == 0) {
-            measure(&bench_nets[i], (size_t)strtoul(argv[2], NULL, 10), strtod(argv[3], NULL));
+        if ((argc == 4 || argc == 5) && strcmp(argv[1], bench_nets[i].name) == 0) {
+            measure(&bench_nets[i], (size_t)strtoul(argv[2], NULL, 10), strtod(argv[3], NULL), argc == 5 ? argv[4] : "float32");
             return 0;
         }
         for (size_t threads = 1; argc == 1 && threads <= 2; threads++)
-            measure(&bench_nets[i], threads, 500);
+            measure(&bench_nets[i], threads, 500, "float32");
     }
     if (argc != 1)
-        bench_fail("use: bench_step, or bench_step NET THREADS MILLISECONDS");
+        bench_fail("use: bench_step, or bench_step NET THREADS MILLISECONDS [PRECISION]");
     return 0;
 }

@@ -5,7 +5,8 @@
 
 Each round runs every net once in tenet and once in PyTorch, so that a busy machine hits both. A step of tenet is the whole of it: a batch
 is gathered from a shuffled set. PyTorch gets its batches ready-made, which favours it. Prints a Markdown table: the median of the rounds,
-and the ratio of the medians; and how much memory either takes. Exits with 1 where a target of the project is missed.
+and the ratio of the medians; products in bfloat16 beside our own float32; and how much memory either takes. Exits with 1 where a target
+of the project is missed.
 
 PyTorch runs in a process for each number of threads, which OpenBLAS is told too: Debian's has threads of its own, and takes all processors
 whatever torch.set_num_threads says.
@@ -24,6 +25,7 @@ import time
 
 # net of bench_step.c: how often tenet has to be as fast as PyTorch on one thread
 TARGETS = {"mlp-64-128-10": 8.0, "mlp-784-512-512-10": 2.0, "lenet-5": 2.2, "resnet-8": 2.0, "lstm-2x200": 2.0, "gpt-4x128": 2.0}
+BFLOAT16 = {"mlp-784-512-512-10": 2.0, "gpt-4x128": 2.0}  # how often as fast as our own float32
 TWO_THREADS = 1.05  # of the time on one thread, at most
 SAMPLES = {"resnet-8": 512, "lstm-2x200": 400, "gpt-4x128": 256}  # else 4096, as in nets.c
 TOKENS = 65
@@ -209,12 +211,13 @@ class Peer:
         self.process.wait()
 
 
-def run_tenet(program, name, threads, milliseconds):
-    return json.loads(subprocess.run([program, name, str(threads), str(milliseconds)], check=True, capture_output=True, text=True).stdout)
+def run_tenet(program, name, threads, milliseconds, precision="float32"):
+    command = [program, name, str(threads), str(milliseconds), precision]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def time_tenet(program, name, threads, milliseconds):
-    result = run_tenet(program, name, threads, milliseconds)
+def time_tenet(*arguments):
+    result = run_tenet(*arguments)
     return result["microseconds"], result["best"]
 
 
@@ -239,6 +242,9 @@ def measure(options):
                 times.setdefault((name, threads, "torch"), []).append(peer.time(name, options.milliseconds))
                 tenet = time_tenet(options.program, name, threads, options.milliseconds)
                 times.setdefault((name, threads, "tenet"), []).append(tenet)
+            if name in BFLOAT16:
+                rounded = time_tenet(options.program, name, 1, options.milliseconds, "bfloat16")
+                times.setdefault((name, 1, "bfloat16"), []).append(rounded)
         print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
     for peer in peers.values():
         peer.close()
@@ -255,6 +261,22 @@ def report_memory(weights):
         print(f"| {name} | {theirs[0]:.1f} ({theirs[1]:.0f}) | {ours[0]:.1f} ({ours[1]:.0f}) | {ours[0] / theirs[0]:.2f} |")
         if not ours[0] <= theirs[0]:
             missed.append(f"{name}: grows by {ours[0]:.1f} MB, PyTorch by {theirs[0]:.1f}")
+    return missed
+
+
+def report_bfloat16(times):
+    """Prints the table; what is not as fast as it was to be."""
+    missed = []
+    median = {key: statistics.median(m for m, _ in values) for key, values in times.items()}
+    print("\nmicroseconds a step on one thread\n")
+    print("| net | float32 | bfloat16 | ratio | to reach |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, target in BFLOAT16.items():
+        if (name, 1, "bfloat16") in times:
+            plain, rounded = median[name, 1, "tenet"], median[name, 1, "bfloat16"]
+            print(f"| {name} | {plain:.1f} | {rounded:.1f} | {plain / rounded:.2f} | {target} |")
+            if not plain / rounded >= target:
+                missed.append(f"{name}: bfloat16 is {plain / rounded:.2f} times as fast as float32, to reach {target}")
     return missed
 
 
@@ -299,7 +321,8 @@ def main():
         weigh(options.weigh)
     else:
         weights = weigh_both(options)
-        missed = report(*measure(options)) + report_memory(weights)
+        times, version = measure(options)
+        missed = report(times, version) + report_bfloat16(times) + report_memory(weights)
         for line in missed:
             print(f"\nmissed: {line}")
         sys.exit(1 if missed else 0)

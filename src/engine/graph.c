@@ -166,11 +166,18 @@ static size_t round_to_lines(size_t reals)
     return (reals + line - 1) / line * line;
 }
 
+static tn_precision factors_of(const tn_hypes *hypes)
+{
+    const char *precision = json_string_value(tn_hypes_value(hypes, "solver.precision"));
+    return precision && strcmp(precision, "bfloat16") == 0 ? TN_BFLOAT16 : TN_FLOAT32;
+}
+
 static tn_status configure_vertex(tn_graph *graph, const tn_hypes *hypes, size_t index, const json_t *json, tn_error *error)
 {
     tn_vertex *vertex = &graph->vertices[index];
     tn_node *node = &vertex->node;
     tn_error found = {0};
+    node->factors = factors_of(hypes);
     node->hypes = hypes;
     tn_status status = node->op->configure(node, json, &found);
     node->hypes = NULL;

@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "data/dataset.h"
+#include "engine/gemm.h"
 #include "engine/initializer.h"
 #include "engine/real.h"
 
@@ -43,6 +44,7 @@ typedef struct tn_node {
     size_t input_count;
     tn_shape inputs[TN_OP_INPUTS_MAX];
     tn_shape output;
+    tn_precision factors; /* of its matrix products; set before configure */
     size_t parameter_count;
     tn_parameter parameters[TN_OP_PARAMETERS_MAX];
     size_t saved_per_sample;      /* reals that forward keeps for backward, for each sample of the batch */

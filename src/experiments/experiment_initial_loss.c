@@ -38,7 +38,8 @@ static void judge(tn_investigation *investigation, tn_outcome *outcome, double l
 
 static double first_loss(const tn_trial_result *result)
 {
-    return result->score_count > 0 ? result->scores[0].train_loss : result->losses[0];
+    bool is_known = result->score_count > 0 && !isnan(result->scores[0].train_loss); /* a program may tell a score alone */
+    return is_known ? result->scores[0].train_loss : result->losses[0];
 }
 
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)

@@ -80,6 +80,7 @@ void tn_op_run_init(tn_op_run *run, const tn_op_case *of, tn_pool *pool, uint64_
     run->of = of;
     run->node.op = tn_op_find(of->op);
     assert_non_null(run->node.op);
+    run->node.factors = of->factors;
     run->node.input_count = of->input_count > 0 ? of->input_count : 1;
     memcpy(run->node.inputs, of->inputs, run->node.input_count * sizeof *of->inputs);
     json_error_t json_error;

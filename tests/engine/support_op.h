@@ -28,6 +28,7 @@ typedef struct tn_op_case {
     bool positive; /* inputs are their magnitudes, and at least 0.2 */
     bool distinct; /* all inputs at least 0.1 apart, for maxima */
     size_t tokens; /* inputs are whole numbers below this; 0: reals */
+    tn_precision factors;
 } tn_op_case;
 
 typedef struct tn_op_run {

@@ -1,5 +1,6 @@
 /* test_gemm.c: products of every kind and size against plain sums in double: both ways of computing them, with steps beyond the row, bias
  * and sum, and nothing written beside c. */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +15,10 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "engine/gemm.h"
+#include "engine/gemm_bfloat16.h"
 #include "engine/gemm_direct.h"
+
+typedef enum way { CHOSEN, DIRECT, ROUNDED, LIBRARY } way;
 
 /* clang-format off */
 static const size_t sizes[][3] = { /* m, n, k */
@@ -32,8 +36,26 @@ static float *random_values(tn_rng *rng, size_t count)
     return values;
 }
 
-/* One product. `direct`: not by way of tn_gemm, which chooses. */
-static void check(const size_t size[3], unsigned kind, bool direct)
+/* To eight bits of mantissa, by arithmetic in place of bits. Of values far from the limits of the exponent. */
+static double rounded(float value)
+{
+    int exponent;
+    double mantissa = frexp((double)value, &exponent);
+    return ldexp(nearbyint(ldexp(mantissa, 8)), exponent - 8);
+}
+
+static bool multiply(way by, const tn_gemm_job *job)
+{
+    if (by == DIRECT)
+        return tn_gemm_direct(job);
+    if (by == LIBRARY)
+        return tn_gemm_library(job);
+    tn_gemm(by == ROUNDED ? TN_BFLOAT16 : TN_FLOAT32, job->transpose_a, job->transpose_b, job->m, job->n, job->k, job->a, job->lda, job->b,
+            job->ldb, job->bias, job->add, job->c, job->ldc);
+    return true;
+}
+
+static void check(const size_t size[3], unsigned kind, way by)
 {
     size_t m = size[0], n = size[1], k = size[2];
     bool ta = kind & 1, tb = kind & 2, add = kind & 4, with_bias = kind & 8;
@@ -44,22 +66,20 @@ static void check(const size_t size[3], unsigned kind, bool direct)
     float *c = random_values(&rng, m * ldc), *before = tn_memory_create(m * ldc, sizeof *before);
     assert_non_null(before);
     memcpy(before, c, m * ldc * sizeof *c);
-    bool done = true;
-    if (direct) {
-        const tn_gemm_job job = {ta, tb, m, n, k, a, b, lda, ldb, with_bias ? bias : NULL, add, c, ldc};
-        done = tn_gemm_direct(&job);
-    } else {
-        tn_gemm(ta, tb, m, n, k, a, lda, b, ldb, with_bias ? bias : NULL, add, c, ldc);
-    }
+    const tn_gemm_job job = {ta, tb, m, n, k, a, b, lda, ldb, with_bias ? bias : NULL, add, c, ldc};
+    bool done = multiply(by, &job);
+    assert_true(done || by == DIRECT);
     for (size_t i = 0; i < m * ldc; i++) {
         size_t row = i / ldc, column = i % ldc;
         if (!done || column >= n) {
             assert_true(c[i] == before[i]);
             continue;
         }
-        double sum = (add ? (double)before[i] : 0) + (with_bias ? (double)bias[column] : 0), terms = fabs(sum);
+        double added = add ? (double)before[i] : 0, start = with_bias ? (double)bias[column] : 0;
+        double sum = added + start, terms = fabs(added) + fabs(start);
         for (size_t p = 0; p < k; p++) {
-            double term = (double)(ta ? a[p * lda + row] : a[row * lda + p]) * (double)(tb ? b[column * ldb + p] : b[p * ldb + column]);
+            float left = ta ? a[p * lda + row] : a[row * lda + p], right = tb ? b[column * ldb + p] : b[p * ldb + column];
+            double term = by == ROUNDED ? rounded(left) * rounded(right) : (double)left * (double)right;
             sum += term;
             terms += fabs(term);
         }
@@ -77,22 +97,57 @@ static void check_size(void *context, size_t tile, size_t worker)
 {
     (void)worker;
     for (unsigned kind = 0; kind < 32; kind++)
-        check(sizes[tile], kind, *(const bool *)context);
+        check(sizes[tile], kind, *(const way *)context);
 }
 
 /* In a tile of the pool, as in training, so that oneDNN stays on one thread. */
 static void products_are_right(void **state)
 {
     (void)state;
-    bool direct = false;
-    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &direct);
+    way by = CHOSEN;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &by);
 }
 
 static void direct_products_are_right(void **state)
 {
     (void)state;
-    bool direct = true;
-    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &direct);
+    way by = DIRECT;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &by);
+}
+
+static void rounded_products_are_right(void **state)
+{
+    (void)state;
+    way by = ROUNDED;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &by);
+}
+
+/* The way that bfloat16 takes where the processor has it, with factors as they are. */
+static void products_of_the_library_are_right(void **state)
+{
+    (void)state;
+    way by = LIBRARY;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &by);
+}
+
+static void values_are_rounded_to_the_nearest(void **state)
+{
+    (void)state;
+    const float below = ldexpf(1, -8),
+                from[] = {1,         1 + below, 1 + 3 * below, 1 + below + ldexpf(1, -20), -(1 + below), 0.0f, -0.0f, 1e-40f, FLT_MAX,
+                          -INFINITY, NAN};
+    const float expected[] = {1, 1, 1 + 4 * below, 1 + 2 * below, -1, 0.0f, -0.0f, 0, INFINITY, -INFINITY, NAN};
+    enum { COUNT = sizeof from / sizeof *from };
+    float to[COUNT];
+    tn_round_to_bfloat16(COUNT, from, to);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (isnan(expected[i]))
+            assert_true(isnan(to[i]));
+        else if (i == 7)
+            assert_true(fabsf(to[i] - from[i]) <= ldexpf(1, -134)); /* half of the smallest step */
+        else
+            assert_true(to[i] == expected[i] && !signbit(to[i]) == !signbit(expected[i]));
+    }
 }
 
 /* Too large for the direct way: the library. */
@@ -102,8 +157,8 @@ static void check_large(void *context, size_t tile, size_t worker)
     (void)tile;
     (void)worker;
     static const size_t large[3] = {3, 1500, 400};
-    for (unsigned kind = 0; kind < 32; kind += 5)
-        check(large, kind, false);
+    for (unsigned kind = 0; kind < 32; kind++)
+        check(large, kind, (way)(kind % 3 == 0 ? CHOSEN : kind % 3 == 1 ? ROUNDED : LIBRARY));
 }
 
 static void large_products_are_right(void **state)
@@ -116,12 +171,14 @@ static void an_empty_sum_leaves_the_other_terms(void **state)
 {
     (void)state;
     float c[4] = {1, 2, 3, 4}, bias[2] = {10, 20}, nothing[1] = {0};
-    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, true, c, 2);
+    tn_gemm(TN_FLOAT32, false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, true, c, 2);
     assert_true(c[0] == 11 && c[1] == 22 && c[2] == 13 && c[3] == 24);
-    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, false, c, 2);
+    tn_gemm(TN_FLOAT32, false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, false, c, 2);
     assert_true(c[0] == 10 && c[1] == 20 && c[2] == 10 && c[3] == 20);
-    tn_gemm(false, false, 2, 2, 0, nothing, 0, nothing, 2, NULL, false, c, 2);
+    tn_gemm(TN_FLOAT32, false, false, 2, 2, 0, nothing, 0, nothing, 2, NULL, false, c, 2);
     assert_true(c[0] == 0 && c[1] == 0 && c[2] == 0 && c[3] == 0);
+    tn_gemm(TN_BFLOAT16, false, false, 2, 2, 0, nothing, 0, nothing, 2, bias, false, c, 2);
+    assert_true(c[0] == 10 && c[1] == 20 && c[2] == 10 && c[3] == 20);
 }
 
 /* A value that is not finite must come through, not be lost in a mask. */
@@ -132,7 +189,7 @@ static void nonfinite_values_come_through(void **state)
     for (int i = 0; i < 34; i++)
         b[i] = 1;
     b[3] = INFINITY;
-    tn_gemm(false, false, 2, 17, 2, a, 3, b, 17, NULL, false, c, 17);
+    tn_gemm(TN_FLOAT32, false, false, 2, 17, 2, a, 3, b, 17, NULL, false, c, 17);
     for (int j = 0; j < 17; j++) {
         assert_true(isnan(c[j]));
         assert_true(j == 3 ? isinf(c[17 + j]) : c[17 + j] == 9);
@@ -144,6 +201,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(products_are_right),
         cmocka_unit_test(direct_products_are_right),
+        cmocka_unit_test(rounded_products_are_right),
+        cmocka_unit_test(products_of_the_library_are_right),
+        cmocka_unit_test(values_are_rounded_to_the_nearest),
         cmocka_unit_test(large_products_are_right),
         cmocka_unit_test(an_empty_sum_leaves_the_other_terms),
         cmocka_unit_test(nonfinite_values_come_through),

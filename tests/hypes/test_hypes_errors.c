@@ -68,7 +68,7 @@ static void unknown_keys(void **state)
          "t.json:5: unknown key \"?[31m/~\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", \"beta1\", "
          "\"beta2\", "
          "\"rho\", \"epsilon\", \"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", \"warmup\", "
-         "\"decay\", \"metric\" (at /solver/?[31m~1~0)"},
+         "\"decay\", \"precision\", \"metric\" (at /solver/?[31m~1~0)"},
         {WITH("\"solver\": {\"lr\": 1},"), "t.json:5: unknown key \"lr\"; did you mean \"learning_rate\"? (at /solver/lr)"},
         {WITH("\"solver\": {\"optimizer\": 1},"), "t.json:5: unknown key \"optimizer\"; did you mean \"opt\"? (at /solver/optimizer)"},
         {WITH("\"initializer\": 1,"), "t.json:5: unknown key \"initializer\"; did you mean \"init\"? (at /initializer)"},
@@ -258,7 +258,7 @@ static void wrong_levels_and_ranges(void **state)
          "t.json:5: the value 0 of this range does not fit: unknown key \"zz\"; the keys here are \"opt\", \"learning_rate\", "
          "\"momentum\", "
          "\"nesterov\", \"beta1\", \"beta2\", \"rho\", \"epsilon\", \"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", "
-         "\"clip_norm\", \"shuffle\", \"warmup\", \"decay\", \"metric\" (solver.zz was set by a patch or --set) (at "
+         "\"clip_norm\", \"shuffle\", \"warmup\", \"decay\", \"precision\", \"metric\" (solver.zz was set by a patch or --set) (at "
          "/search/solver.zz/uniform/0)"},
         {WITH("\"search\": {\"init.scale\": {\"log_uniform\": [0, 1]}},"),
          "t.json:5: search.init.scale.log_uniform is the list [0, 1]; expected two numbers [low, high] above 0 (at "

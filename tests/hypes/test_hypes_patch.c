@@ -136,7 +136,7 @@ static void wrong_patches(void **state)
         {"{\"solver.zz\": 1}", "t.json: unknown key \"zz\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", "
                                "\"beta1\", \"beta2\", \"rho\", \"epsilon\", "
                                "\"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", \"warmup\", "
-                               "\"decay\", \"metric\" (solver.zz was "
+                               "\"decay\", \"precision\", \"metric\" (solver.zz was "
                                "set by a patch or --set) (at /solver/zz)"},
         {"{\"solver.epochs\": 0}", "t.json: solver.epochs is 0; expected a whole number from 1 to 1000000000 (solver.epochs was set by a "
                                    "patch or --set) (at /solver/epochs)"},

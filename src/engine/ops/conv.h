@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "engine/gemm.h"
 #include "engine/ops/window.h"
 #include "engine/real.h"
 
 /* The shapes of one convolution; x [H, W, C] and y [H', W', F] of a sample are in the window's numbers. */
 typedef struct tn_conv {
     tn_window window;
+    tn_precision factors;
     size_t filters; /* F */
     size_t padded;  /* F rounded up to 16: the row length of sums */
     size_t groups;  /* G: filter f sees the channels of its group alone, C/G of them; group g has filters g F/G .. and channels g C/G .. */
@@ -41,7 +43,7 @@ typedef struct tn_conv_way {
     void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
 } tn_conv_way;
 
-extern const tn_conv_way tn_conv_patches;   /* fits always */
+extern const tn_conv_way tn_conv_patches;   /* fits always; the only one that rounds its factors */
 extern const tn_conv_way tn_conv_depthwise; /* a channel and a filter in each group */
 extern const tn_conv_way tn_conv_direct;    /* AVX-512, float; one group */
 

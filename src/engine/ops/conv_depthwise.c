@@ -1,6 +1,6 @@
 /* conv_depthwise.c: a convolution of each channel by itself, with one filter for each, all channels of a pixel at once. See conv.h and op_conv2d.c.
  *
- * weight [kh kw, C]. No patches and no scratch: a product of matrices would have one column. */
+ * weight [kh kw, C]. No patches and no scratch: a product of matrices would have one column. Being none, it rounds no factors. */
 #include <string.h>
 
 #include "base/simd.h"

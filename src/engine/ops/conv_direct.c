@@ -48,7 +48,7 @@ static canvas canvas_of(const tn_conv *conv)
 
 static bool fits(const tn_conv *conv)
 {
-    return conv->groups == 1 && tn_isa_best() == TN_ISA_AVX512;
+    return conv->groups == 1 && conv->factors == TN_FLOAT32 && tn_isa_best() == TN_ISA_AVX512;
 }
 
 /* Whether the gradient of the input is better computed as a convolution of dy with the turned kernel: with channels that fill registers it

@@ -17,7 +17,9 @@ static size_t sums_size(const tn_conv *conv)
 
 void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn_node *node)
 {
-    *layer = (tn_conv_layer){.conv = *conv, .way = tn_conv_choose(conv), .parts = PARTS, .bias = bias};
+    *layer = (tn_conv_layer){.conv = *conv, .parts = PARTS, .bias = bias};
+    layer->conv.factors = node->factors;
+    layer->way = tn_conv_choose(&layer->conv);
     while (layer->parts > 1 && sums_size(conv) > PARTIAL_MAX / layer->parts)
         layer->parts /= 2;
     size_t shared = layer->way->shared_reals(conv), sums = layer->parts * sums_size(conv);

@@ -157,8 +157,8 @@ static void forward(const tn_conv *conv, const tn_real *weight, const tn_real *s
             rows = next_rows(conv, row);
             for (size_t g = 0; g < conv->groups; g++) {
                 gather(conv, g, row, rows, x, scratch);
-                tn_gemm(false, false, rows * w, own, conv->patch, scratch, conv->patch, weight + g * own, f, bias ? bias + g * own : NULL,
-                        false, y + g * own, f);
+                tn_gemm(conv->factors, false, false, rows * w, own, conv->patch, scratch, conv->patch, weight + g * own, f,
+                        bias ? bias + g * own : NULL, false, y + g * own, f);
             }
             y += rows * w * f;
         }
@@ -175,7 +175,8 @@ static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_
         for (size_t row = 0, rows; row < conv->window.out_h; row += rows) {
             rows = next_rows(conv, row);
             for (size_t g = 0; g < conv->groups; g++) {
-                tn_gemm(false, true, rows * w, conv->patch, own, dy + g * own, f, weight + g * own, f, NULL, false, scratch, conv->patch);
+                tn_gemm(conv->factors, false, true, rows * w, conv->patch, own, dy + g * own, f, weight + g * own, f, NULL, false, scratch,
+                        conv->patch);
                 if (conv->groups == 1)
                     add_patches(&conv->window, row, rows, scratch, dx);
                 else
@@ -205,8 +206,8 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
             rows = next_rows(conv, row);
             for (size_t g = 0; g < conv->groups; g++) {
                 gather(conv, g, row, rows, x, scratch);
-                tn_gemm(true, false, conv->patch, own, rows * w, scratch, conv->patch, dy + g * own, f, NULL, s + row > 0, sums + g * own,
-                        conv->padded);
+                tn_gemm(conv->factors, true, false, conv->patch, own, rows * w, scratch, conv->patch, dy + g * own, f, NULL, s + row > 0,
+                        sums + g * own, conv->padded);
             }
             add_rows(rows * w, f, dy, bias_sums);
             dy += rows * w * f;

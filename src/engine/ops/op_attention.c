@@ -103,6 +103,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
 typedef struct job {
     const attributes *own;
     const tn_pass *pass;
+    tn_precision factors;
     tn_real *q, *k, *v, *o, *shares;
     tn_real *d_q, *d_k, *d_v, *d_o;
     size_t scratch_each;
@@ -117,7 +118,7 @@ static job job_of(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
     const size_t of_queries = pass->batch * own->queries * own->width, of_keys = pass->batch * own->keys * own->width;
-    job j = {.own = own, .pass = pass, .q = pass->saved, .scratch_each = node->scratch_per_worker};
+    job j = {.own = own, .pass = pass, .factors = node->factors, .q = pass->saved, .scratch_each = node->scratch_per_worker};
     j.k = j.q + of_queries;
     j.v = j.k + of_keys;
     j.o = j.v + of_keys;
@@ -135,6 +136,7 @@ static tn_row_product product_of(const job *j, size_t which)
     const attributes *own = j->own;
     const bool of_keys = which == WEIGHT_K || which == WEIGHT_V;
     return (tn_row_product){.pool = j->pass->pool,
+                            .factors = j->factors,
                             .rows = j->pass->batch * (of_keys ? own->keys : own->queries),
                             .inputs = of_keys ? own->key_width : own->width,
                             .outputs = own->width,
@@ -233,10 +235,10 @@ static void forward_head(void *context, size_t tile, size_t worker)
     tn_real *o = j->o + sample * own->queries * width + head * depth, *shares = j->shares + tile * own->queries * keys;
     for (size_t t = 0; t < own->queries; t += BLOCK) {
         const size_t rows = own->queries - t < BLOCK ? own->queries - t : BLOCK, known = keys_of(own, t + rows - 1);
-        tn_gemm(false, true, rows, known, depth, q + t * width, width, k, width, NULL, false, shares + t * keys, keys);
+        tn_gemm(j->factors, false, true, rows, known, depth, q + t * width, width, k, width, NULL, false, shares + t * keys, keys);
         for (size_t r = t; r < t + rows; r++)
             share_out(keys_of(own, r), keys, scale_of(own), tokens, own->padding, shares + r * keys);
-        tn_gemm(false, false, rows, depth, known, shares + t * keys, keys, v, width, NULL, false, o + t * width, width);
+        tn_gemm(j->factors, false, false, rows, depth, known, shares + t * keys, keys, v, width, NULL, false, o + t * width, width);
     }
 }
 
@@ -256,12 +258,12 @@ static void backward_head(void *context, size_t tile, size_t worker)
     }
     for (size_t t = 0; t < own->queries; t += BLOCK) {
         const size_t rows = own->queries - t < BLOCK ? own->queries - t : BLOCK, known = keys_of(own, t + rows - 1);
-        tn_gemm(true, false, known, depth, rows, shares + t * keys, keys, d_o + t * width, width, NULL, true, d_v, width);
-        tn_gemm(false, true, rows, known, depth, d_o + t * width, width, v, width, NULL, false, d_scores, keys);
+        tn_gemm(j->factors, true, false, known, depth, rows, shares + t * keys, keys, d_o + t * width, width, NULL, true, d_v, width);
+        tn_gemm(j->factors, false, true, rows, known, depth, d_o + t * width, width, v, width, NULL, false, d_scores, keys);
         for (size_t r = 0; r < rows; r++)
             score_gradient(keys_of(own, t + r), known, scale_of(own), shares + (t + r) * keys, d_scores + r * keys);
-        tn_gemm(false, false, rows, depth, known, d_scores, keys, k, width, NULL, false, d_q + t * width, width);
-        tn_gemm(true, false, known, depth, rows, d_scores, keys, q + t * width, width, NULL, true, d_k, width);
+        tn_gemm(j->factors, false, false, rows, depth, known, d_scores, keys, k, width, NULL, false, d_q + t * width, width);
+        tn_gemm(j->factors, true, false, known, depth, rows, d_scores, keys, q + t * width, width, NULL, true, d_k, width);
     }
 }
 

@@ -66,6 +66,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
 typedef struct job {
     const attributes *own;
     const tn_pass *pass;
+    tn_precision factors;
     size_t rows; /* of x and y */
     size_t scratch_each;
     tn_tiles tiles;
@@ -79,8 +80,8 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     size_t units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
     const tn_real *bias = j->own->bias ? pass->parameters[BIAS] + first : NULL;
-    tn_gemm(false, false, j->rows, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first, units, bias,
-            false, pass->output + first, units);
+    tn_gemm(j->factors, false, false, j->rows, count, j->own->inputs, pass->inputs[0], j->own->inputs, pass->parameters[WEIGHT] + first,
+            units, bias, false, pass->output + first, units);
 }
 
 static void input_tile(void *context, size_t tile, size_t worker)
@@ -90,16 +91,16 @@ static void input_tile(void *context, size_t tile, size_t worker)
     const tn_pass *pass = j->pass;
     size_t inputs = j->own->inputs, units = j->own->units, first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, true, j->rows, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL, false,
-            pass->d_inputs[0] + first, inputs);
+    tn_gemm(j->factors, false, true, j->rows, count, units, pass->d_output, units, pass->parameters[WEIGHT] + first * units, units, NULL,
+            false, pass->d_inputs[0] + first, inputs);
 }
 
 /* Rows first .. first + count - 1 of dW. */
 static void weight_rows(const job *j, size_t first, size_t count, tn_real *rows)
 {
     const tn_pass *pass = j->pass;
-    tn_gemm(true, false, count, j->own->units, j->rows, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units, NULL, false,
-            rows, j->own->units);
+    tn_gemm(j->factors, true, false, count, j->own->units, j->rows, pass->inputs[0] + first, j->own->inputs, pass->d_output, j->own->units,
+            NULL, false, rows, j->own->units);
 }
 
 static void weight_tile(void *context, size_t tile, size_t worker)
@@ -122,6 +123,7 @@ static void weight_tile(void *context, size_t tile, size_t worker)
 static tn_row_product by_rows(const job *j)
 {
     return (tn_row_product){.pool = j->pass->pool,
+                            .factors = j->factors,
                             .rows = j->rows,
                             .inputs = j->own->inputs,
                             .outputs = j->own->units,
@@ -132,7 +134,7 @@ static tn_row_product by_rows(const job *j)
 static void forward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
-    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps};
+    job j = {.own = own, .pass = pass, .factors = node->factors, .rows = pass->batch * own->steps};
     if (own->steps > 1) {
         const tn_row_product product = by_rows(&j);
         tn_row_product_forward(&product, pass->inputs[0], pass->output);
@@ -147,7 +149,8 @@ static void backward(const tn_node *node, const tn_pass *pass)
 {
     const attributes *own = attributes_of(node);
     bool is_sequence = own->steps > 1;
-    job j = {.own = own, .pass = pass, .rows = pass->batch * own->steps, .scratch_each = node->scratch_per_worker};
+    job j = {
+        .own = own, .pass = pass, .factors = node->factors, .rows = pass->batch * own->steps, .scratch_each = node->scratch_per_worker};
     size_t work = 2 * j.rows * own->units, most = own->inputs / (is_sequence ? TILE_WEIGHT_ROWS : TILE_COLUMNS);
     if (pass->d_inputs[0] && is_sequence) {
         const tn_row_product product = by_rows(&j);

@@ -189,8 +189,8 @@ static void input_part_tile(void *context, size_t tile, size_t worker)
     const size_t columns = j->cell->gates * j->own->units;
     size_t first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, false, count, columns, j->of.inputs, j->of.x + first * j->of.inputs, j->of.inputs, j->of.parameters[WEIGHT_IH], columns,
-            j->of.parameters[BIAS_IH], false, j->of.gates + first * j->wide, j->wide);
+    tn_gemm(j->node->factors, false, false, count, columns, j->of.inputs, j->of.x + first * j->of.inputs, j->of.inputs,
+            j->of.parameters[WEIGHT_IH], columns, j->of.parameters[BIAS_IH], false, j->of.gates + first * j->wide, j->wide);
 }
 
 /* The step that is the s-th to be computed, and the one before it in that order (T: none). */
@@ -230,7 +230,7 @@ static void forward_tile(void *context, size_t tile, size_t worker)
         for (size_t p = 0; p < j->cell->part_count; p++) {
             const tn_hidden_part *part = &j->cell->parts[p];
             const size_t column = part->weight_gate * units;
-            tn_gemm(false, false, count, part->gates * units, step.h_before ? units : 0, step.h_before, j->hidden,
+            tn_gemm(j->node->factors, false, false, count, part->gates * units, step.h_before ? units : 0, step.h_before, j->hidden,
                     j->of.parameters[WEIGHT_HH] + column, columns, j->of.parameters[BIAS_HH] + column, part->adds,
                     step.gates + part->gate * units, j->wide);
         }
@@ -278,7 +278,7 @@ static void backward_tile(void *context, size_t tile, size_t worker)
         j->cell->backward(&step);
         for (size_t p = 0; p < j->cell->part_count && s > 0; p++) {
             const tn_hidden_part *part = &j->cell->parts[p];
-            tn_gemm(false, false, count, units, part->gates * units, step.d_gates + part->gate * units, j->wide,
+            tn_gemm(j->node->factors, false, false, count, units, part->gates * units, step.d_gates + part->gate * units, j->wide,
                     j->transposed + part->weight_gate * units * units, units, NULL, true, d_h, units);
         }
     }
@@ -295,7 +295,7 @@ static void weight_tile(void *context, size_t tile, size_t worker)
     if (first < inputs) {
         const size_t rows = first + count < inputs ? count : inputs - first;
         if (j->of.d_parameters[WEIGHT_IH])
-            tn_gemm(true, false, rows, columns, j->rows, j->of.x + first, inputs, j->d_gates, j->wide, NULL, false,
+            tn_gemm(j->node->factors, true, false, rows, columns, j->rows, j->of.x + first, inputs, j->d_gates, j->wide, NULL, false,
                     j->of.d_parameters[WEIGHT_IH] + first * columns, columns);
         first += rows;
         count -= rows;
@@ -306,7 +306,7 @@ static void weight_tile(void *context, size_t tile, size_t worker)
     const size_t pairs = j->rows - j->batch, behind = j->of.direction ? 0 : j->batch, before = j->of.direction ? j->batch : 0;
     for (size_t p = 0; p < j->cell->part_count; p++) {
         const tn_hidden_part *part = &j->cell->parts[p];
-        tn_gemm(true, false, count, part->gates * units, pairs, j->of.h + before * j->hidden + first, j->hidden,
+        tn_gemm(j->node->factors, true, false, count, part->gates * units, pairs, j->of.h + before * j->hidden + first, j->hidden,
                 j->d_gates + behind * j->wide + part->gate * units, j->wide, NULL, false,
                 j->of.d_parameters[WEIGHT_HH] + first * columns + part->weight_gate * units, columns);
     }
@@ -340,8 +340,8 @@ static void input_gradient_tile(void *context, size_t tile, size_t worker)
     const size_t columns = j->cell->gates * j->own->units;
     size_t first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, true, count, j->of.inputs, columns, j->d_gates + first * j->wide, j->wide, j->of.parameters[WEIGHT_IH], columns, NULL,
-            j->of.direction > 0, j->below + first * j->of.inputs, j->of.inputs);
+    tn_gemm(j->node->factors, false, true, count, j->of.inputs, columns, j->d_gates + first * j->wide, j->wide, j->of.parameters[WEIGHT_IH],
+            columns, NULL, j->of.direction > 0, j->below + first * j->of.inputs, j->of.inputs);
 }
 
 static void transpose(size_t rows, size_t columns, const tn_real *from, tn_real *to)

@@ -25,8 +25,8 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     const size_t inputs = j->of->inputs, outputs = j->of->outputs;
     size_t first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, false, count, outputs, inputs, j->from + first * inputs, inputs, j->of->weight, outputs, j->of->bias, false,
-            j->to + first * outputs, outputs);
+    tn_gemm(j->of->factors, false, false, count, outputs, inputs, j->from + first * inputs, inputs, j->of->weight, outputs, j->of->bias,
+            false, j->to + first * outputs, outputs);
 }
 
 void tn_row_product_forward(const tn_row_product *of, const tn_real *x, tn_real *y)
@@ -43,7 +43,7 @@ static void input_tile(void *context, size_t tile, size_t worker)
     const size_t inputs = j->of->inputs, outputs = j->of->outputs;
     size_t first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(false, true, count, inputs, outputs, j->from + first * outputs, outputs, j->of->weight, outputs, NULL, j->add,
+    tn_gemm(j->of->factors, false, true, count, inputs, outputs, j->from + first * outputs, outputs, j->of->weight, outputs, NULL, j->add,
             j->to + first * inputs, inputs);
 }
 
@@ -61,8 +61,8 @@ static void weight_tile(void *context, size_t tile, size_t worker)
     const size_t inputs = j->of->inputs, outputs = j->of->outputs;
     size_t first, count;
     tn_tiles_range(&j->tiles, tile, &first, &count);
-    tn_gemm(true, false, count, outputs, j->of->rows, j->from + first, inputs, j->other, outputs, NULL, false, j->to + first * outputs,
-            outputs);
+    tn_gemm(j->of->factors, true, false, count, outputs, j->of->rows, j->from + first, inputs, j->other, outputs, NULL, false,
+            j->to + first * outputs, outputs);
 }
 
 TN_SIMD_CLONES

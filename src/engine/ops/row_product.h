@@ -5,10 +5,12 @@
 #define TN_ENGINE_ROW_PRODUCT_H
 
 #include "base/threads.h"
+#include "engine/gemm.h"
 #include "engine/op.h"
 
 typedef struct tn_row_product {
     tn_pool *pool;
+    tn_precision factors;
     size_t rows, inputs, outputs;
     const tn_real *weight;
     const tn_real *bias; /* [outputs] or NULL */
