@@ -53,13 +53,13 @@ static tn_status show_samples(const made_up *subject, const tn_trial_request *re
     return TN_OK;
 }
 
-static void add_score(tn_trial_result *result, uint64_t step, double train, double valid)
+static void add_score(const made_up *subject, tn_trial_result *result, uint64_t step, double train, double valid)
 {
     result->scores[result->score_count++] = (tn_score_point){.step = step,
                                                              .samples = step * result->batch_size,
                                                              .train_score = train,
                                                              .valid_score = valid,
-                                                             .train_loss = log(4),
+                                                             .train_loss = subject->tells_scores_alone ? NAN : log(4),
                                                              .valid_loss = log(4)};
 }
 
@@ -88,7 +88,7 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     bool small = (request->knobs.set & TN_KNOB_SAMPLES) != 0, shuffled = (request->knobs.set & TN_KNOB_SHUFFLE_LABELS) != 0;
     double train = small ? (subject->cannot_overfit ? 0 : 1) : score;
     bool breaks = subject->breaks && subject->breaks(&knobs);
-    add_score(result, 0, 0, 0);
+    add_score(subject, result, 0, 0, 0);
     for (uint64_t step = 1; step <= knobs.steps; step++) {
         double progress = (double)step / (double)knobs.steps;
         double loss = log(4) * (knobs.learning_rate >= subject->diverge_rate ? 1 + 2 * progress : 1 - 0.5 * progress);
@@ -122,7 +122,7 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     }
     if (is_short && result->end == TN_TRIAL_COMPLETED)
         result->acknowledged &= ~(uint32_t)TN_KNOB_STEPS;
-    add_score(result, result->steps, train, shuffled && !subject->memorises ? 0 : score);
+    add_score(subject, result, result->steps, train, shuffled && !subject->memorises ? 0 : score);
     return show_samples(subject, request, result);
 }
 

@@ -15,13 +15,14 @@ struct made_up {
     double diverge_rate; /* rates from here on triple the loss */
     bool always_nan;
     bool (*breaks)(const tn_knobs *effective); /* NaN at the third step where it says so; NULL: never */
-    uint64_t spike_every;   /* every so many steps the gradient is 100 times as large, where it is not clipped; 0: never */
-    uint64_t late_nan_step; /* NaN there, where gradients are not clipped; 0: never */
-    bool clip_is_no_use;    /* ... and where they are */
-    bool cannot_overfit;    /* training score of small subsets stays 0 */
-    bool same_inputs;       /* every shown input is the same */
-    bool random_labels;     /* shown labels have nothing to do with the inputs */
-    bool memorises;         /* permuted labels score as the given ones do, since nothing is held out */
+    uint64_t spike_every;    /* every so many steps the gradient is 100 times as large, where it is not clipped; 0: never */
+    uint64_t late_nan_step;  /* NaN there, where gradients are not clipped; 0: never */
+    bool clip_is_no_use;     /* ... and where they are */
+    bool cannot_overfit;     /* training score of small subsets stays 0 */
+    bool same_inputs;        /* every shown input is the same */
+    bool random_labels;      /* shown labels have nothing to do with the inputs */
+    bool memorises;          /* permuted labels score as the given ones do, since nothing is held out */
+    bool tells_scores_alone; /* without the losses of their samples, as a program may */
     /* The score after training under these knobs; rate, seed and the rest are the effective ones. */
     double (*score)(const tn_knobs *effective);
     uint64_t ends_at;      /* it ends by itself there, whatever steps are asked for, as a program does; 0: it does not */
