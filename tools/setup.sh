@@ -9,7 +9,7 @@ set -euo pipefail
 
 packages_of() {
     case "$1" in
-        build) echo "cmake ninja-build gcc libc6-dev pkg-config libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev python3-dev" ;;
+        build) echo "cmake ninja-build gcc libc6-dev pkg-config libdnnl-dev libsqlite3-dev libjansson-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev python3-dev" ;;
         demo) echo "$(packages_of build) dataset-fashion-mnist" ;;
         test) echo "$(packages_of demo) libcmocka-dev python3 python3-torch python3-numpy git" ;;
         lint) echo "$(packages_of test) clang clang-tidy clang-format cppcheck git" ;;

@@ -112,6 +112,6 @@ typedef struct tn_text_options {
 tn_status tn_text_parse(const uint8_t *bytes, size_t size, const tn_text_options *options, const uint8_t *training, size_t training_size,
                         tn_source *source, tn_error *error);
 
-tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_task;
+tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_images, tn_read_task;
 
 #endif

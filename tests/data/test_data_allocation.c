@@ -1,8 +1,10 @@
 /* test_data_allocation.c: each allocation of opening data fails in turn. Every time the error is that of memory, and nothing is left behind. */
 #include "support_data.h"
+#include "support_pictures.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "support/allocator.h"
 
@@ -27,6 +29,14 @@ static void write_files(const test_folder *folder)
     folder_write(folder, "text.txt", "in the beginning was the word and the word was", 46);
     bytes archive = bytes_read(TN_TEST_DATA "/deflated.npz");
     folder_write(folder, "a.npz", archive.data, archive.size);
+    static const char pictures[] = "[{\"file\": \"a.png\", \"label\": \"pear\", \"boxes\": [[0, 0, 1, 1]]}, "
+                                   "{\"file\": \"b.png\", \"label\": \"fig\", \"boxes\": []}]";
+    folder_write(folder, "list.json", pictures, sizeof pictures - 1);
+    bytes colours = png_plain(2, 3, 3, (const uint8_t[]){1, 2, 3}), grey = png_plain(3, 2, 1, (const uint8_t[]){9});
+    folder_write(folder, "a.png", colours.data, colours.size);
+    folder_write(folder, "b.png", grey.data, grey.size);
+    bytes_free(&colours);
+    bytes_free(&grey);
     bytes_free(&images);
     bytes_free(&labels);
     bytes_free(&packed_images);
@@ -54,12 +64,9 @@ static tn_status open_all(const tn_hypes *hypes, tn_error *error)
     return status;
 }
 
-static void fails_clean(const char *data, const char *loss)
+static void sweep(const test_folder *folder, const char *data, const char *loss)
 {
-    test_folder folder;
-    folder_make(&folder);
-    write_files(&folder);
-    tn_hypes *hypes = hypes_make(&folder, data, loss);
+    tn_hypes *hypes = hypes_make(folder, data, loss);
     tn_error error = {0};
     tn_allocator_fail_at(0);
     assert_int_equal(open_all(hypes, &error), TN_OK);
@@ -76,6 +83,14 @@ static void fails_clean(const char *data, const char *loss)
                      (int)status, error.message, (long long)(tn_allocator_alive() - alive));
     }
     tn_hypes_destroy(hypes);
+}
+
+static void fails_clean(const char *data, const char *loss)
+{
+    test_folder folder;
+    folder_make(&folder);
+    write_files(&folder);
+    sweep(&folder, data, loss);
     folder_remove(&folder);
 }
 
@@ -141,6 +156,37 @@ static void tasks(void **state)
     fails_clean("{\"train\": {\"format\": \"task\", \"task\": \"boxes\", \"samples\": 20}}", "\"loss\": \"mse\"");
 }
 
+static void lists_of_pictures(void **state)
+{
+    (void)state;
+    fails_clean("{\"train\": {\"format\": \"images\", \"folder\": \".\", \"labels\": \"list.json\", \"size\": 2}}",
+                "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean("{\"train\": {\"format\": \"images\", \"folder\": \".\", \"labels\": \"list.json\", \"target\": \"boxes\", \"size\": 2}}",
+                "\"loss\": \"mse\"");
+}
+
+static void folders_of_pictures(void **state)
+{
+    (void)state;
+    test_folder folder;
+    folder_make(&folder);
+    for (size_t i = 0; i < 2; i++) {
+        test_folder below;
+        snprintf(below.path, sizeof below.path, "%.40s/%zu", folder.path, i);
+        assert_int_equal(mkdir(below.path, 0700), 0);
+        bytes grey = png_plain(2, 2, 1, (const uint8_t[]){(uint8_t)i});
+        folder_write(&below, "a.png", grey.data, grey.size);
+        bytes_free(&grey);
+    }
+    sweep(&folder, "{\"train\": {\"format\": \"images\", \"folder\": \".\"}}", "\"loss\": \"softmax_cross_entropy\"");
+    for (size_t i = 0; i < 2; i++) {
+        test_folder below;
+        snprintf(below.path, sizeof below.path, "%.40s/%zu", folder.path, i);
+        folder_remove(&below);
+    }
+    folder_remove(&folder);
+}
+
 int main(void)
 {
     tn_allocator_install();
@@ -152,6 +198,8 @@ int main(void)
         cmocka_unit_test(npz),
         cmocka_unit_test(texts),
         cmocka_unit_test(tasks),
+        cmocka_unit_test(lists_of_pictures),
+        cmocka_unit_test(folders_of_pictures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
