@@ -202,13 +202,17 @@ static void list_part(const data_opening *opening, size_t part, uint32_t *rows)
             rows[count++] = opening->kept[TRAIN][i];
 }
 
-/* Keeps a random subset of rows [*count]. Larger subsets hold the smaller ones. */
+/* Keeps a random subset of rows [*count], or their first where they are to follow one another. Larger subsets hold the smaller ones. */
 static tn_status choose_subset(const data_opening *opening, uint32_t *rows, size_t *count, tn_error *error)
 {
     const json_t *samples = tn_hypes_value(opening->hypes, "data.samples");
     if (!json_is_integer(samples) || (unsigned long long)json_integer_value(samples) >= *count)
         return TN_OK;
     size_t wanted = (size_t)json_integer_value(samples), kept = 0;
+    if (json_is_true(tn_hypes_value(opening->hypes, "solver.carry_state"))) {
+        *count = wanted;
+        return TN_OK;
+    }
     uint32_t *order = tn_memory_create(*count, sizeof *order);
     uint8_t *chosen = tn_memory_create(*count, 1);
     if (order == NULL || chosen == NULL) {

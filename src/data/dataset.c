@@ -100,6 +100,11 @@ size_t tn_dataset_ignored(const tn_dataset *set)
     return tn_scaling_ignored(set->scaling);
 }
 
+bool tn_dataset_rows_follow(const tn_dataset *set)
+{
+    return set->source->rows_follow;
+}
+
 size_t tn_dataset_row(const tn_dataset *set, size_t sample)
 {
     assert(sample < set->samples);

@@ -50,7 +50,7 @@ typedef struct tn_data {
 
 /* Reads (or finds in `cache`, which may be NULL) what hypes.data describes and applies, in this order: class filter, validation split, subset of n training samples,
  * excluded rows (data.exclude; the subset is the same with and without them), rarer classes repeated (data.balance), permuted labels (data.shuffle_labels), scaling, ignored features
- * (data.input.ignore). Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
+ * (data.input.ignore). Where solver.carry_state is set a subset is the first n samples, which follow one another. Permutations and subsets are those of data.seed, and the same for every trial of a debug unless a trial changes it.
  * Loss, metric and labels decide the task (labels.h): classification has class numbers, regression targets, multi-label a yes or no for each of several labels. Errors: TN_ERROR_IO, TN_ERROR_DATA (with the row or byte offset), TN_ERROR_HYPES. */
 tn_status tn_data_open(const tn_hypes *hypes, tn_source_cache *cache, tn_data *data, tn_error *error);
 void tn_data_close(tn_data *data);
@@ -62,6 +62,7 @@ size_t tn_dataset_classes(const tn_dataset *set);     /* 0 for targets */
 size_t tn_dataset_targets(const tn_dataset *set);     /* width of a target row; 1 for classes */
 size_t tn_dataset_label_steps(const tn_dataset *set); /* class numbers of a sample: 1, or its steps where each has a label of its own */
 size_t tn_dataset_ignored(const tn_dataset *set);     /* features that are always 0, since the hypes say so */
+bool tn_dataset_rows_follow(const tn_dataset *set);   /* the sample of row i + 1 begins where that of row i ends, as windows of a text do */
 size_t tn_dataset_row(const tn_dataset *set, size_t sample); /* the row of the user's file, from 0 */
 
 /* inputs [count, size of shape] = the scaled inputs of samples[0..count-1]. samples may be NULL: 0, 1, ... count - 1. Thread-safe, allocates nothing. */

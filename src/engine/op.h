@@ -47,12 +47,14 @@ typedef struct tn_node {
     tn_precision factors; /* of its matrix products; set before configure */
     size_t parameter_count;
     tn_parameter parameters[TN_OP_PARAMETERS_MAX];
-    size_t saved_per_sample;      /* reals that forward keeps for backward, for each sample of the batch */
-    size_t saved_per_batch;       /* and once a batch */
-    size_t scratch_per_worker;    /* reals of scratch for each pool thread; contents do not outlive a call */
-    size_t scratch_shared;        /* reals of scratch that all workers share in one call */
-    size_t scratch_per_sample;    /* and further ones for each sample of the batch */
-    const struct tn_hypes *hypes; /* while it is configured, for paths; else NULL */
+    size_t saved_per_sample;   /* reals that forward keeps for backward, for each sample of the batch */
+    size_t saved_per_batch;    /* and once a batch */
+    size_t scratch_per_worker; /* reals of scratch for each pool thread; contents do not outlive a call */
+    size_t scratch_shared;     /* reals of scratch that all workers share in one call */
+    size_t scratch_per_sample; /* and further ones for each sample of the batch */
+    size_t carried_count,
+        carried_width; /* matrices [B, carried_width] of state that the last step of a sample hands on; a width of 0: there is state, but none that could be */
+    const struct tn_hypes *hypes;                                  /* while it is configured, for paths; else NULL */
     _Alignas(16) unsigned char attributes[TN_OP_ATTRIBUTES_BYTES]; /* the op's own struct */
 } tn_node;
 
@@ -84,6 +86,9 @@ typedef struct tn_pass {
     const tn_gradient_sink
         *sink;      /* backward only; NULL: write d_parameters. Set only for an op with TN_OP_FEEDS_SINK, which takes all or none */
     tn_real *saved; /* [B * saved_per_sample + saved_per_batch] */
+    const tn_real *
+        carried; /* [carried_count, B, carried_width]: the state in front of the first step; NULL: it is 0. Read in training only, and no gradient passes */
+    tn_real *carried_on; /* the same behind the last step, written by forward where carried is read */
     tn_real *
         scratch; /* [threads * scratch_per_worker + scratch_shared + B * scratch_per_sample]: worker w's at w * scratch_per_worker, the rest behind them */
 } tn_pass;

@@ -1,4 +1,4 @@
-/* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, checkpoints in trainer_state.c, single parameters in trainer_weights.c. */
+/* trainer.c: a trainer's life and its facts; see trainer.h. What a step does is in trainer_step.c, state that is carried in trainer_carry.c, checkpoints in trainer_state.c, single parameters in trainer_weights.c. */
 #include "engine/trainer.h"
 
 #include <assert.h>
@@ -39,6 +39,7 @@ static tn_status read_settings(tn_trainer *t, const tn_hypes *hypes, tn_error *e
     t->slot_count = t->optimizer->slots_used ? t->optimizer->slots_used(&t->optimizer_options) : t->optimizer->slots;
     t->clip_norm = tn_hypes_is_null(hypes, "solver.clip_norm") ? 0 : tn_hypes_number(hypes, "solver.clip_norm");
     t->shuffle = tn_hypes_boolean(hypes, "solver.shuffle");
+    t->carries = json_is_true(tn_hypes_value(hypes, "solver.carry_state"));
     size_t samples = tn_dataset_samples(t->data->train);
     if (samples == 0)
         return tn_fail(error, TN_ERROR_DATA, "there are no training samples; training needs at least one");
@@ -47,7 +48,8 @@ static tn_status read_settings(tn_trainer *t, const tn_hypes *hypes, tn_error *e
                        samples, UINT32_MAX);
     uint64_t batch = (uint64_t)tn_hypes_integer(hypes, "solver.batch_size");
     t->batch = batch < samples ? (size_t)batch : samples;
-    t->steps_per_epoch = (samples + t->batch - 1) / t->batch;
+    t->epoch_samples = t->carries ? samples / t->batch * t->batch : samples;
+    t->steps_per_epoch = (t->epoch_samples + t->batch - 1) / t->batch;
     if (tn_hypes_is_null(hypes, "solver.steps"))
         t->steps_total = (uint64_t)tn_hypes_integer(hypes, "solver.epochs") * t->steps_per_epoch;
     else
@@ -239,6 +241,10 @@ static void prepare_pass(tn_trainer *t, size_t index)
                       .d_output = at(t, place->d_output),
                       .saved = at(t, place->saved),
                       .scratch = at(t, t->plan.scratch)};
+    if (t->carries && vertex->node.carried_count > 0) {
+        pass->carried = t->carried + t->vertices[index].carried;
+        pass->carried_on = t->carried_on + t->vertices[index].carried;
+    }
     for (size_t k = 0; k < vertex->node.input_count; k++) {
         size_t source = vertex->sources[k];
         pass->inputs[k] = at(t, source == TN_GRAPH_INPUT ? t->plan.input : t->plan.vertices[source].output);
@@ -325,6 +331,8 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
         status = tn_plan_init(&t->plan, &t->graph, planned_batch(t), tn_pool_threads(t->pool), error);
     if (!status)
         status = lay_parameters(t, error);
+    if (!status && t->carries)
+        status = tn_trainer_lay_carried(t, hypes, error);
     if (!status)
         status = allocate_values(t, error);
     if (!status)
@@ -369,6 +377,8 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->squares);
     tn_memory_destroy(t->observed);
     tn_memory_destroy(t->streamed);
+    tn_memory_destroy(t->carried);
+    tn_memory_destroy(t->carried_on);
     tn_memory_destroy(t->memory);
     tn_memory_destroy(t->passes);
     tn_memory_destroy(t->rngs);

@@ -31,6 +31,7 @@ typedef struct tn_trainer_vertex_view {
     size_t gradient_maker;  /* the vertex that the gradient came from in the last step; graph.count: the loss */
     bool maker_is_known;    /* where several hand gradients on: one of them was not finite */
     size_t first_parameter; /* in trainer->parameters */
+    size_t carried;         /* where its state lies in trainer->carried and carried_on */
 } tn_trainer_vertex_view;
 
 /* What an observed update left of a tile of a parameter, or of all of it. */
@@ -51,6 +52,7 @@ struct tn_trainer {
     tn_schedule schedule;
     double clip_norm; /* 0: never */
     bool shuffle;
+    bool carries; /* sequences go on from batch to batch, in streams side by side; trainer_carry.c */
 
     size_t parameter_count;
     tn_trainer_parameter_view *parameters;
@@ -61,6 +63,9 @@ struct tn_trainer {
     tn_real *values;                        /* [values_size] */
     tn_real *gradients;                     /* [trainable_size] */
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX]; /* [trainable_size] each */
+
+    size_t carried_size;           /* 0 unless `carries` */
+    tn_real *carried, *carried_on; /* [carried_size]: the state of each sequence of a batch before it and behind it */
 
     tn_real *memory; /* [plan.reals] */
     tn_pass *passes; /* [graph.count], filled but for what changes from step to step */
@@ -88,6 +93,7 @@ struct tn_trainer {
     tn_error fault; /* of a layer of the user's own; code TN_OK */
     size_t batch;   /* samples of a full step */
     uint64_t steps_per_epoch, steps_total;
+    size_t epoch_samples;          /* all training samples, or as many as fill streams of one length */
     uint32_t *order;               /* [training samples] of this epoch */
     uint32_t *rows;                /* [batch] of the user's file, of the samples of an observed step */
     tn_rng batches, epoch_batches; /* now, and as it was before the order of this epoch was drawn */
@@ -97,6 +103,19 @@ struct tn_trainer {
 
 /* The order of the epoch that begins now. Saves the generator first, so that the order can be drawn again. */
 void tn_trainer_draw_order(tn_trainer *trainer);
+
+/* ---- trainer_carry.c ---- */
+
+/* Whether samples and net can carry a state where solver.carry_state asks for it; lays the state out and allocates it. */
+tn_status tn_trainer_lay_carried(tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
+
+/* The order of an epoch: step s takes the s-th sample of each stream. */
+void tn_trainer_draw_streams(tn_trainer *trainer);
+
+/* Before a step: the state where the step before left it; 0 for sequences that begin. */
+void tn_trainer_begin_carried(tn_trainer *trainer, size_t batch);
+
+/* ---- trainer_labels.c ---- */
 
 /* Whether the network's output fits loss and labels; else an error at the last node, or at the loss. */
 tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);

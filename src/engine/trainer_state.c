@@ -1,6 +1,6 @@
 /* trainer_state.c: checkpoints. A state is one block of memory for the same net, hypes and machine; it is no file format.
  *
- * header, generators of the batches and of each vertex, values, slots. Gradients and activations are not part of it: a step makes them
+ * header, generators of the batches and of each vertex, values, slots, the state that sequences carry to the next batch. Gradients and activations are not part of it: a step makes them
  * anew. The order of the current epoch is not stored either but drawn again from the generator as it was before. */
 #include <string.h>
 
@@ -16,7 +16,8 @@ typedef struct header {
 
 size_t tn_trainer_state_size(const tn_trainer *t)
 {
-    return sizeof(header) + t->graph.count * sizeof(tn_rng) + (t->values_size + t->slot_count * t->trainable_size) * sizeof(tn_real);
+    return sizeof(header) + t->graph.count * sizeof(tn_rng) +
+           (t->values_size + t->slot_count * t->trainable_size + t->carried_size) * sizeof(tn_real);
 }
 
 static unsigned char *put(unsigned char *to, const void *from, size_t size)
@@ -47,6 +48,8 @@ void tn_trainer_save(const tn_trainer *t, void *state)
     to = put(to, t->values, t->values_size * sizeof *t->values);
     for (size_t i = 0; i < t->slot_count; i++)
         to = put(to, t->slots[i], t->trainable_size * sizeof *t->slots[i]);
+    if (t->carries)
+        put(to, t->carried_on, t->carried_size * sizeof *t->carried_on);
 }
 
 tn_status tn_trainer_restore(tn_trainer *t, const void *state, size_t size, tn_error *error)
@@ -57,7 +60,7 @@ tn_status tn_trainer_restore(tn_trainer *t, const void *state, size_t size, tn_e
                        "the checkpoint has %zu bytes, and this network and optimizer need %zu; it was saved from another one", size,
                        tn_trainer_state_size(t));
     const unsigned char *from = get(state, &head, sizeof head);
-    if (head.magic != MAGIC || head.size != size || head.position > tn_dataset_samples(t->data->train))
+    if (head.magic != MAGIC || head.size != size || head.position > t->epoch_samples)
         return tn_fail(error, TN_ERROR_DATA, "these %zu bytes are no checkpoint of this network", size);
     t->step = head.step;
     t->samples = head.samples;
@@ -69,5 +72,7 @@ tn_status tn_trainer_restore(tn_trainer *t, const void *state, size_t size, tn_e
     from = get(from, t->values, t->values_size * sizeof *t->values);
     for (size_t i = 0; i < t->slot_count; i++)
         from = get(from, t->slots[i], t->trainable_size * sizeof *t->slots[i]);
+    if (t->carries)
+        get(from, t->carried_on, t->carried_size * sizeof *t->carried_on);
     return TN_OK;
 }

@@ -17,6 +17,10 @@ void tn_trainer_draw_order(tn_trainer *t)
 {
     size_t samples = tn_dataset_samples(t->data->train);
     t->epoch_batches = t->batches;
+    if (t->carries) {
+        tn_trainer_draw_streams(t);
+        return;
+    }
     if (t->shuffle) {
         tn_rng_permutation(&t->batches, t->order, samples);
         return;
@@ -245,7 +249,7 @@ static void update_observed(tn_trainer *t, const tn_update *update, bool fused, 
 void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result)
 {
     const tn_dataset *set = t->data->train;
-    size_t samples = tn_dataset_samples(set);
+    size_t samples = t->epoch_samples;
     if (t->position == samples) {
         t->position = 0;
         t->epoch++;
@@ -261,6 +265,8 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
         find_rows(t, order, batch);
     tn_trainer_gather(t, set, order, batch);
     show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
+    if (t->carries)
+        tn_trainer_begin_carried(t, batch);
     forward(t, batch, true, &seen);
     tn_pass *last = &t->passes[t->graph.count - 1];
     tn_labels labels = tn_trainer_labels(t, set, order, batch);

@@ -31,8 +31,8 @@ size_t tn_native_count_nonfinite(const float *values, size_t count)
 
 char *tn_native_data_key(const tn_hypes *hypes)
 {
-    /* The loss and the metric decide whether labels are classes or targets. */
-    static const char *const PATHS[] = {"data", "loss.name", "solver.metric"};
+    /* The loss and the metric decide whether labels are classes or targets, a state that is carried how a subset is taken. */
+    static const char *const PATHS[] = {"data", "loss.name", "solver.metric", "solver.carry_state"};
     json_t *key = json_array();
     for (size_t i = 0; i < sizeof PATHS / sizeof PATHS[0]; i++) {
         json_t *value = (json_t *)tn_hypes_value(hypes, PATHS[i]);

@@ -105,6 +105,13 @@ void tn_op_run_init(tn_op_run *run, const tn_op_case *of, tn_pool *pool, uint64_
     run->d_output = allocate(run->output_size);
     fill_normal(&rng, run->d_output, run->output_size);
     init_parameters(run, &rng);
+    if (of->carried) {
+        run->carried_size = of->batch * run->node.carried_count * run->node.carried_width;
+        assert_true(run->carried_size > 0);
+        run->pass.carried = run->carried = allocate(run->carried_size);
+        run->pass.carried_on = run->carried_on = allocate(run->carried_size);
+        fill_normal(&rng, run->carried, run->carried_size);
+    }
     run->saved_size = of->batch * run->node.saved_per_sample + run->node.saved_per_batch;
     run->scratch_size =
         tn_pool_threads(pool) * run->node.scratch_per_worker + run->node.scratch_shared + of->batch * run->node.scratch_per_sample;
@@ -134,6 +141,8 @@ void tn_op_run_deinit(tn_op_run *run)
     }
     tn_memory_destroy(run->output);
     tn_memory_destroy(run->d_output);
+    tn_memory_destroy(run->carried);
+    tn_memory_destroy(run->carried_on);
     tn_memory_destroy(run->pass.saved);
     tn_memory_destroy(run->pass.scratch);
 }
@@ -150,6 +159,7 @@ void tn_op_run_forward(tn_op_run *run)
         fill_nan(run->pass.output, run->output_size);
     }
     fill_nan(run->pass.scratch, run->scratch_size);
+    fill_nan(run->carried_on, run->carried_size);
     run->node.op->forward(&run->node, &run->pass);
 }
 

@@ -29,6 +29,7 @@ typedef struct tn_op_case {
     bool distinct; /* all inputs at least 0.1 apart, for maxima */
     size_t tokens; /* inputs are whole numbers below this; 0: reals */
     tn_precision factors;
+    bool carried; /* the state in front of the first step is random, in place of 0 */
 } tn_op_case;
 
 typedef struct tn_op_run {
@@ -41,6 +42,8 @@ typedef struct tn_op_run {
     size_t output_size, saved_size, scratch_size;
     tn_real *inputs[TN_OP_INPUTS_MAX], *d_inputs[TN_OP_INPUTS_MAX];
     tn_real *output, *d_output;
+    size_t carried_size;
+    tn_real *carried, *carried_on;                 /* NULL unless the case says so */
     tn_real *state_at_start[TN_OP_PARAMETERS_MAX]; /* of parameters that are state */
 } tn_op_run;
 

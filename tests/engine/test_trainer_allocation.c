@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "engine/support_text.h"
 #include "engine/support_trainer.h"
 #include "support/allocator.h"
 
@@ -46,18 +47,16 @@ static void a_step_allocates_nothing(void **state)
     support_trainer_close(&s);
 }
 
-static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
+/* Creates a trainer again and again, with the n-th allocation failing. */
+static void sweep(const tn_hypes *hypes, const tn_data *data, tn_pool *pool)
 {
-    (void)state;
-    support_trainer s;
-    support_trainer_prepare(&s, &images, 1, rest);
     uint64_t alive = tn_allocator_alive(), n = 1;
     tn_status status = TN_ERROR_MEMORY;
     for (; n < 1000 && status; n++) {
         tn_error error = {0};
         tn_trainer *trainer;
         tn_allocator_fail_at(n);
-        status = tn_trainer_create(s.hypes, &s.data, s.pool, &trainer, &error);
+        status = tn_trainer_create(hypes, data, pool, &trainer, &error);
         if (status) {
             assert_int_equal(status, TN_ERROR_MEMORY);
             assert_null(trainer);
@@ -69,7 +68,26 @@ static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
     }
     assert_int_equal(status, TN_OK);
     assert_true(n > 25);
+}
+
+static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
+{
+    (void)state;
+    support_trainer s;
+    support_trainer_prepare(&s, &images, 1, rest);
+    sweep(s.hypes, &s.data, s.pool);
     support_trainer_close(&s);
+    support_text text;
+    tn_error error = {0};
+    if (support_text_open(&text, 1, SUPPORT_TEXT_ALL, SUPPORT_TEXT_NET, ", \"batch_size\": 4", &error))
+        fail_msg("%s", error.message);
+    sweep(text.hypes, &text.data, text.pool);
+    tn_step_result result;
+    tn_allocator_fail_at(0);
+    for (int i = 0; i < 12; i++)
+        tn_trainer_step(text.trainer, false, NULL, NULL, &result);
+    assert_int_equal(tn_allocator_count(), 0);
+    support_text_close(&text);
 }
 
 int main(void)

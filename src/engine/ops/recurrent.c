@@ -88,6 +88,8 @@ tn_status tn_recurrent_configure(tn_node *node, const json_t *hypes_node, const 
     node->saved_per_sample = own->steps * (own->inputs + own->layers * (hidden + own->directions * of_direction));
     node->scratch_per_sample = own->steps * (gates + 2 * widest(own)) + 2 * own->units;
     node->scratch_shared = cell->gates * own->units * own->units;
+    node->carried_count = own->layers * (cell->has_cell ? 2 : 1);
+    node->carried_width = own->directions == 1 ? own->units : 0; /* a reading from the end has nothing to go on from */
     return TN_OK;
 }
 
@@ -96,9 +98,10 @@ tn_status tn_recurrent_configure(tn_node *node, const json_t *hypes_node, const 
 /* One direction of one layer. */
 typedef struct lane {
     size_t layer, direction, inputs;
-    const tn_real *x;      /* [T, B, inputs] */
-    tn_real *h;            /* [T, B, D H] from this direction's first column */
-    tn_real *gates, *cell; /* [T, B, wide H], [T, B, H] */
+    const tn_real *x;                        /* [T, B, inputs] */
+    tn_real *h;                              /* [T, B, D H] from this direction's first column */
+    tn_real *gates, *cell;                   /* [T, B, wide H], [T, B, H] */
+    const tn_real *h_carried, *cell_carried; /* [B, H]; NULL: both start at 0 */
     tn_real *parameters[PARAMETERS], *d_parameters[PARAMETERS];
 } lane;
 
@@ -149,6 +152,11 @@ static lane lane_of(const job *j, size_t layer, size_t direction)
     made.x = layer == 0 ? saved : of - j->rows * of_layer;
     made.gates = of + j->rows * (j->hidden + direction * of_direction);
     made.cell = made.gates + j->rows * j->wide;
+    if (j->pass->carried && j->pass->training) {
+        const size_t matrix = j->batch * own->units;
+        made.h_carried = j->pass->carried + layer * (j->cell->has_cell ? 2 : 1) * matrix;
+        made.cell_carried = j->cell->has_cell ? made.h_carried + matrix : NULL;
+    }
     for (size_t k = 0; k < PARAMETERS; k++) {
         const size_t index = (layer * own->directions + direction) * PARAMETERS + k;
         made.parameters[k] = j->pass->parameters[index];
@@ -209,6 +217,10 @@ static tn_cell_step cell_step(const job *j, size_t s, size_t first, size_t count
                          .gates = j->of.gates + at * j->wide,
                          .h = j->of.h + at * j->hidden,
                          .cell = j->cell->has_cell ? j->of.cell + at * units : NULL};
+    if (s == 0 && j->of.h_carried) {
+        step.h_before = j->of.h_carried + first * units;
+        step.cell_before = j->cell->has_cell ? j->of.cell_carried + first * units : NULL;
+    }
     if (s > 0) {
         const size_t before = step_at(j, s - 1) * j->batch + first;
         step.h_before = j->of.h + before * j->hidden;
@@ -236,6 +248,13 @@ static void forward_tile(void *context, size_t tile, size_t worker)
         }
         j->cell->forward(&step);
     }
+    if (!j->of.h_carried)
+        return;
+    const tn_cell_step last = cell_step(j, j->own->steps - 1, first, count);
+    tn_real *on = j->pass->carried_on + (size_t)(j->of.h_carried - j->pass->carried) + first * units;
+    memcpy(on, last.h, count * units * sizeof *on);
+    if (j->cell->has_cell)
+        memcpy(on + (j->of.cell_carried - j->of.h_carried), last.cell, count * units * sizeof *on);
 }
 
 void tn_recurrent_forward(const tn_node *node, const tn_pass *pass, const tn_cell *cell)
@@ -309,6 +328,10 @@ static void weight_tile(void *context, size_t tile, size_t worker)
         tn_gemm(j->node->factors, true, false, count, part->gates * units, pairs, j->of.h + before * j->hidden + first, j->hidden,
                 j->d_gates + behind * j->wide + part->gate * units, j->wide, NULL, false,
                 j->of.d_parameters[WEIGHT_HH] + first * columns + part->weight_gate * units, columns);
+        if (j->of.h_carried) /* the first step had a state in front, too */
+            tn_gemm(j->node->factors, true, false, count, part->gates * units, j->batch, j->of.h_carried + first, units,
+                    j->d_gates + part->gate * units, j->wide, NULL, true,
+                    j->of.d_parameters[WEIGHT_HH] + first * columns + part->weight_gate * units, columns);
     }
 }
 

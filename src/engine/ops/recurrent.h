@@ -3,7 +3,7 @@
  *
  * A sequence [T, I] becomes [T, D H], H units in each of D directions, the outputs of all steps; later layers read those of the layer before. Layout, equations and
  * names are PyTorch's (weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, and the same with _reverse, and _l1, ...), but weights are [inputs, G H] here, the gates side by side.
- * The state starts at 0 with each sample. */
+ * The state starts at 0 with each sample, or, in training, where that of the batch before was left (pass->carried): truncated back-propagation through time (Williams and Peng 1990). */
 #ifndef TN_ENGINE_RECURRENT_H
 #define TN_ENGINE_RECURRENT_H
 
@@ -16,7 +16,7 @@ typedef struct tn_hidden_part {
 } tn_hidden_part;
 
 /* One step of `rows` sequences. Rows of gates are wide H reals, `state_step` reals lie between rows of h and h_before, H between those of the rest. h_before and cell_before are NULL at the
- * first step. */
+ * first step unless a state is carried there. */
 typedef struct tn_cell_step {
     size_t rows, units, state_step;
     const void *settings;

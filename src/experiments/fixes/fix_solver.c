@@ -66,7 +66,8 @@ static void propose_adam(const tn_fix_case *about, tn_fix_list *list)
 
 void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
 {
-    if (about->hypes && !tn_hypes_boolean(about->hypes, "solver.shuffle")) {
+    bool is_stream = about->hypes && json_is_true(tn_hypes_value(about->hypes, "solver.carry_state"));
+    if (about->hypes && !is_stream && !tn_hypes_boolean(about->hypes, "solver.shuffle")) {
         json_t *patch = json_pack("{s:b}", "solver.shuffle", 1);
         tn_fix_add_patch(list, TN_CAUSE_not_shuffled, patch, "the samples shuffled in each epoch")->prior =
             about->investigation->facts->label_order > SORTED ? 0.9 : 0.5;
