@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """The debug zoo: generated base networks, which `tenet debug` must leave alone, and each cause of the catalogue planted in several of them, which it must find and name first.
 
-    bench/debug_zoo.py [--program build/release/tenet] [--sample MINUTES] [--half a|b] [--only CAUSE] [--what healthy|faults] [--kind native|program] [--jobs N] [--write docs/debug_zoo.md]
+    bench/debug_zoo.py [--program build/release/tenet] [--sample MINUTES] [--half a|b] [--only CAUSE] [--what healthy|faults] [--kind native|program] [--longest SECONDS] [--jobs N] [--write docs/debug_zoo.md]
 
 The networks are in debug_zoo/: debug_bases.py and debug_plants.py as hypes, debug_programs.py as PyTorch programs; debug_table.py says what counts. Half of them, by a hash of the base's name, are half b:
 kept out while thresholds are set. Every result is appended to results.jsonl in --folder, and a later run goes on from there: what has not changed is not debugged twice (--again: it is).
---sample debugs as many as fit into so many minutes, spread over the whole. bench/zoo.py has the cases that were chosen by hand.
+--sample debugs as many as fit into so many minutes, spread over the whole; --longest leaves debugs that take longer to a later run. bench/zoo.py has the cases that were chosen by hand.
 
 Needs what tools/setup.sh bench installs. Exit code 0: no false error on a healthy base, 97 % of the faults detected and 85 % with the right cause first; else 1.
 """
@@ -25,7 +25,7 @@ import time
 from debug_zoo import debug_bases, debug_plants, debug_programs, debug_table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-SECONDS_MAX = 900
+LONGEST = 900  # seconds
 DETECTED_MIN, RIGHT_MIN = 0.97, 0.85
 
 
@@ -63,19 +63,19 @@ def chosen(cases, options):
     return order
 
 
-def run_command(command, folder):
+def run_command(command, folder, longest):
     """Standard output and error of a command, in a session of its own so that its children end with it where it takes too long."""
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env=environment, cwd=folder, start_new_session=True) as process:
         try:
-            return process.communicate(timeout=SECONDS_MAX)
+            return process.communicate(timeout=longest)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
-            return "", f"longer than {SECONDS_MAX} s"
+            return "", f"longer than {longest:g} s"
 
 
-def debug(program, case, work):
+def debug(program, case, work, longest):
     """Debugs one case; returns its row."""
     row = {key: case[key] for key in ("name", "half", "kind", "task", "cause", "allowed", "base", "bound", "digest") if key in case}
     start = time.monotonic()
@@ -86,12 +86,12 @@ def debug(program, case, work):
         else:
             (pathlib.Path(folder) / "train.py").write_text(case["source"])
             subject = ["--", debug_programs.PYTHON, "train.py"]
-        out, err = run_command([program, "debug", "--json", "--quiet", "--threads", "1", *subject], folder)
+        out, err = run_command([program, "debug", "--json", "--quiet", "--threads", "1", *subject], folder, longest)
     row["seconds"] = round(time.monotonic() - start, 2)
     try:
         report = json.loads(out)
     except ValueError:
-        return {**row, "problem": (err.strip().splitlines() or ["no report"])[-1][:200]}
+        return {**row, "longest": longest, "problem": (err.strip().splitlines() or ["no report"])[-1][:200]}
     row.update(verdict=report["verdict"], score=report.get("score"), steps=report["cost"]["steps"], advised=[advice["cause"] for advice in report["advice"] if "cause" in advice])
     if report["findings"]:
         found = report["findings"][0]
@@ -99,26 +99,26 @@ def debug(program, case, work):
     return row
 
 
-def kept_rows(path, cases):
-    """What an earlier run has found out about the cases as they are now."""
+def kept_rows(path, cases, longest):
+    """What an earlier run has found out about the cases as they are now. A debug that said nothing is tried again where it may take longer now."""
     rows = {}
     for line in path.read_text().splitlines() if path.exists() else ():
         row = json.loads(line)
-        if row["name"] in cases and cases[row["name"]]["digest"] == row["digest"]:
+        if row["name"] in cases and cases[row["name"]]["digest"] == row["digest"] and row.get("longest", longest) >= longest:
             rows[row["name"]] = {**row, **{key: cases[row["name"]][key] for key in ("half", "allowed", "bound", "kind", "task") if key in cases[row["name"]]}}
     return rows
 
 
 def debug_all(options, cases, names, path):
     """Debugs what is not known yet, until the time is up; returns the rows of all names that are known then."""
-    known = {} if options.again else kept_rows(path, cases)
+    known = {} if options.again else kept_rows(path, cases, options.longest)
     until = time.monotonic() + 60 * options.sample if options.sample else None
     lock = threading.Lock()
 
     def one(name):
         if name in known or (until and time.monotonic() > until):
             return
-        row = debug(options.program, cases[name], options.folder / "work")
+        row = debug(options.program, cases[name], options.folder / "work", options.longest)
         with lock, path.open("a") as file:
             file.write(json.dumps(row) + "\n")
             known[name] = row
@@ -144,6 +144,7 @@ def main():
     parser.add_argument("--exact", action="append", default=[], metavar="NAME", help="this network, and its base; may be repeated")
     parser.add_argument("--what", choices=["healthy", "faults"])
     parser.add_argument("--kind", choices=["native", "program"], help="only hypes, or only PyTorch programs")
+    parser.add_argument("--longest", type=float, default=LONGEST, metavar="SECONDS", help="end a debug that takes longer")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="debugs side by side, one thread each")
     parser.add_argument("--again", action="store_true", help="debug what an earlier run has debugged too")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/debug_zoo", help="of the data, and of results.jsonl")

@@ -11,9 +11,10 @@
 typedef struct tn_label_signal {
     bool known; /* enough samples to tell */
     size_t samples;
-    double given; /* share of right votes; in regression R2 of the neighbours' mean, averaged over the targets */
     double
-        score; /* the same as a score (0 trivial, 1 perfect): what these data are known to give away. NAN where samples have a label for each step, or come several times */
+        given; /* share of right votes; in regression R2 of the neighbours' mean as a prediction of the target's rank, averaged over the targets */
+    double
+        score; /* the same as a score, of targets as they are (0 trivial, 1 perfect): what these data are known to give away. NAN where samples have a label for each step, or come several times */
     double permuted, permuted_std; /* the same on permuted labels: mean and standard deviation over permutations */
     bool present;                  /* given beats permuted by far */
 } tn_label_signal;

@@ -254,6 +254,35 @@ static void samples_learnt_by_heart_are_suspected(void **state)
     json_decref(report);
 }
 
+/* The decimal point of every sixtieth target slipped: they are all that R2 sees, whatever the network learns of the others. */
+static void slipped_decimals(tn_rng *rng, int i, row *made)
+{
+    for (int k = 0; k < 4; k++)
+        made->features[k] = tn_rng_normal(rng);
+    made->label = (made->features[0] - made->features[1]) * (i % 60 == 0 ? 1e4 : 1);
+}
+
+/* The same numbers, each with another sample's inputs. */
+static void of_another_sample(tn_rng *rng, int i, row *made)
+{
+    slipped_decimals(rng, 1, made);
+    for (int k = 0; k < 4; k++)
+        made->features[k] = tn_rng_normal(rng);
+    (void)i;
+}
+
+static void targets_far_off_the_rest_are_not_taken_for_misaligned_labels(void **state)
+{
+    (void)state;
+    json_t *report = debug_rows(600, slipped_decimals, "", NUMBERS, 400);
+    assert_true(json_number_value(json_object_get(report, "score")) < 0.1);
+    assert_false(names(report, "misaligned_labels"));
+    json_decref(report);
+    report = debug_rows(600, of_another_sample, "", NUMBERS, 400);
+    assert_true(names(report, "misaligned_labels"));
+    json_decref(report);
+}
+
 static double never_above_a_half(const tn_knobs *knobs)
 {
     (void)knobs;
@@ -290,6 +319,7 @@ int main(void)
         cmocka_unit_test(rare_classes_are_advice_where_the_network_learns_them),
         cmocka_unit_test(rare_classes_are_suspected_where_it_does_not),
         cmocka_unit_test(samples_learnt_by_heart_are_suspected),
+        cmocka_unit_test(targets_far_off_the_rest_are_not_taken_for_misaligned_labels),
         cmocka_unit_test(a_poor_score_is_not_healthy_where_neighbours_do_far_better),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
