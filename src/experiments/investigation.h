@@ -127,7 +127,8 @@ void tn_trials_deinit(tn_trial_result *results, size_t count);
 bool tn_trial_is_valid(const tn_trial_request *request, const tn_trial_result *result);
 
 /* Whether the loss diverged: the median of the last 20 steps is over twice the initial loss (PROTOCOL A2). The initial loss is that of the training set before the first step
- * where the trial was scored, else `initial_loss`: a single batch may be lucky, and a rate far too high explodes within five steps. */
+ * where the trial was scored, else `initial_loss`: a single batch may be lucky, and a rate far too high explodes within five steps. Where the first batches lose more than that,
+ * it is theirs: batch normalisation and dropout make the same weights lose more in training than where they are scored. */
 bool tn_trial_diverged(const tn_trial_result *result, double initial_loss);
 
 /* Median of values [count]; non-finite ones count as +Inf. NAN where count is 0. */

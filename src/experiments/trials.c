@@ -205,13 +205,20 @@ double tn_median(const double *values, size_t count)
     return count % 2 ? sorted[count / 2] : (sorted[count / 2 - 1] + sorted[count / 2]) / 2;
 }
 
+/* The loss of the steps at the start: of the first one, before any update, or the usual one of the first few, whichever is less, since the first batch may be an odd one and the steps after it may have exploded. */
+static double early_loss(const tn_trial_result *result)
+{
+    return fmin(fabs(result->losses[0]), fabs(tn_median(result->losses, LATE_STEPS)));
+}
+
+/* The probe is scored as in evaluation. In training, batch normalisation and dropout may make the same weights' loss far larger, and it is that loss which is looked at late. */
 bool tn_trial_diverged(const tn_trial_result *result, double initial_loss)
 {
     if (result->steps < LATE_STEPS)
         return false;
     double initial = result->score_count > 0 ? result->scores[0].train_loss : initial_loss;
     double late = tn_median(result->losses + result->steps - LATE_STEPS, LATE_STEPS);
-    return isfinite(initial) && !(late <= DIVERGED_FACTOR * fabs(initial));
+    return isfinite(initial) && !(late <= DIVERGED_FACTOR * fmax(fabs(initial), early_loss(result)));
 }
 
 double tn_trial_standing(const tn_investigation *investigation, const tn_trial_result *result)
