@@ -5,9 +5,9 @@
 
 The networks are in debug_zoo/: debug_bases.py and debug_plants.py as hypes, debug_programs.py as PyTorch programs; debug_table.py says what counts. Half of them, by a hash of the base's name, are half b:
 kept out while thresholds are set. Every result is appended to results.jsonl in --folder, and a later run goes on from there: what has not changed is not debugged twice (--again: it is).
---sample debugs as many as fit into so many minutes, spread over the whole; --longest leaves debugs that take longer to a later run. bench/zoo.py has the cases that were chosen by hand.
+--sample debugs as many as end within so many minutes, spread over the whole; --longest leaves debugs that take longer to a later run. bench/zoo.py has the cases that were chosen by hand.
 
-Needs what tools/setup.sh bench installs. Exit code 0: no false error on a healthy base, 97 % of the faults detected and 85 % with the right cause first; else 1.
+Needs what tools/setup.sh bench installs; what the machine lacks (PyTorch, scikit-learn, Fashion-MNIST, the plug-ins of the tests' build) is left out. Exit code 0: no false error on a healthy base, 97 % of the faults detected and 85 % with the right cause first; else 1.
 """
 import argparse
 import concurrent.futures
@@ -41,7 +41,7 @@ def half_of(base):
 def cases_of(data, work):
     """All cases by name: bases have a bound, faults a cause; each has hypes or the source of a program."""
     bases = debug_bases.bases(data)
-    programs = debug_programs.bases()
+    programs = debug_programs.bases() if debug_programs.can_run() else {}
     cases = [{"name": name, **base} for name, base in (*bases.items(), *programs.items())]
     cases += debug_plants.planted(data, work, bases) + debug_programs.planted(programs)
     for case in cases:
@@ -116,9 +116,12 @@ def debug_all(options, cases, names, path):
     lock = threading.Lock()
 
     def one(name):
-        if name in known or (until and time.monotonic() > until):
+        longest = min(options.longest, until - time.monotonic()) if until else options.longest
+        if name in known or longest <= 0:
             return
-        row = debug(options.program, cases[name], options.folder / "work", options.longest)
+        row = debug(options.program, cases[name], options.folder / "work", longest)
+        if "problem" in row and until and time.monotonic() > until:
+            return  # cut short by the end of the sample
         with lock, path.open("a") as file:
             file.write(json.dumps(row) + "\n")
             known[name] = row
@@ -138,7 +141,7 @@ def passes(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(ROOT / "build/release/tenet"))
-    parser.add_argument("--sample", type=float, metavar="MINUTES", help="as many as fit into so many minutes")
+    parser.add_argument("--sample", type=float, metavar="MINUTES", help="as many as end within so many minutes")
     parser.add_argument("--half", choices=debug_table.HALVES, help="only this half")
     parser.add_argument("--only", action="append", default=[], metavar="CAUSE", help="only faults of this cause, and their bases; may be repeated")
     parser.add_argument("--exact", action="append", default=[], metavar="NAME", help="this network, and its base; may be repeated")

@@ -1,6 +1,6 @@
 """Healthy base networks of the debug zoo: every data set with every net that suits it, as hypes.
 
-A base has a name "data/net", a kind (mlp, cnn ...), a task, and the score that it has to reach to count as healthy: `bound` of its data, well under what good networks reach on it, whatever tenet
+A base has a name "data/net", a kind (mlp, cnn, rnn, transformer), a task, and the score that it has to reach to count as healthy: `bound` of its data, well under what good networks reach on it, whatever tenet
 says of it. To add networks, add a row to TABLES, IMAGES or SEQUENCES, or a net to `table_nets`, `image_nets` or `sequence_nets`; a new kind is one more generator in `bases`. Programs are those of debug_programs.py.
 """
 import pathlib
@@ -136,5 +136,5 @@ def bases(data):
             add(f"{name}/{net}", "cnn", classes, bound, {"train": {"format": "npz", "file": str(path)}, "valid": {"fraction": 0.2}, "input": {"scale": scale}, "samples": rows}, made)
     for name, (task, tokens, outputs, classes, bound) in SEQUENCES.items():
         for net, nodes in sequence_nets(tokens, outputs).items():
-            add(f"{name}/{net}", "sequence", classes, bound, {"train": {"format": "task", **task}, "valid": {"fraction": 0.2}}, (nodes, CE if classes else MSE, adam(0.005, 20), "glorot_uniform"))
+            add(f"{name}/{net}", "transformer" if net == "transformer" else "rnn", classes, bound, {"train": {"format": "task", **task}, "valid": {"fraction": 0.2}}, (nodes, CE if classes else MSE, adam(0.005, 20), "glorot_uniform"))
     return {name: base for name, base in zoo.items() if "file" not in base["hypes"]["data"]["train"] or pathlib.Path(base["hypes"]["data"]["train"]["file"]).exists()}

@@ -14,7 +14,7 @@ from rules_zoo.zoo_native import op
 HIDDEN = ("relu", "tanh", "elu", "gelu", "leaky_relu", "sigmoid", "selu")
 # These do not show in the score of the training as given, or even raise it.
 SILENT = {"leaky_feature", "constant_feature", "class_imbalance", "label_noise", "faulty_layer"}
-# Layers with a planted mistake, as the tests' build makes them.
+# Layers with a planted mistake, as the tests' build makes them; left out where it has not.
 PLUGINS = pathlib.Path(__file__).resolve().parents[2] / "build/release/plugins"
 # These are findings only where the score is below 0.5, else advice (docs/design.md).
 GRADUAL = {"lr_too_low", "too_few_steps", "no_decay", "overfitting", "batch_size", "wrong_optimizer"}
@@ -170,7 +170,7 @@ def plants(data, folder):
         ("nonfinite_op", ["digits/relu", "moons/tanh", "friedman1/deep", "positions/cnn", "shapes/cnn"], before_output(op("log")), ()),
         ("nonfinite_op", ["blobs/relu", "friedman2/relu"], before_output(op("square"), op("exp")), ("wrong_activation",)),
         ("faulty_layer", ["digits/relu", "blobs/tanh", "friedman1/relu", "waves/deep", "moons/elu", "halfspace/tanh"], before_output({"plugin": str(PLUGINS / "wrong_factor.so")}), ("wrong_gradient",)),
-        ("unstable_softmax", ["digits/relu", "blobs/elu", "spirals/elu", "digits/elu", "wine/elu", "shapes/cnn"],
+        ("unstable_softmax", ["digits/relu", "blobs/elu", "spirals/elu", "digits/elu", "wine/elu", "shapes/cnn", "blobs/relu", "wine/relu"],
          lambda hypes, base: (hypes["net"].append(op("softmax")) if hypes["net"][-1]["op"] != "softmax" else None,
                               hypes.update(loss={"name": "categorical_cross_entropy", "clip": 0}), hypes["data"].update(input={"scale": 30})), ("unscaled_input", "nonfinite_op")),
         ("bad_init", ["digits/relu", "spirals/deep", "friedman1/relu", "waves/tanh", "shapes/cnn", "positions/cnn"], with_keys(init={"scheme": "zeros"}), ()),
@@ -197,21 +197,23 @@ def plants(data, folder):
          lambda hypes, base: (hidden("sigmoid")(hypes), deeper("sigmoid", 4)(hypes)), ("too_deep",)),
         ("wrong_activation", ["circles/relu", "spirals/relu", "xor/tanh", "moons/deep", "saddle/relu", "sine/deep"], hidden(None), ()),
         ("too_deep", ["digits/relu", "blobs/tanh", "friedman1/tanh", "waves/relu", "positions/cnn", "shapes/cnn_tanh"], deeper("relu", 40), ("wrong_activation", "bad_init")),
-        ("frozen_parameters", ["spirals/deep", "checkerboard/deep", "friedman1/deep", "sine/deep", "positions/cnn", "shapes/cnn"], frozen(8), ()),
+        ("frozen_parameters", ["spirals/deep", "checkerboard/deep", "friedman1/deep", "sine/deep", "positions/cnn", "shapes/cnn", "xor/relu", "swiss_roll/elu", "digit_images/cnn"], frozen(8), ()),
         ("frozen_parameters", ["copy/gru", "translation/lstm"], with_cells(trainable=False), ()),
         ("not_shuffled", ["digits/tanh", "blobs/tanh", "friedman1/tanh", "swiss_roll/tanh", "digit_images/cnn_tanh", "positions/cnn_tanh"],
          lambda hypes, base: (spoil(base.split("/")[0], sorted_rows)(hypes), hypes["solver"].update(shuffle=False)), ()),
-        ("too_little_capacity", ["digits/deep", "spirals/deep", "checkerboard/relu", "swiss_roll/deep", "several_targets/relu", "digit_images/cnn"], narrow(1), ()),
+        ("too_little_capacity", ["digits/deep", "spirals/deep", "checkerboard/relu", "swiss_roll/deep", "several_targets/relu", "digit_images/cnn", "digits/relu", "swiss_roll/relu", "fashion_small/cnn"], narrow(1), ()),
         ("too_little_capacity", ["copy/gru", "translation/lstm"], both(with_cells(units=2), with_embedding(units=2)), ()),
         ("over_regularized", ["digits/relu", "spirals/deep", "friedman1/relu", "waves/deep", "shapes/cnn"], before_output(op("dropout", rate=0.97)), ()),
         ("over_regularized", ["digits/layernorm", "friedman2/layernorm", "moons/tanh", "positions/cnn_strided"], with_solver(weight_decay=3), ()),
         ("overfitting", ["digits/deep", "friedman1/deep", "checkerboard/relu", "halfspace/deep", "shapes/cnn"],
-         lambda hypes, base: (hypes["data"].update(samples=60), with_solver(steps=2000)(hypes)), ()),
+         both(with_data(samples=60), with_solver(steps=2000)), ()),
+        ("overfitting", ["friedman1/relu", "friedman3/relu", "several_targets/relu", "checkerboard/relu", "fashion_small/cnn", "shapes/cnn"],
+         both(with_data(samples=20), with_solver(steps=2000)), ()),
         ("batch_size", ["digits/tanh", "friedman1/tanh", "blobs/batchnorm", "waves/tanh", "shapes/cnn_batchnorm"], with_solver(batch_size=1, rate=3), ("lr_too_high",)),
         ("batch_size", ["digits/batchnorm", "spirals/relu", "swiss_roll/tanh", "positions/cnn"], with_solver(batch_size=1000, rate=0.1), ("too_few_steps", "lr_too_low")),
         ("too_few_steps", ["digits/tanh", "spirals/relu", "friedman1/relu", "swiss_roll/elu", "positions/cnn", "shapes/cnn"], with_solver(steps=4), ("lr_too_low",)),
-        ("no_decay", ["friedman1/tanh", "swiss_roll/tanh", "digits/batchnorm", "positions/cnn_tanh", "moons/tanh"], with_solver(rate=5, batch_size=4), ("lr_too_high", "batch_size")),
-        ("wrong_optimizer", ["digits/deep", "spirals/deep", "friedman1/deep", "sine/residual", "positions/cnn"], with_solver(opt="adadelta", learning_rate=0.001), ("lr_too_low",)),
+        ("no_decay", ["friedman1/tanh", "swiss_roll/tanh", "digits/batchnorm", "positions/cnn_tanh", "moons/tanh", "spirals/tanh", "halfspace/tanh", "circles/tanh", "sine/tanh"], with_solver(rate=5, batch_size=4), ("lr_too_high", "batch_size")),
+        ("wrong_optimizer", ["digits/deep", "spirals/deep", "friedman1/deep", "sine/residual", "positions/cnn", "swiss_roll/deep", "friedman3/residual", "digits/tanh", "digit_images/cnn"], with_solver(opt="adadelta", learning_rate=0.001), ("lr_too_low",)),
     ]
 
 
@@ -224,6 +226,8 @@ def planted(data, folder, bases):
                 continue
             hypes = copy.deepcopy(bases[base]["hypes"])
             edit(hypes, base) if edit.__code__.co_argcount == 2 else edit(hypes)
+            if not all(pathlib.Path(node["plugin"]).exists() for node in hypes["net"] if "plugin" in node):
+                continue
             name = f"{cause}/{base}"
             number = sum(case["name"].rsplit("#", 1)[0] == name for case in cases)
             cases.append({"name": f"{name}#{number + 1}" if number else name, "cause": cause, "allowed": sorted({cause, *also}), "base": base, "kind": bases[base]["kind"],

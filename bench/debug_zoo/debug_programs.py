@@ -3,6 +3,8 @@
 A program is one text, made of its data, its net and its training loop. A fault replaces lines of it, each of which must be there exactly once. To add a base, add data to DATA or a net to NETS and a row
 to `bases`; a fault is a row of PLANTS.
 """
+import subprocess
+
 PYTHON = "/usr/bin/python3"  # Debian's PyTorch belongs to Debian's Python
 
 PROGRAM = '''"""%(title)s"""
@@ -141,6 +143,15 @@ KINDS = {"rnn": "rnn", "gru": "rnn", "lstm": "rnn", "transformer": "transformer"
 BOUND = 0.7
 
 
+def can_run():
+    """Whether that Python has PyTorch."""
+    command = [PYTHON, "-c", "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode == 0
+    except OSError:
+        return False
+
+
 def bases():
     """All of them by name."""
     zoo = {}
@@ -211,7 +222,7 @@ PLANTS = [
 def planted(programs):
     """Cases: name, cause, allowed, base, kind, task, source."""
     cases = []
-    for cause, names, replacements, also in PLANTS:
+    for cause, names, replacements, also in PLANTS if programs else ():
         for base in names:
             source = programs[base]["source"]
             for old, new in replacements:

@@ -2,6 +2,7 @@
 
 The whole zoo is bench/debug_zoo.py; it takes long, and `--sample 10` runs what fits into ten minutes. Everything here needs numpy alone.
 """
+import importlib.util
 import json
 import os
 import pathlib
@@ -91,6 +92,20 @@ class Cases(unittest.TestCase):
         self.assertEqual(len(set(sources)), len(sources))
         for source in sources:
             compile(source, "train.py", "exec")
+
+
+class Kept(unittest.TestCase):
+    def test_a_debug_that_took_too_long_is_tried_again_where_it_may_take_longer(self):
+        spec = importlib.util.spec_from_file_location("debug_zoo_program", ROOT / "bench/debug_zoo.py")
+        program = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(program)
+        cases = {name: {"half": "a", "digest": "1"} for name in ("short", "long", "changed")}
+        rows = [{"name": "short", "digest": "1"}, {"name": "long", "digest": "1", "longest": 45, "problem": "longer than 45 s"}, {"name": "changed", "digest": "0"}]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "results.jsonl"
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+            self.assertEqual(set(program.kept_rows(path, cases, 45)), {"short", "long"})
+            self.assertEqual(set(program.kept_rows(path, cases, 46)), {"short"})
 
 
 class Sample(unittest.TestCase):
