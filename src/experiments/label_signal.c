@@ -122,14 +122,38 @@ static double as_score(const tn_investigation *investigation, const float *label
     return majority < 1 ? (given - majority) / (1 - majority) : NAN;
 }
 
+/* Asks the neighbours, of the labels as they are given and permuted. `order` is 0, 1, ... and comes back permuted. */
+static void vote_and_permute(const tn_investigation *investigation, const float *labels, size_t targets, uint32_t *order,
+                             const uint32_t *neighbours, tn_label_signal *signal)
+{
+    size_t count = signal->samples;
+    tn_rng rng;
+    tn_rng_init(&rng, investigation->options->seed, TN_STREAM_EXPERIMENT);
+    signal->given = tell(investigation, labels, targets, order, neighbours, count);
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < PERMUTATIONS; i++) {
+        tn_rng_permutation(&rng, order, count);
+        double value = tell(investigation, labels, targets, order, neighbours, count);
+        sum += value;
+        squares += value * value;
+    }
+    signal->permuted = sum / PERMUTATIONS;
+    signal->permuted_std = sqrt(fmax(0, squares / PERMUTATIONS - signal->permuted * signal->permuted));
+    signal->present = signal->given > signal->permuted + fmax(MARGIN, DEVIATIONS * signal->permuted_std);
+    signal->known = true;
+}
+
 static tn_status measure(tn_investigation *investigation, const tn_trial_result *result, tn_label_signal *signal, tn_error *error)
 {
     size_t count = result->shown_count, size = result->input_size;
-    size_t targets = investigation->facts->task == TN_SUBJECT_CLASSIFICATION ? 1 : result->label_size;
+    bool classes = investigation->facts->task == TN_SUBJECT_CLASSIFICATION;
+    size_t targets = classes ? 1 : result->label_size;
     float *inputs = tn_memory_create(count * size, sizeof *inputs), *labels = tn_memory_create(count * targets, sizeof *labels);
     uint32_t *neighbours = tn_memory_create(count * NEIGHBOURS, sizeof *neighbours), *order = tn_memory_create(count, sizeof *order);
-    tn_status status = inputs && labels && neighbours && order ? TN_OK : tn_fail_memory(error, count * size * sizeof *inputs);
-    if (status == TN_OK) {
+    tn_status status = TN_OK;
+    if (!inputs || !labels || !neighbours || !order) {
+        status = tn_fail_memory(error, count * size * sizeof *inputs);
+    } else {
         for (size_t i = 0; i < count; i++) {
             for (size_t f = 0; f < size; f++)
                 inputs[i * size + f] = result->shown[i].inputs[f];
@@ -139,28 +163,13 @@ static tn_status measure(tn_investigation *investigation, const tn_trial_result 
         }
         tn_neighbours_standardize(inputs, count, size);
         tn_neighbours_find(investigation->pool, inputs, count, size, NEIGHBOURS, neighbours);
-        signal->given = tell(investigation, labels, targets, order, neighbours, count);
-        signal->score = as_score(investigation, labels, result->label_size, count, signal->given);
-        if (investigation->facts->task != TN_SUBJECT_CLASSIFICATION) {
-            status = rank_targets(labels, targets, count, error);
-            signal->given = tell(investigation, labels, targets, order, neighbours, count);
-        }
-    }
-    if (status == TN_OK) {
-        tn_rng rng;
-        tn_rng_init(&rng, investigation->options->seed, TN_STREAM_EXPERIMENT);
-        double sum = 0, squares = 0;
-        for (size_t i = 0; i < PERMUTATIONS; i++) {
-            tn_rng_permutation(&rng, order, count);
-            double value = tell(investigation, labels, targets, order, neighbours, count);
-            sum += value;
-            squares += value * value;
-        }
+        double told = tell(investigation, labels, targets, order, neighbours, count);
         signal->samples = count;
-        signal->permuted = sum / PERMUTATIONS;
-        signal->permuted_std = sqrt(fmax(0, squares / PERMUTATIONS - signal->permuted * signal->permuted));
-        signal->present = signal->given > signal->permuted + fmax(MARGIN, DEVIATIONS * signal->permuted_std);
-        signal->known = true;
+        signal->score = as_score(investigation, labels, result->label_size, count, told);
+        if (!classes)
+            status = rank_targets(labels, targets, count, error);
+        if (status == TN_OK)
+            vote_and_permute(investigation, labels, targets, order, neighbours, signal);
     }
     tn_memory_destroy(inputs);
     tn_memory_destroy(labels);
