@@ -20,6 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     volatile unsigned sum = 0; /* volatile: the reads must happen */
     for (size_t i = 0; i < picture.height * picture.width * picture.channels; i++)
         sum += picture.pixels[i];
+    (void)sum;
     uint8_t fitted[5 * 7 * 3];
     tn_picture_fit(&picture, 5, 7, 3, fitted);
     tn_picture_fit(&picture, 7, 5, 1, fitted);
