@@ -24,7 +24,7 @@ PARTS = {
         "torch_patch",
         "torch_facts",
         "torch_checkpoints",
-        "fork_server",
+        "torch_forks",
     ),
     "keras": ("keras_attach",),
 }

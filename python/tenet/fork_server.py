@@ -1,7 +1,7 @@
 """Mode "serve": the program runs up to where its training begins, with its modules imported and its data read, and every trial is a fork of it from there.
 
-The fork point is the first of: a module of the network is made, an optimizer is made, a loader is iterated, tenet.data() is called. What forks must have one thread, no GPU in use and no
-process that it works with; else the parent hears why, and starts each trial by itself.
+Where that is, and what else has to be as it was, each framework says by itself (torch_forks.py, keras_forks.py). What forks must have one thread and no process that it works with; else the parent
+hears why, and starts each trial by itself.
 
 In the child: output goes to the trial's file, a fresh scratch layer lies over the files, the session follows the trial over a link of its own, random numbers go on where they stood. The
 child leads a group of processes, so that its workers end with it; it ends with the server, at the latest. Exit functions of the program run in the children, not in the server.
@@ -16,13 +16,9 @@ import signal
 import sys
 import traceback
 
-import torch
-
 from . import _tenet, attach, session as sessions
-from .torch_trace import is_loss_module
 
 FORK, EXITED = 33, 11  # of src/run/wire.h
-POINTS = ("module_created", "optimizer_created", "loader_iterated", "data_asked")
 PR_SET_PDEATHSIG = 1
 WAIT_BUSY, WAIT_IDLE = 0.02, -1  # seconds between two looks at the children; -1: for ever
 
@@ -35,9 +31,6 @@ def why_not():
         return "this system does not tell how many threads run (/proc/self/task)"
     if threads > 1:
         return "%d threads run when its training begins; a fork would have one of them" % threads
-    cuda = getattr(torch, "cuda", None)
-    if cuda is not None and cuda.is_initialized():
-        return "a GPU is in use when its training begins"
     if multiprocessing.active_children():
         return "it works with processes of its own when its training begins"
     if sessions.rank_and_world()[1] > 1 or os.environ.get(attach.MAIN, str(os.getpid())) != str(os.getpid()):
@@ -47,26 +40,20 @@ def why_not():
     return None
 
 
-def is_network_part(module):
-    """Transforms of data are modules as well, and a loss has nothing to draw."""
-    return not (type(module).__module__.startswith("torchvision.transforms") or is_loss_module(module))
-
-
 class ForkServer:
-    def __init__(self, session):
-        self.session = session
+    """`framework` has set_threads(count), of a trial's, and why_not(), which adds to the one here."""
+
+    def __init__(self, session, framework):
+        self.session, self.framework = session, framework
         self.is_waiting = True
         self.children = {}  # pid: the trial's id
-        for event in POINTS:
-            # Before all others, which are to follow the trial.
-            session._listeners.setdefault(event, []).insert(0, self.reached)
-        torch.set_num_threads(1)  # a pool of threads could not be forked
 
-    def reached(self, what):
-        if not self.is_waiting or isinstance(what, torch.nn.Module) and not is_network_part(what):
+    def reached(self):
+        """Training begins. The first call serves the trials and returns in their forks alone, or ends the process; what follows it does nothing."""
+        if not self.is_waiting:
             return
         self.is_waiting = False
-        why = why_not()
+        why = why_not() or self.framework.why_not()
         self.session.hello(serves=why is None, why=why)
         if why is not None:
             os._exit(0)
@@ -109,7 +96,7 @@ class ForkServer:
             return False
         self.children = None
         try:
-            begin(self.session, trial, order, state, server)
+            begin(self.session, self.framework, trial, order, state, server)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -138,7 +125,7 @@ class ForkServer:
 
 # ---- a child ----
 
-def begin(session, trial, order, state, server):
+def begin(session, framework, trial, order, state, server):
     """Makes this fork the process of a trial of its own."""
     os.setpgid(0, 0)
     end_with(server)
@@ -151,7 +138,7 @@ def begin(session, trial, order, state, server):
     if trial.get("isolated") and trial.get("folder"):
         _tenet.scratch_begin(trial["folder"])
     random.setstate(state)  # Python seeds it anew in a fork
-    torch.set_num_threads(max(1, int(trial.get("threads") or 1)))
+    framework.set_threads(max(1, int(trial.get("threads") or 1)))
     session.wake(trial)
     session.hello()
 
@@ -185,7 +172,3 @@ def flush_all():
     except (OSError, AttributeError):
         pass
 
-
-def install(session):
-    if session.mode == "serve":
-        ForkServer(session)

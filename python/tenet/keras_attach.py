@@ -5,7 +5,7 @@ beside what it returns anyway; gradients and activations of an observed step are
 """
 import os
 
-from . import knob_answers
+from . import keras_forks, knob_answers
 
 
 def wrap(owner, name, make):
@@ -63,14 +63,25 @@ def text_of(file, line):
 def install(session):
     import keras
     backend = keras.backend.backend()
+    if session.mode in ("look", "trial", "serve"):
+        keras.utils.set_random_seed(int(session.trial.get("base_seed") or 0))  # what the program seeds by itself it seeds later
     if session.mode == "serve" and session.framework.startswith("keras"):
-        session.hello(serves=False, why="%s runs threads of its own, which a fork would lose; each trial is a start of its own" % backend)
+        if backend == "jax":
+            keras_forks.serve(session, keras, lambda: install_parts(session, keras, backend))
+            return
+        session.hello(serves=False, why="Keras is forked on JAX alone, and trains on %s here; each trial is a start of its own" % backend)
         session.flush()
         os._exit(0)
     if backend not in ("jax", "torch"):
         session.note("Keras trains on %s here; tenet watches it on jax and on torch (KERAS_BACKEND=jax)" % backend)
         return
+    install_parts(session, keras, backend)
+
+
+def install_parts(session, keras, backend):
     session.keras = Shared(session, keras, backend)
+    if backend == "jax" and session.keras.is_trial:
+        keras_forks.share_compiled(session)
     from . import keras_data, keras_facts, keras_knobs, keras_patch, keras_score, keras_shown, keras_steps
     for part in (keras_steps, keras_knobs, keras_data, keras_score, keras_shown, keras_patch, keras_facts):
         part.install(session.keras)

@@ -175,7 +175,6 @@ def install(shared):
     keras.utils.set_random_seed = rng_utils.set_random_seed
     wrap(keras.layers.Layer, "__init__", knobs.layer_init)
     if shared.is_trial:
-        knobs.seed_all(int(session.trial.get("base_seed") or 0))
         knob_answers.can(session, "seed", "steps", "learning_rate", "decay", "clip_norm", "init_scale", "optimizer")
     session.on("end", lambda reason: refuse_the_rest(shared))
 

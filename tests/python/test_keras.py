@@ -9,6 +9,7 @@ import sys
 import unittest
 
 import support_parent
+from support_server import Server
 
 DATA = """
 import os
@@ -159,10 +160,27 @@ class Keras(unittest.TestCase):
         self.assertEqual(run.status, 0)
         self.assertLess(len(run.steps), 20000)
 
-    def test_a_server_of_forks_is_declined(self):
-        run = self.run_as(FIT, "serve")
+    # ---- forks ----
+
+    def test_a_fork_is_what_a_start_would_have_been(self):
+        server = Server(FIT, {"KERAS_BACKEND": "jax"}, PYTHON)
+        self.assertIs(server.connection.hello["serves"], True, server.connection.hello["why"])
+        alone, seeded = self.run_as(FIT), self.run_as(FIT, seed=5)
+        for name in ("one", "two"):
+            forked, status, output = server.fork(name)
+            self.assertEqual((status, output), (0, alone.output))
+            self.assertEqual([step.loss for step in forked.steps], [step.loss for step in alone.steps])
+        turned = server.fork("turned", steps=5, seed=5, knobs={"batch_size": 32})[0]
+        self.assertEqual((sorted(turned.applied), turned.refused), (["batch_size", "seed", "steps"], {}))
+        self.assertEqual([step.loss for step in turned.steps], [step.loss for step in seeded.steps[:5]])
+        facts = server.fork("look", mode="look")[0].facts
+        self.assertEqual((facts["steps_total"], [node["op"] for node in facts["net"]]), (24, ["dense", "relu", "dropout", "dense"]))
+        self.assertEqual(server.close(), (0, ""))
+
+    def test_a_program_that_has_computed_is_not_forked(self):
+        run = self.run_as(FIT.replace("keras.utils.set_random_seed(1)", "print(keras.ops.sum(x[0]).shape)"), "serve")
         self.assertIs(run.hello["serves"], False)
-        self.assertIn("threads", run.hello["why"])
+        self.assertIn("threads run when its training begins", run.hello["why"])
         self.assertEqual(run.steps, [])
 
     # ---- tensors ----
