@@ -36,7 +36,7 @@ typedef struct tn_source {
     size_t class_count;
     tn_file input_file, label_file; /* mapped while the arrays point into them */
     char *name;                     /* the path of the labels' file, for errors */
-    size_t *lines;                  /* [samples]: the line of a csv file each row begins at; NULL for other formats */
+    size_t *lines; /* [samples]: the line of a csv file, or of parallel texts, each row begins at; NULL for other formats */
 } tn_source;
 
 /* Fills source->inputs, labels and files from the files that `description` (a source of the hypes) names. Errors carry the file. */
@@ -112,6 +112,24 @@ typedef struct tn_text_options {
 tn_status tn_text_parse(const uint8_t *bytes, size_t size, const tn_text_options *options, const uint8_t *training, size_t training_size,
                         tn_source *source, tn_error *error);
 
+/* A text of a pair, and how both become samples. */
+typedef struct tn_parallel_text {
+    const uint8_t *bytes;
+    size_t size;
+} tn_parallel_text;
+
+typedef struct tn_parallel_options {
+    bool are_words;
+    size_t time;          /* steps of a sample, at least 1 */
+    size_t vocabulary;    /* as of a text */
+    const char *names[2]; /* of the files, for errors */
+} tn_parallel_options;
+
+/* Pairs of lines, the first text's and the second's, as one sequence each: fills inputs, labels, class names and lines. The tokens have the numbers that both texts of `training` give them. */
+tn_status tn_parallel_parse(const tn_parallel_text texts[2], const tn_parallel_options *options, const tn_parallel_text training[2],
+                            tn_source *source, tn_error *error);
+
+tn_read_fn tn_read_parallel;
 tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_images, tn_read_task;
 
 #endif

@@ -6,8 +6,8 @@
 #include "data/reader.h"
 
 static const tn_reader readers[] = {
-    {"idx", tn_read_idx},   {"csv", tn_read_csv},       {"npy", tn_read_npy},   {"npz", tn_read_npz},
-    {"text", tn_read_text}, {"images", tn_read_images}, {"task", tn_read_task},
+    {"idx", tn_read_idx},   {"csv", tn_read_csv},           {"npy", tn_read_npy},       {"npz", tn_read_npz},
+    {"text", tn_read_text}, {"parallel", tn_read_parallel}, {"images", tn_read_images}, {"task", tn_read_task},
 };
 
 const tn_reader *tn_reader_find(const char *format)
@@ -102,10 +102,12 @@ static tn_status read_format(const tn_hypes *hypes, const char *path, tn_source 
     const json_t *description = tn_hypes_value(hypes, path);
     const char *format = json_string_value(json_object_get(description, "format"));
     if (format == NULL)
-        return tn_hypes_fail(hypes, path, error, "this data source has no \"format\"; expected idx, csv, npz, npy, text, images or task");
+        return tn_hypes_fail(hypes, path, error,
+                             "this data source has no \"format\"; expected idx, csv, npz, npy, text, parallel, images or task");
     const tn_reader *reader = tn_reader_find(format);
     if (reader == NULL)
-        return tn_hypes_fail(hypes, path, error, "there is no data format '%s'; expected idx, csv, npz, npy, text, images or task", format);
+        return tn_hypes_fail(hypes, path, error,
+                             "there is no data format '%s'; expected idx, csv, npz, npy, text, parallel, images or task", format);
     tn_status status = reader->read(hypes, description, source, error);
     if (status == TN_OK) {
         status = tn_source_complete(source, error);

@@ -3,7 +3,7 @@
  * A word is a run of letters, digits and what lies beyond ASCII, but for spaces and punctuation there; an apostrophe between two such belongs to the word. Every other visible character is a word by
  * itself. Spaces and ends of lines part words and are none. Case counts.
  *
- *     init    add, once a text that is to be counted    close    number, any text
+ *     init    add, for each text that is to be counted    close    number, any text
  *
  * Numbers: special tokens first, then characters in the order of Unicode, words from the most frequent on (equal ones in the order of their bytes). */
 #ifndef TN_DATA_VOCABULARY_H

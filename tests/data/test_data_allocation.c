@@ -143,6 +143,10 @@ static void texts(void **state)
     fails_clean("{\"train\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 3, \"unit\": \"word\", \"vocabulary\": 4}, "
                 "\"valid\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 3}}",
                 "\"loss\": \"softmax_cross_entropy\"");
+    fails_clean(
+        "{\"train\": {\"format\": \"parallel\", \"source\": \"text.txt\", \"target\": \"text.txt\", \"time\": 30, \"vocabulary\": 4}, "
+        "\"valid\": {\"format\": \"parallel\", \"source\": \"text.txt\", \"target\": \"text.txt\", \"time\": 30}}",
+        "\"loss\": \"softmax_cross_entropy\"");
     fails_clean("{\"train\": {\"format\": \"text\", \"file\": \"text.txt\", \"time\": 6, \"masked\": 0.5}}",
                 "\"loss\": \"softmax_cross_entropy\"");
 }

@@ -295,6 +295,82 @@ static void adding(void **state)
     }
 }
 
+static tn_status parse_parallel(const char *source_text, const char *target_text, const tn_parallel_options *options, tn_source **source,
+                                tn_error *error)
+{
+    const tn_parallel_text texts[2] = {{(const uint8_t *)source_text, strlen(source_text)},
+                                       {(const uint8_t *)target_text, strlen(target_text)}};
+    *error = (tn_error){0};
+    *source = tn_source_new();
+    assert_non_null(*source);
+    tn_status status = tn_parallel_parse(texts, options, texts, *source, error);
+    return status == TN_OK ? tn_source_complete(*source, error) : status;
+}
+
+/* What one sample says, token by token, parted by |; a step without a label is -. */
+static void expect_sample(const tn_source *source, size_t sample, const char *inputs, const char *labels)
+{
+    char found[2][300] = {"", ""};
+    for (size_t i = sample * source->width; i < (sample + 1) * source->width; i++) {
+        const float told = source->labels.floats[i];
+        snprintf(found[0] + strlen(found[0]), 300 - strlen(found[0]), "%s|", source->class_names[source->inputs.bytes[i]]);
+        snprintf(found[1] + strlen(found[1]), 300 - strlen(found[1]), "%s|", told == -1 ? "-" : source->class_names[(size_t)told]);
+    }
+    assert_string_equal(found[0], inputs);
+    assert_string_equal(found[1], labels);
+}
+
+static void parallel_texts(void **state)
+{
+    (void)state;
+    tn_source *source;
+    tn_error error;
+    tn_parallel_options options = {.are_words = true, .time = 6, .names = {"en.txt", "de.txt"}};
+    /* Lines 2 and 4 are left out: one is empty, one too long. The last ends without a line's end, one with that of another system. */
+    assert_int_equal(parse_parallel("the house\n\nthe cat\r\none two three four\na house",
+                                    "das Haus\nleer\ndie Katze!\neins zwei drei vier\nein", &options, &source, &error),
+                     TN_OK);
+    assert_int_equal(source->samples, 3);
+    assert_string_equal(source->class_names[0], "<padding>");
+    expect_sample(source, 0, "the|house|<go>|das|Haus|<padding>|", "-|-|das|Haus|<end>|-|");
+    expect_sample(source, 1, "the|cat|<go>|die|Katze|!|", "-|-|die|Katze|!|<end>|");
+    expect_sample(source, 2, "a|house|<go>|ein|<padding>|<padding>|", "-|-|ein|<end>|-|-|");
+    assert_int_equal(source->lines[0], 1);
+    assert_int_equal(source->lines[1], 3);
+    assert_int_equal(source->lines[2], 5);
+    assert_true(source->labels_each_step && source->are_tokens && !source->are_windows);
+    tn_source_release(source);
+    options.vocabulary = 1; /* both "b", the most frequent of the two files together */
+    options.are_words = false;
+    assert_int_equal(parse_parallel("ab\n", "bc\n", &options, &source, &error), TN_OK);
+    expect_sample(source, 0, "<unknown>|b|<go>|b|<unknown>|<padding>|", "-|-|b|<unknown>|<end>|-|");
+    tn_source_release(source);
+    static const struct {
+        const char *source, *target, *words;
+    } bad[] = {
+        {"a\nb\n", "c\n", "has 1 lines, and en.txt has 2; line for line one is to be the counterpart of the other"},
+        {"a b c\n", "d e f\n", "holds no pair of lines of 6 steps or fewer: the shortest needs 7"},
+        {"\n", "d\n", "holds no line that has a counterpart"},
+        {"a\n", "\x80\n", "is no text in UTF-8: byte 0 is 80"},
+    };
+    options = (tn_parallel_options){.are_words = true, .time = 6, .names = {"en.txt", "de.txt"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(parse_parallel(bad[i].source, bad[i].target, &options, &source, &error), TN_ERROR_DATA);
+        if (!strstr(error.message, bad[i].words))
+            fail_msg("case %zu: %s", i, error.message);
+        tn_source_release(source);
+    }
+    /* A word that training does not know, in line 2 of the second file. */
+    const tn_parallel_text texts[2] = {{(const uint8_t *)"a\na\n", 4}, {(const uint8_t *)"b\nzoo\n", 6}},
+                           training[2] = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"b", 1}};
+    source = tn_source_new();
+    assert_int_equal(tn_parallel_parse(texts, &options, training, source, &error), TN_ERROR_DATA);
+    assert_non_null(strstr(error.message, "holds 'zoo' at byte 0, which does not occur in data.train"));
+    assert_string_equal(error.file, "de.txt");
+    assert_int_equal(error.line, 2);
+    tn_source_release(source);
+}
+
 static void write_text(const char *folder, const char *name, const char *text)
 {
     char path[100];
@@ -400,11 +476,46 @@ static void end_of_text(void **state)
     rmdir(folder);
 }
 
+/* Through the hypes: a validation pair of files in the numbers of the training's. */
+static void parallel_files(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/tenet_text_XXXXXX", path[64];
+    static const char *const names[] = {"a.txt", "b.txt", "c.txt", "d.txt"}, *const texts[] = {"one two\n", "ein zwei\n", "two\n",
+                                                                                               "zwei\n"};
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < 4; i++)
+        write_text(folder, names[i], texts[i]);
+    static const char text[] =
+        "{\"data\": {\"train\": {\"format\": \"parallel\", \"source\": \"a.txt\", \"target\": \"b.txt\", \"time\": 5}, \"valid\": "
+        "{\"format\": \"parallel\", \"source\": \"c.txt\", \"target\": \"d.txt\", \"time\": 5, \"unit\": \"word\"}}, "
+        "\"net\": [{\"op\": \"flatten\"}], \"loss\": \"softmax_cross_entropy\"}";
+    tn_hypes *hypes;
+    tn_data data;
+    tn_error error = {0};
+    assert_int_equal(tn_hypes_parse(text, sizeof text - 1, "t.json", folder, &hypes, &error), TN_OK);
+    if (tn_data_open(hypes, NULL, &data, &error) != TN_OK)
+        fail_msg("%s", error.message);
+    float inputs[5];
+    int32_t labels[5];
+    tn_dataset_inputs(data.valid, NULL, 1, inputs);
+    tn_dataset_class_labels(data.valid, NULL, 1, labels);
+    assert_true(inputs[0] == 5 && inputs[1] == 1 && inputs[2] == 6 && inputs[3] == 0); /* ein 3, one 4, two 5, zwei 6 */
+    assert_true(labels[0] == -1 && labels[1] == 6 && labels[2] == 2 && labels[3] == -1);
+    tn_data_close(&data);
+    tn_hypes_destroy(hypes);
+    for (size_t i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),      cmocka_unit_test(wrong_texts), cmocka_unit_test(words),
-                                       cmocka_unit_test(vocabularies), cmocka_unit_test(many_words),  cmocka_unit_test(masked),
-                                       cmocka_unit_test(tasks),        cmocka_unit_test(adding),      cmocka_unit_test(validation_texts),
-                                       cmocka_unit_test(end_of_text)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),      cmocka_unit_test(wrong_texts),    cmocka_unit_test(words),
+                                       cmocka_unit_test(vocabularies), cmocka_unit_test(many_words),     cmocka_unit_test(masked),
+                                       cmocka_unit_test(tasks),        cmocka_unit_test(adding),         cmocka_unit_test(validation_texts),
+                                       cmocka_unit_test(end_of_text),  cmocka_unit_test(parallel_texts), cmocka_unit_test(parallel_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
