@@ -20,7 +20,7 @@ import os
 import torch
 from torch.overrides import TorchFunctionMode
 
-from . import session as sessions, usage_guard
+from . import session as sessions, torch_narrow, usage_guard
 from .torch_trace import path_of
 
 TEXT_MAX = 300
@@ -39,6 +39,7 @@ class Origin:
         self.op, self.direction, self.place, self.sample, self.shapes = op, direction, place, sample, shapes
         self.meant, self.exact = meant, exact
         self.then = None  # what made NaN of an infinity
+        self.overflow = None  # in words, where float32 would have held it
 
 
 class Trace(TorchFunctionMode):
@@ -103,11 +104,13 @@ class Trace(TorchFunctionMode):
             text += ": %s" % source
         if origin.sample is not None:
             text += "; first in sample %d" % origin.sample
+        if origin.overflow:
+            text += "; %s" % origin.overflow
         if origin.then:
             text += "; %s makes NaN of it" % origin.then
         told = {
             "op": origin.op, "direction": origin.direction, "step": step, "updates": step - 1, "sample": origin.sample, "file": file, "line": line or None,
-            "source": source, "guard": usage_guard.text_of(origin.op) if file and origin.direction != "data" else None, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "exact": origin.exact, "text": text[:TEXT_MAX],
+            "source": source, "guard": usage_guard.text_of(origin.op) if file and origin.direction != "data" else None, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "overflow": origin.overflow, "exact": origin.exact, "text": text[:TEXT_MAX],
         }
         self.session.note_origin(text[:TEXT_MAX], {key: value for key, value in told.items() if value is not None})
 
@@ -117,7 +120,7 @@ class Trace(TorchFunctionMode):
         kwargs = kwargs or {}
         if self.closed:  # a mode that the program has entered since keeps this one where it is
             return function(*args, **kwargs)
-        name = getattr(function, "__name__", str(function))
+        name = function_name(function)
         if name in ASKING:
             return function(*args, **kwargs)
         in_place = (name.endswith("_") and not name.endswith("__")) or name.startswith("__i") or name == "__setitem__" or "out" in kwargs
@@ -128,14 +131,15 @@ class Trace(TorchFunctionMode):
             return result
         try:
             outputs = inputs[:1] if name == "__setitem__" else tensors_in(result)
-            self.see(name, args, kwargs, inputs, before, outputs)
+            self.see(function, args, kwargs, inputs, before, outputs)
             if name not in PASSING:
                 self.follow(name, outputs)
         except Exception as problem:
             self.session.failed("the search for NaN", problem)
         return result
 
-    def see(self, name, args, kwargs, inputs, before, outputs):
+    def see(self, function, args, kwargs, inputs, before, outputs):
+        name = function_name(function)
         bad = [one for one in outputs if is_bad(one)]
         if not bad:
             for one in outputs:
@@ -149,6 +153,9 @@ class Trace(TorchFunctionMode):
         if made_here and name not in PASSING:
             meant = blamed is None and not has_nan and writes_infinity((args, kwargs))
             blamed = self.origin_here(name, bad[0], inputs, meant)
+            if before is None and not has_nan:
+                with aside():
+                    blamed.overflow = torch_narrow.overflow_of(function, args, kwargs, inputs, bad[0])
             if blamed.direction == "update" and self.update_origin is None:
                 self.update_origin = blamed
         elif blamed is None:
@@ -266,6 +273,10 @@ class Window:
         if self.trace is not None:
             self.trace.end_step(step, [one for group in optimizer.param_groups for one in group["params"]])
             self.is_over = self.trace.told
+
+
+def function_name(function):
+    return getattr(function, "__name__", str(function))
 
 
 def modes():

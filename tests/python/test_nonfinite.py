@@ -225,6 +225,17 @@ class Nonfinite(unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(trace(SCRIPT % Case(name, body, "1", "")._asdict(), 5, self.path), [])
 
+    def test_an_overflow_of_a_narrow_dtype_is_no_divergence(self):
+        """At the same place: what float16 cannot hold and float32 can, and what neither can."""
+        for body, bad, overflows in (("    y = model((x.half() * 1000).float() / 1000)  # here", "100", "at most 1e+05"), ("    y = model(x.half().float())  # here", "7e4", "at most 7e+04"),
+                                     ("    y = model(torch.exp(x.bfloat16()).float())  # here", "100", None), ("    y = model(torch.exp(x))  # here", "100", None)):
+            with self.subTest(body, bad=bad):
+                where = trace(SCRIPT % Case("", body, bad, "")._asdict(), 3, self.path)[0]
+                self.assertEqual((where["line"], where["sample"]), (line_of(SCRIPT % Case("", body, bad, "")._asdict()), SAMPLE))
+                self.assertEqual("overflow" in where, overflows is not None)
+                if overflows:
+                    self.assertIn("it overflows float16, whose largest value is 65,504: in float32 the result is finite, " + overflows, where["text"])
+
     def test_a_mask_beside_a_fault_is_not_blamed(self):
         """A mask in every step, and log 0 in one: the mask must not be taken for the fault."""
         text = SCRIPT % Case("", ATTENTION % ("", "") + "    y = y + model(torch.log(x))  # here", "0", "")._asdict()
