@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test bench lint format fuzz docs mutate zoo rules-zoo clean
+.PHONY: help build install demo bible test bench lint format fuzz docs mutate zoo rules-zoo clean
 
 # make test T=name runs the tests whose names match; make fuzz SECONDS=n gives each fuzzer n seconds.
 T ?=
@@ -50,6 +50,10 @@ bench: ## Measure vitals and training steps beside NumPy and PyTorch, and what w
 	@cmake --preset release -DTENET_TESTS=ON > /dev/null
 	@cmake --build $(RELEASE) -j $(JOBS) --target bench_vitals bench_step bench_watch
 	@/usr/bin/python3 bench/vitals.py $(RELEASE)/bench_vitals; vitals=$$?; /usr/bin/python3 bench/steps.py --program $(RELEASE)/bench_step; steps=$$?; /usr/bin/python3 bench/watch_cost.py --program $(RELEASE)/bench_watch && exit $$((vitals | steps))
+
+bible: ## Write the King James Bible to build/bible.txt, for the models of examples/models that read it
+	@tools/setup.sh bible
+	@tools/bible.sh build/bible.txt
 
 zoo: ## Debug healthy and broken networks of many kinds, and tell how often the report is right
 	@tools/setup.sh bench

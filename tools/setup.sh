@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # setup.sh: install the Debian packages that a make target needs, and only those.
 #
-# Usage: tools/setup.sh GROUP, where GROUP is one of build, demo, test, lint, fuzz, bench.
+# Usage: tools/setup.sh GROUP, where GROUP is one of build, demo, test, lint, fuzz, bench, bible.
 # With everything installed it asks dpkg and nothing else, so it works offline and at once. Otherwise it installs as root, or by sudo; where it
 # can do neither, or the system is not Debian-like, it prints what is missing and stops. TENET_SETUP=skip leaves the system alone: for other
 # systems, and for people who keep their own libraries. It installs no compilers by other ways and nothing outside the package manager.
@@ -15,9 +15,10 @@ packages_of() {
         lint) echo "$(packages_of test) clang clang-tidy clang-format cppcheck git" ;;
         # libFuzzer and the sanitizers of clang are a package of their own, named after clang's version.
         fuzz) echo "$(packages_of build) clang libclang-rt-$(clang_version)-dev" ;;
+        bible) echo "bible-kjv bible-kjv-text" ;;
         bench) echo "$(packages_of test) python3-torch python3-numpy python3-sklearn bible-kjv bible-kjv-text" ;;
         *)
-            echo "setup: unknown group '$1'; expected build, demo, test, lint, fuzz or bench" >&2
+            echo "setup: unknown group '$1'; expected build, demo, test, lint, fuzz, bench or bible" >&2
             exit 2
             ;;
     esac
@@ -52,7 +53,7 @@ stop_with() {
     exit 1
 }
 
-group=${1:?"usage: tools/setup.sh build|demo|test|lint|fuzz|bench"}
+group=${1:?"usage: tools/setup.sh build|demo|test|lint|fuzz|bench|bible"}
 packages=$(packages_of "$group")
 [ "${TENET_SETUP:-}" = skip ] && exit 0
 

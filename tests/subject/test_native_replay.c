@@ -133,14 +133,9 @@ static void early_incidents_and_observed_ones(void **state)
     tn_hypes_destroy(hypes);
 }
 
-/* Dropout, running statistics, momentum, the order of batches: all go on as if nothing had been. */
-static void training_does_not_notice(void **state)
+/* 500 steps come out the same whether forty incidents are looked into or none. Destroys hypes. */
+static void expect_unnoticed(tn_hypes *hypes)
 {
-    tn_hypes *hypes =
-        blob_hypes(*state, "",
-                   "[{\"op\": \"dense\", \"units\": 16}, {\"op\": \"batch_norm\"}, {\"op\": \"relu\"}, {\"op\": \"dropout\"}, {\"op\": "
-                   "\"dense\", \"units\": 3}]",
-                   "\"softmax_cross_entropy\"", "{\"opt\": \"adam\", \"learning_rate\": 0.01, \"batch_size\": 32, \"epochs\": 100}");
     tn_subject *subject = open_subject(hypes, NULL, NULL);
     ear *quiet = calloc(1, sizeof *quiet), *loud = calloc(1, sizeof *loud);
     assert_true(quiet && loud);
@@ -163,6 +158,38 @@ static void training_does_not_notice(void **state)
     free(loud);
     tn_subject_destroy(subject);
     tn_hypes_destroy(hypes);
+}
+
+/* Dropout, running statistics, momentum, the order of batches: all go on as if nothing had been. */
+static void training_does_not_notice(void **state)
+{
+    expect_unnoticed(
+        blob_hypes(*state, "",
+                   "[{\"op\": \"dense\", \"units\": 16}, {\"op\": \"batch_norm\"}, {\"op\": \"relu\"}, {\"op\": \"dropout\"}, {\"op\": "
+                   "\"dense\", \"units\": 3}]",
+                   "\"softmax_cross_entropy\"", "{\"opt\": \"adam\", \"learning_rate\": 0.01, \"batch_size\": 32, \"epochs\": 100}"));
+}
+
+/* Nor where sequences go on from batch to batch. */
+static void carried_state_comes_back(void **state)
+{
+    const problem *files = *state;
+    char path[300];
+    snprintf(path, sizeof path, "%s/carried.txt", files->folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (size_t i = 0; i < 3000; i++)
+        fputc("abcdefg"[i * i % 23 * i % 7], file);
+    fclose(file);
+    static const char text[] =
+        "{\"data\": {\"train\": {\"format\": \"text\", \"file\": \"carried.txt\", \"time\": 8}}, \"net\": [{\"op\": "
+        "\"embedding\", \"vocabulary\": 7, \"units\": 4}, {\"op\": \"lstm\", \"units\": 9}, {\"op\": \"dense\", \"units\": 7}], "
+        "\"loss\": \"softmax_cross_entropy\", \"solver\": {\"opt\": \"adam\", \"batch_size\": 4, \"carry_state\": true, \"epochs\": 100}}";
+    tn_hypes *hypes;
+    tn_error error = {0};
+    if (tn_hypes_parse(text, sizeof text - 1, "t.json", files->folder, &hypes, &error) != TN_OK)
+        fail_msg("%s", error.message);
+    expect_unnoticed(hypes);
 }
 
 /* A file whose row `broken` overflows the first layer, in order, one row a step. */
@@ -248,6 +275,7 @@ int main(void)
         cmocka_unit_test(steps_around_an_incident_are_seen_once),
         cmocka_unit_test(early_incidents_and_observed_ones),
         cmocka_unit_test(training_does_not_notice),
+        cmocka_unit_test(carried_state_comes_back),
         cmocka_unit_test(the_place_where_a_number_broke),
         cmocka_unit_test(a_trial_is_not_replayed),
     };
