@@ -114,6 +114,34 @@ class Gpt(nn.Module):
         return self.lm_head(self.ln_f(x))
 
 
+class RmsNorm(nn.Module):
+    """Zhang and Sennrich 2019; PyTorch has it from 2.4 on."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(width) + 0.5)
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + 1e-5) * self.weight
+
+
+class Decoder(nn.Module):
+    """Convolutions in groups and of each channel alone, two ways to make images larger, and two pools side by side."""
+
+    def __init__(self):
+        super().__init__()
+        self.grouped = nn.Conv2d(4, 8, 3, padding=1, groups=2)
+        self.depthwise = nn.Conv2d(8, 8, 3, stride=2, padding=1, groups=8)
+        self.larger = nn.ConvTranspose2d(8, 5, 3, stride=2)
+        self.norm = RmsNorm(10)
+        self.head = nn.Linear(10, 4)
+
+    def forward(self, x):
+        x = torch.relu(self.depthwise(torch.relu(self.grouped(x))))
+        x = nn.functional.interpolate(torch.tanh(self.larger(x)), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.head(self.norm(torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1)))
+
+
 def classes(outputs, labels):
     return nn.functional.cross_entropy(outputs.flatten(0, -2), labels.flatten())
 
@@ -135,6 +163,7 @@ def sgd(net):
 NETWORKS = {
     "resnet": (ResNet, lambda: images(8, 8, 3), classes, sgd),
     "lenet": (lenet, lambda: images(8, 8, 1), classes, sgd),
+    "decoder": (Decoder, lambda: images(6, 7, 4), classes, lambda net: torch.optim.Adam(net.parameters(), lr=0.01)),
     "lstm": (LstmModel, tokens, classes, lambda net: torch.optim.Adam(net.parameters(), lr=0.01)),
     "gru": (GruModel, lambda: (torch.randn(SAMPLES, 20), torch.randn(SAMPLES, 3)), nn.functional.mse_loss, sgd),
     "gpt": (Gpt, tokens, classes, lambda net: torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.1)),

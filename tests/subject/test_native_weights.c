@@ -16,7 +16,7 @@
 #include "support_networks.h"
 #include "weights/weights.h"
 
-static const char *const NETWORKS[] = {"resnet", "lenet", "lstm", "gru", "gpt"};
+static const char *const NETWORKS[] = {"resnet", "lenet", "decoder", "lstm", "gru", "gpt"};
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS, STEPS = 5, TENSORS_MAX = 64 };
 
 static const double TOLERANCE = 1e-4;
