@@ -8,6 +8,7 @@ import pathlib
 
 import numpy
 
+from debug_zoo import debug_bases
 from rules_zoo.zoo_faults import leaked_label, leaked_target, missing_value, spoiling
 from rules_zoo.zoo_native import op
 
@@ -157,6 +158,15 @@ def plants(data, folder):
     def spoiled(change):
         return lambda hypes, base: spoil(base.split("/")[0], change)(hypes)
 
+    def spoiled_at_same_steps(change):
+        """Where `change` leaves samples out: as many steps as the base makes, or too few of them would be a second fault."""
+        def edit(hypes, base):
+            rows = {**debug_bases.TABLES, **debug_bases.IMAGES}[base.split("/")[0]][0]
+            solver = hypes["solver"]
+            solver["steps"] = round(solver.pop("epochs") * 0.8 * rows / solver["batch_size"])
+            spoiled(change)(hypes, base)
+        return edit
+
     raw = with_data(label={"scale": "none"})
     return [
         ("lr_too_high", ["digits/tanh", "blobs/tanh", "friedman1/tanh", "waves/tanh", "spirals/batchnorm", "shapes/cnn_tanh", "positions/cnn_tanh"], with_solver(rate=300), ()),
@@ -183,7 +193,8 @@ def plants(data, folder):
          lambda hypes, base: (spoil(base.split("/")[0], huge_targets)(hypes), raw(hypes)), ()),
         ("misaligned_labels", ["digits/relu", "blobs/elu", "moons/deep", "friedman1/relu", "waves/residual", "shapes/cnn", "positions/cnn"], with_data(shuffle_labels=True), ()),
         ("label_noise", ["digits/relu", "blobs/relu", "digits/batchnorm", "blobs/deep", "spirals/relu", "digit_images/cnn"], spoiled(noisy_labels), ()),
-        ("class_imbalance", ["digits/relu", "blobs/tanh", "halfspace/tanh", "majority/relu", "digit_images/cnn"], spoiled(rare_classes), ()),
+        ("class_imbalance", ["digits/relu", "blobs/tanh", "halfspace/tanh", "majority/relu", "digit_images/cnn", "checkerboard/relu", "checkerboard/deep", "shapes/cnn", "shapes/cnn_batchnorm", "fashion_small/cnn_batchnorm"],
+         spoiled_at_same_steps(rare_classes), ()),
         ("constant_feature", ["digits/relu", "halfspace/tanh", "friedman1/relu", "waves/deep", "digit_images/cnn"], spoiled(constant_columns), ()),
         ("leaky_feature", ["halfspace/tanh", "majority/relu", "breast_cancer/deep"], spoiled(leaked_label), ()),
         ("leaky_feature", ["linear/relu", "friedman1/deep"], spoiled(leaked_target), ()),
@@ -207,7 +218,7 @@ def plants(data, folder):
         ("over_regularized", ["digits/layernorm", "friedman2/layernorm", "moons/tanh", "positions/cnn_strided"], with_solver(weight_decay=3), ()),
         ("overfitting", ["digits/deep", "friedman1/deep", "checkerboard/relu", "halfspace/deep", "shapes/cnn"],
          both(with_data(samples=60), with_solver(steps=2000)), ()),
-        ("overfitting", ["friedman1/relu", "friedman3/relu", "several_targets/relu", "checkerboard/relu", "fashion_small/cnn", "shapes/cnn"],
+        ("overfitting", ["friedman1/relu", "friedman3/relu", "several_targets/relu", "halfspace/deep", "fashion_small/cnn", "shapes/cnn"],
          both(with_data(samples=20), with_solver(steps=2000)), ()),
         ("batch_size", ["digits/tanh", "friedman1/tanh", "blobs/batchnorm", "waves/tanh", "shapes/cnn_batchnorm"], with_solver(batch_size=1, rate=3), ("lr_too_high",)),
         ("batch_size", ["digits/batchnorm", "spirals/relu", "swiss_roll/tanh", "positions/cnn"], with_solver(batch_size=1000, rate=0.1), ("too_few_steps", "lr_too_low")),

@@ -6,15 +6,25 @@
 
 #include "base/memory.h"
 
-/* Below this score a network counts as no better than the trivial predictor. Unit: score (0 trivial, 1 perfect). Own choice: three standard errors of an accuracy over 100
- * probe samples; moved by small probe sets, where chance alone reaches it. */
-static const double NEAR_TRIVIAL = 0.1;
+/* Below this score a network counts as no better than the trivial predictor: NEAR_TRIVIAL, or as many standard errors as chance alone may reach on so few probe samples, and never more than
+ * NEAR_TRIVIAL_MOST, since a handful of samples would call every network trivial. Unit: score (0 trivial, 1 perfect). Own choice. */
+static const double NEAR_TRIVIAL = 0.1, NEAR_TRIVIAL_MOST = 0.2, STANDARD_ERRORS = 3;
 
 /* Multiply-adds that one trial may take, forward and backward: two to eight seconds of one core. Counted, not timed, so that a debug repeats. */
 static const double WORK_AFFORDABLE = 2e11, WORK_CHEAP = 4e9;
 
 /* A trial has at least STEPS_MIN steps whatever the net costs, and at most STEPS_MAX however little. */
 enum { STEPS_MIN = 300, STEPS_MAX = 20000, SCORES = 20, VITALS = 10 };
+
+static double near_trivial(const tn_subject_facts *facts)
+{
+    double majority = facts->majority;
+    if (facts->task != TN_SUBJECT_CLASSIFICATION || facts->probe_samples == 0 || !(majority > 0 && majority < 1))
+        return NEAR_TRIVIAL;
+    /* Accuracy becomes a score by (accuracy - majority) / (1 - majority). */
+    double error = sqrt(majority * (1 - majority) / (double)facts->probe_samples) / (1 - majority);
+    return fmin(fmax(NEAR_TRIVIAL, STANDARD_ERRORS * error), NEAR_TRIVIAL_MOST);
+}
 
 uint64_t tn_look_steps(const tn_investigation *investigation)
 {
@@ -124,7 +134,7 @@ tn_status tn_look_run_steps(tn_investigation *investigation, uint64_t steps, tn_
     look->standing = tn_trial_standing(investigation, &look->result);
     look->nonfinite = look->result.end == TN_TRIAL_NONFINITE || tn_look_fired(look, "nonfinite");
     look->diverged = tn_trial_diverged(&look->result, NAN);
-    look->near_trivial = !investigation->facts->unscored && look->standing < NEAR_TRIVIAL;
+    look->near_trivial = !investigation->facts->unscored && look->standing < near_trivial(investigation->facts);
     return TN_OK;
 }
 

@@ -225,6 +225,35 @@ static void misaligned_labels_are_convicted_by_the_control(void **state)
     json_decref(report);
 }
 
+static double by_chance(const tn_knobs *knobs)
+{
+    (void)knobs;
+    return 0.13;
+}
+
+static json_t *debug_of_chance(uint64_t probe_samples)
+{
+    made_up subject;
+    made_up_init(&subject);
+    subject.score = by_chance;
+    subject.random_labels = subject.memorises = true;
+    subject.facts.majority = 0.5;
+    subject.facts.probe_samples = probe_samples;
+    return made_up_debug(&subject);
+}
+
+/* Of two classes and 300 samples, one network in a hundred that knows nothing scores 0.13; of 5,000 samples none does. */
+static void what_chance_reaches_on_few_samples_is_no_learning(void **state)
+{
+    (void)state;
+    json_t *report = debug_of_chance(300);
+    assert_string_equal(report_string(report_finding(report, 0), "cause"), "misaligned_labels");
+    json_decref(report);
+    report = debug_of_chance(5000);
+    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+    json_decref(report);
+}
+
 static double by_heart(const tn_knobs *knobs)
 {
     return knobs->steps >= 5000 ? 0.4 : 0.01;
@@ -520,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_change_that_only_memorises_repairs_nothing),
         cmocka_unit_test(a_change_that_learns_what_permuted_labels_do_not_tell_repairs),
         cmocka_unit_test(labels_that_neighbours_tell_are_not_misaligned),
+        cmocka_unit_test(what_chance_reaches_on_few_samples_is_no_learning),
         cmocka_unit_test(a_net_that_cannot_learn_ten_samples_does_not_blame_the_labels),
         cmocka_unit_test(slow_is_advice_not_a_fault),
         cmocka_unit_test(a_poor_score_that_time_mends_is_a_fault),
