@@ -324,7 +324,7 @@ tn_status tn_suspicions_add(tn_investigation *investigation, const tn_look *look
     for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD && status == TN_OK; i++) {
         tn_cause_id cause = TOLD[i].cause;
         const tn_signal *signal = tn_look_signal_of(look, cause);
-        bool seen = signal || (cause == TN_CAUSE_class_imbalance && tn_fix_is_imbalanced(investigation->facts));
+        bool seen = signal || (cause == TN_CAUSE_class_imbalance && tn_fix_is_imbalanced(investigation->facts, look->result.label_size));
         bool told = !TOLD[i].costs_score || TOLD[i].is_advice || look->standing < TN_RACE_POOR;
         suspicion self = {.investigation = investigation,
                           .look = look,

@@ -48,8 +48,8 @@ extern tn_fix_propose_fn tn_fix_propose_learning_rate, tn_fix_propose_input_scal
     tn_fix_propose_regularization, tn_fix_propose_frozen, tn_fix_propose_solver, tn_fix_propose_program, tn_fix_propose_data,
     tn_fix_propose_generalization;
 
-/* Whether one class has ten times as many samples as the others on average. */
-bool tn_fix_is_imbalanced(const tn_subject_facts *facts);
+/* Whether one class has ten times as many samples as the others on average. Samples with several labels each, such as the tokens of a text, are of no one class, and some tokens are frequent in any text. */
+bool tn_fix_is_imbalanced(const tn_subject_facts *facts, size_t labels);
 
 /* Whether the hypes leave features out already. */
 bool tn_fix_ignores_features(const tn_hypes *hypes);

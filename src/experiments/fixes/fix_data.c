@@ -8,16 +8,16 @@
  * lies above it, and then the race says so. */
 static const double RATIO_MIN = 10;
 
-bool tn_fix_is_imbalanced(const tn_subject_facts *facts)
+bool tn_fix_is_imbalanced(const tn_subject_facts *facts, size_t labels)
 {
     double others = (1 - facts->majority) / (double)(facts->classes > 1 ? facts->classes - 1 : 1);
-    return facts->task == TN_SUBJECT_CLASSIFICATION && facts->classes > 1 && facts->majority > RATIO_MIN * others;
+    return facts->task == TN_SUBJECT_CLASSIFICATION && labels <= 1 && facts->classes > 1 && facts->majority > RATIO_MIN * others;
 }
 
 static void propose_balance(const tn_fix_case *about, tn_fix_list *list)
 {
-    bool each_step = about->look->result.label_size > 1; /* such samples are of no one class */
-    if (each_step || !tn_fix_is_imbalanced(about->investigation->facts) || json_is_true(tn_hypes_value(about->hypes, "data.balance")))
+    if (!tn_fix_is_imbalanced(about->investigation->facts, about->look->result.label_size) ||
+        json_is_true(tn_hypes_value(about->hypes, "data.balance")))
         return;
     bool told = tn_look_signal_of(about->look, TN_CAUSE_class_imbalance) != NULL;
     tn_fix_add_patch(list, TN_CAUSE_class_imbalance, json_pack("{s:b}", "data.balance", 1),
