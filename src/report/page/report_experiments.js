@@ -85,7 +85,9 @@ tenet.experiments = (() => {
         sample.inputs ? make("p", "", "inputs " + answer(sample.inputs)) : null, make("p", "", "at first " + answer(sample.prediction_before)),
         make("p", right == null ? "" : right ? "right" : "wrong", (right == null ? "" : right ? "✓ " : "✗ ") + "at last " + answer(sample.prediction_after))));
     };
-    const frame = make("div", "picture whole", make("h4", "", "Samples, as the network sees them"), make("p", "said", "Does each label fit its input? Below it what the network says, before and after " + count(object(trialsOf(experiment)[0]).steps) + " steps."), make("div", "samples-seen", ...shown.map(tile)));
+    const steps = number(object(trialsOf(experiment)[0]).steps); /* none of its own where the first look has shown them */
+    const after = steps == null ? "the first look." : count(steps) + " steps.";
+    const frame = make("div", "picture whole", make("h4", "", "Samples, as the network sees them"), make("p", "said", "Does each label fit its input? Below it what the network says, before and after " + after), make("div", "samples-seen", ...shown.map(tile)));
     frame.append(tenet.numbers("samples", ["row", "label", "at first", "loss", "at last", "loss"], shown.map((sample) => [count(sample.row), answer(sample.label), answer(sample.prediction_before), figure(number(sample.loss_before)), answer(sample.prediction_after), figure(number(sample.loss_after))])));
     return [frame];
   };
