@@ -19,7 +19,8 @@ typedef enum tn_stream {
     TN_STREAM_EXPERIMENT, /* choices that an experiment makes */
     TN_STREAM_TEST,       /* free for tests */
     TN_STREAM_SAMPLES,    /* samples that are made up */
-    TN_STREAM_BALANCE     /* which samples of a rarer class come once more */
+    TN_STREAM_BALANCE,    /* which samples of a rarer class come once more */
+    TN_STREAM_AUGMENT     /* how training samples are changed */
 } tn_stream;
 
 typedef struct tn_rng {

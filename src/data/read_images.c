@@ -114,6 +114,7 @@ static tn_status fill_source(image_job *job, tn_source *source, tn_error *error)
         status = tn_array_measure(2, source->labels.dims, TN_RAW_FLOAT32, &source->labels.count, &size, error);
     if (status != TN_OK)
         return status;
+    source->labels_are_boxes = list->are_boxes;
     uint8_t *pixels = job->pixels, *labels = (uint8_t *)list->labels;
     job->pixels = NULL;
     list->labels = NULL;

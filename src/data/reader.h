@@ -26,6 +26,7 @@ typedef struct tn_source {
     bool labels_each_step; /* the columns are class numbers of the steps of a sequence, and -1 those of steps that have none */
     bool are_sequences;    /* inputs [n, time, features] are sequences, no images */
     bool are_tokens;       /* inputs are numbers of words too: input i is the number of class_names[i] */
+    bool labels_are_boxes; /* the columns are places in the picture */
     tn_array inputs;       /* samples * width values */
     tn_array labels;       /* samples * label_width values */
     bool are_windows;      /* rows are windows of one text, in its order: what is held out is its end */

@@ -343,6 +343,8 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
         status = initialise(t, (uint64_t)tn_hypes_integer(hypes, "solver.seed"), error);
     for (size_t i = 0; i < t->graph.count && !status; i++)
         prepare_pass(t, i);
+    if (!status)
+        status = tn_augment_init(&t->augment, hypes, t->data->train, tn_trainer_takes_tokens(t), error);
     return status ? status : tn_trainer_check_tokens(t, hypes, error);
 }
 

@@ -78,14 +78,18 @@ static void widen(const float *from, size_t count, tn_real *to)
 }
 #endif
 
-void tn_trainer_gather(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count)
+void tn_trainer_gather(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
 {
-    tn_real *inputs = t->memory + t->plan.input;
 #ifdef TN_REAL_DOUBLE
-    tn_dataset_inputs(set, samples, count, t->staging);
-    widen(t->staging, count * tn_shape_size(&t->graph.input), inputs);
+    float *inputs = t->staging;
 #else
+    float *inputs = t->memory + t->plan.input;
+#endif
     tn_dataset_inputs(set, samples, count, inputs);
+    if (training && t->augment.is_on)
+        tn_augment_batch(&t->augment, set, t->samples, count, t->pool, inputs);
+#ifdef TN_REAL_DOUBLE
+    widen(t->staging, count * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
 #endif
 }
 
@@ -198,7 +202,7 @@ tn_status tn_trainer_check_tokens(tn_trainer *t, const tn_hypes *hypes, tn_error
             batch = samples - first < t->plan.batch ? samples - first : t->plan.batch;
             for (size_t i = 0; i < batch; i++)
                 t->numbers[i] = (uint32_t)(first + i);
-            tn_trainer_gather(t, sets[s], t->numbers, batch);
+            tn_trainer_gather(t, sets[s], t->numbers, batch, false);
             const tn_real *tokens = t->memory + t->plan.input;
             for (size_t i = 0; i < batch * width; i++) {
                 const double token = (double)tokens[i];

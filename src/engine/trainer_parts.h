@@ -6,6 +6,7 @@
 #ifndef TN_ENGINE_TRAINER_PARTS_H
 #define TN_ENGINE_TRAINER_PARTS_H
 
+#include "data/augment.h"
 #include "engine/graph.h"
 #include "engine/loss.h"
 #include "engine/optimizer.h"
@@ -53,6 +54,7 @@ struct tn_trainer {
     double clip_norm; /* 0: never */
     bool shuffle;
     bool carries; /* sequences go on from batch to batch, in streams side by side; trainer_carry.c */
+    tn_augment augment;
 
     size_t parameter_count;
     tn_trainer_parameter_view *parameters;
@@ -120,8 +122,8 @@ void tn_trainer_begin_carried(tn_trainer *trainer, size_t batch);
 /* Whether the network's output fits loss and labels; else an error at the last node, or at the loss. */
 tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
 
-/* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. */
-void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
+/* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. Those of a training step are changed as data.augment says. */
+void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, bool training);
 tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
 
 /* The loss of each sample of a batch into trainer->sample_losses, that of a sequence being the mean over its steps with a label, and the gradient into d_output unless NULL. Returns the

@@ -263,7 +263,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
 
     if (tap)
         find_rows(t, order, batch);
-    tn_trainer_gather(t, set, order, batch);
+    tn_trainer_gather(t, set, order, batch, true);
     show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
     if (t->carries)
         tn_trainer_begin_carried(t, batch);
@@ -303,7 +303,7 @@ void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *sa
         size_t batch = count - first < t->plan.batch ? count - first : t->plan.batch;
         for (size_t i = 0; i < batch; i++)
             t->numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-        tn_trainer_gather(t, set, t->numbers, batch);
+        tn_trainer_gather(t, set, t->numbers, batch, false);
         forward(t, batch, false, &nobody);
         const tn_real *output = t->passes[t->graph.count - 1].output;
         for (size_t i = 0; i < batch * width; i++)

@@ -59,6 +59,14 @@ static json_t *no_regularization(const tn_investigation *investigation)
     return patch;
 }
 
+static json_t *no_augmentation(const tn_investigation *investigation)
+{
+    json_t *patch = json_object();
+    if (json_object_size(tn_hypes_value(investigation->hypes, "data.augment")) > 0)
+        tn_patch_put(patch, json_null(), "data.augment");
+    return patch;
+}
+
 static json_t *no_normalization(const tn_investigation *investigation)
 {
     return without_ops(investigation->hypes, tn_net_is_norm);
@@ -114,6 +122,7 @@ static const struct {
     {"shorter sequences", shorter_sequences},
     {"no normalisation", no_normalization},
     {"no dropout, no weight decay", no_regularization},
+    {"no augmentation", no_augmentation},
     {"fewer layers", fewer_layers},
     {"plain steps", plain_steps},
 };

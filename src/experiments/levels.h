@@ -1,7 +1,7 @@
 /* levels.h: versions of the problem from trivial to full, and whether one of them is passed (PROTOCOL B4, B5).
  *
  * The user names them in the hypes ("levels": [{"name", "patch"}]; of an attached program in the file that it reads, whose paths they speak of). Where none are named, simpler versions of a native
- * network are derived: two classes, no dropout and no weight decay, no normalisation, inner layers left out, images of half the side, sequences of a quarter of the length, plain steps without momentum, decay and clipping; each level
+ * network are derived: two classes, no dropout and no weight decay, no augmentation, no normalisation, inner layers left out, images of half the side, sequences of a quarter of the length, plain steps without momentum, decay and clipping; each level
  * has one simplification fewer than the one before. The full problem is always the last level. */
 #ifndef TN_EXPERIMENTS_LEVELS_H
 #define TN_EXPERIMENTS_LEVELS_H

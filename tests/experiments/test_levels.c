@@ -54,7 +54,8 @@ static void climb_stops_where_the_bug_enters(void **state)
 static void derived_levels_name_what_they_leave_out(void **state)
 {
     (void)state;
-    static const char PATCH[] = "{\"net.2\": {\"$insert\": {\"op\": \"dropout\", \"rate\": 0.1}}, \"solver.clip_norm\": 1}";
+    static const char PATCH[] =
+        "{\"net.2\": {\"$insert\": {\"op\": \"dropout\", \"rate\": 0.1}}, \"solver.clip_norm\": 1, \"data.augment\": {\"noise\": 0.1}}";
     blobs_subject subject;
     blobs_open(&subject, 0, PATCH);
     const tn_debug_options options = {.threads = 1, .seed = 1};
@@ -62,13 +63,15 @@ static void derived_levels_name_what_they_leave_out(void **state)
     tn_levels levels;
     assert_int_equal(tn_investigation_init(&investigation, subject.subject, &options, NULL), TN_OK);
     assert_int_equal(tn_levels_init(&investigation, &levels, NULL), TN_OK);
-    assert_int_equal(levels.count, 4);
-    assert_string_equal(levels.levels[0].name, "two classes, no dropout, no weight decay, plain steps");
-    assert_string_equal(levels.levels[1].name, "two classes, no dropout, no weight decay");
-    assert_string_equal(levels.levels[2].name, "two classes");
-    assert_string_equal(levels.levels[3].name, "the full problem");
+    assert_int_equal(levels.count, 5);
+    assert_string_equal(levels.levels[0].name, "two classes, no dropout, no weight decay, no augmentation, plain steps");
+    assert_string_equal(levels.levels[1].name, "two classes, no dropout, no weight decay, no augmentation");
+    assert_string_equal(levels.levels[2].name, "two classes, no dropout, no weight decay");
+    assert_string_equal(levels.levels[3].name, "two classes");
+    assert_string_equal(levels.levels[4].name, "the full problem");
+    assert_true(json_is_null(json_object_get(levels.levels[1].alone, "data.augment")));
     assert_true(json_is_null(json_object_get(levels.levels[0].alone, "solver.clip_norm")));
-    assert_int_equal(json_object_size(levels.levels[3].patch), 0);
+    assert_int_equal(json_object_size(levels.levels[4].patch), 0);
     tn_levels_deinit(&levels);
     tn_investigation_deinit(&investigation);
     blobs_close(&subject);

@@ -1,0 +1,33 @@
+/* augment.h: inputs of training batches changed at random, so that a network does not see the same sample twice. Validation and test samples, and those that a report shows, stay as they are.
+ *
+ * What happens to a sample depends on the seed and on how many samples were trained on before it, and on nothing else: a run repeats bit for bit at any thread count, and goes on from a checkpoint as
+ * if it had not stopped. Labels do not change, so what would make them wrong is refused. */
+#ifndef TN_DATA_AUGMENT_H
+#define TN_DATA_AUGMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/threads.h"
+#include "data/dataset.h"
+#include "hypes/hypes.h"
+
+/* Zeroed memory changes nothing. */
+typedef struct tn_augment {
+    bool is_on;
+    bool flips;    /* each picture is mirrored, left to right, with a probability of 1/2 */
+    size_t crop;   /* pixels: each picture is moved by up to so many in both directions; what comes in at its edge is 0 before scaling */
+    double noise;  /* standard deviation of what is added to each value, in units of what the network sees */
+    uint64_t seed; /* solver.seed */
+} tn_augment;
+
+/* What data.augment says of samples like those of `train`; are_tokens: they are numbers that the network looks up. Pictures of which more would be cropped than is there, flips and crops of samples that are no pictures or whose labels are boxes, and noise on
+ * the numbers of tokens are TN_ERROR_HYPES. */
+tn_status tn_augment_init(tn_augment *augment, const tn_hypes *hypes, const tn_dataset *train, bool are_tokens, tn_error *error);
+
+/* Changes inputs [count, size of a sample], as tn_dataset_inputs of `set` gave them, the first of which is number `first` of the training. Ignored features stay 0. pool may be NULL. Allocates nothing. */
+void tn_augment_batch(const tn_augment *augment, const tn_dataset *set, uint64_t first, size_t count, tn_pool *pool, float *inputs);
+
+#endif
