@@ -46,6 +46,7 @@ CASES = {
     "written_softmax": ({"unstable_softmax"}, ["torch.exp(x)"]),
     "scheduler_every_batch": ({"wrong_schedule"}, ["scheduler.step()"]),
     "warmup_every_epoch": ({"wrong_schedule"}, ["scheduler.step()"]),
+    "clipping_too_tight": ({"tight_clipping"}, ["clip_grad_norm_("]),
     "never_in_evaluation_mode": ({"wrong_mode"}, ["model(x).argmax(1)"]),
 }
 

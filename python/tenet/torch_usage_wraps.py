@@ -1,7 +1,8 @@
-"""What the checks of torch_usage.py put around functions of torch's that are no events of the session: zero_grad(), no_grad(), Module.train(), Function.apply(), the schedulers' step().
+"""What the checks of torch_usage.py put around functions of torch's that are no events of the session: zero_grad(), no_grad(), Module.train(), Function.apply(), the schedulers' step(), the clipping
+of gradients.
 
-Each is put there once, in the process of a look or of the trial that needs it, and calls the original under its own name; Function.apply at the start, since programs keep it. None is in a
-program that is only trained.
+Each is put there once, in the process of a look or of the trial that needs it, and calls the original under its own name; Function.apply and the functions that clip at the start, since programs keep
+them. None is in a program that is only trained.
 """
 import functools
 import inspect
@@ -108,6 +109,30 @@ def prepare_apply():
 def around_apply(make):
     """make(class, natural, args, kwargs) is asked in the place of every Function.apply; natural() calls the original."""
     _apply["make"] = make
+
+
+_clipping = {"make": None}  # what is asked in the place of a function that clips
+
+
+def prepare_clipping():
+    """Puts a door before the functions that clip gradients, before the program imports them by name. It is open until around_clipping."""
+    def door(original):
+        @functools.wraps(original)
+        def clip(*args, **kwargs):
+            make = _clipping["make"]
+            return original(*args, **kwargs) if make is None else make(original, args, kwargs)
+        return clip
+    for name in ("clip_grad_norm_", "clip_grad_value_"):
+        original = getattr(torch.nn.utils, name)
+        if not hasattr(original, "__wrapped__"):
+            made = door(original)
+            setattr(torch.nn.utils, name, made)
+            setattr(torch.nn.utils.clip_grad, name, made)
+
+
+def around_clipping(make):
+    """make(original, args, kwargs) is asked in the place of every clip_grad_norm_ and clip_grad_value_."""
+    _clipping["make"] = make
 
 
 def around_schedulers(make):

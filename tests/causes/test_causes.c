@@ -20,7 +20,7 @@ static const char *const PINNED[] = {
     "wrong_loss",        "wrong_output",      "wrong_activation", "too_deep",         "batch_computation",
     "frozen_parameters", "missing_zero_grad", "not_shuffled",     "wrong_mode",       "too_little_capacity",
     "over_regularized",  "overfitting",       "batch_size",       "too_few_steps",    "no_decay",
-    "wrong_optimizer",   "wrong_axis",        "wrong_schedule",   "faulty_layer",
+    "wrong_optimizer",   "wrong_axis",        "wrong_schedule",   "faulty_layer",     "tight_clipping",
 };
 
 static void catalogue_is_that_of_the_design(void **state)

@@ -95,6 +95,33 @@ class Seen(unittest.TestCase):
         for one, other in zip(mended, fixed):
             self.assertAlmostEqual(one, other, places=places)
 
+    def test_gradients_clipped_to_next_to_nothing(self):
+        seen, _ = self.see("clipping_too_tight", "loose_clipping", "tight_clipping", "clip_grad_norm_(model.parameters(), 0.001)")
+        self.assertIn("cuts %d of %d gradients" % (STEPS, STEPS), mends_of(seen)["loose_clipping"]["seen"])
+        limit = seen.facts["private"]["usage"]["loose_clipping"]["sites"][0][3]
+        looser = (PROGRAMS / "clipping_too_tight/buggy.py").read_text().replace("0.001)", "%r)" % limit)
+        self.assertEqual(self.turn("clipping_too_tight", seen, "loose_clipping"), [step.loss for step in look(looser).steps])
+
+    def test_values_clipped_to_next_to_nothing(self):
+        def script(limit):
+            return HEAD + """
+for step in range(30):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    nn.utils.clip_grad_value_(iter(model.parameters()), clip_value=%r)
+    optimizer.step()
+""" % limit
+        with tempfile.TemporaryDirectory() as folder:
+            seen = support_parent.run(script(1e-4), {"mode": "look", "steps": STEPS}, folder=folder)
+            found = mends_of(seen)["loose_clipping"]
+            self.assertIn("clip_grad_value_ cuts 30 of 30", found["seen"])
+            limit = seen.facts["private"]["usage"]["loose_clipping"]["sites"][0][3]
+            trial = {"mode": "trial", "steps": STEPS, "patch": {"program.loose_clipping": True}, "known": seen.facts["private"]}
+            turned = support_parent.run(script(1e-4), trial, folder=folder)
+        self.assertIn("patch", turned.applied)
+        self.assertEqual([step.loss for step in turned.steps], [step.loss for step in look(script(limit)).steps])
+        self.assertNotIn("loose_clipping", mends_of(look(script(0.05))))
+
     def test_a_backward_that_is_wrong(self):
         seen, fixed = self.see("wrong_backward", "backward", "wrong_gradient", "def backward(")
         self.assertIn("of 48 elements", mends_of(seen)["backward"]["control"])

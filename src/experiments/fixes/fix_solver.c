@@ -13,6 +13,15 @@ static const double SORTED = 0.5; /* of tn_subject_facts.label_order: half way f
 /* A norm that gradients are often clipped to where none was measured (Pascanu, Mikolov and Bengio 2013, arXiv:1211.5063; the default of many recipes). */
 static const double CUSTOMARY_LIMIT = 1;
 
+/* A limit that the median norm is so many times above cuts next to all of every gradient; as python/tenet/usage_clipping.py has it for programs. */
+static const double TIGHT = 10;
+
+/* The limit that the hypes have already; 0 where they have none. */
+static double given_limit(const tn_hypes *hypes)
+{
+    return hypes && !tn_hypes_is_null(hypes, "solver.clip_norm") ? tn_hypes_number(hypes, "solver.clip_norm") : 0;
+}
+
 /* The limit of clipping is read off the measured norms: where a few stand far above the rest it cuts those, else about half of the batches. */
 static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
 {
@@ -22,6 +31,15 @@ static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
         return;
     if (tn_gradient_norms_measure(look, &norms, NULL) != TN_OK) {
         about->investigation->out_of_memory = true;
+        return;
+    }
+    double given = given_limit(about->hypes);
+    if (given > 0 && norms.median > TIGHT * given) {
+        tn_fix *looser = tn_fix_add_knobs(list, TN_CAUSE_tight_clipping, TN_KNOB_CLIP_NORM,
+                                          "gradients clipped to a global norm of %.3g in place of %.3g", norms.limit, given);
+        looser->knobs.clip_norm = norms.limit;
+        looser->general = false;
+        looser->prior = 0.6;
         return;
     }
     bool spiky = norms.rare || tn_look_fired(about->look, "spiky_gradients");
