@@ -70,8 +70,8 @@ static bool has_reached(const tn_investigation *investigation, const tn_confirma
     return investigation->facts->is_program && confirmation->pairs == PAIRS && worse_of(confirmation) == 0;
 }
 
-/* Pairs [first .. first + count). */
-static tn_status run_pairs(tn_investigation *investigation, uint64_t steps, const tn_fix *fix, size_t first, size_t count,
+/* Pairs [first .. first + count). `base`: the standing of the subject as given. */
+static tn_status run_pairs(tn_investigation *investigation, uint64_t steps, double base, const tn_fix *fix, size_t first, size_t count,
                            tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
 {
     tn_trial_request requests[2 * PAIRS_AT_ONCE];
@@ -81,8 +81,10 @@ static tn_status run_pairs(tn_investigation *investigation, uint64_t steps, cons
         requests[i] = tn_trial_as_given("confirm", steps);
         requests[i].knobs.set |= TN_KNOB_SEED;
         requests[i].knobs.seed = tn_race_fresh_seed(investigation, first + i / 2);
-        if (i % 2)
+        if (i % 2) {
             tn_fix_apply(investigation, fix, &requests[i].knobs);
+            tn_race_end_early(investigation, fix, base, &requests[i]);
+        }
         expected += requests[i].knobs.steps;
     }
     tn_investigation_expect(investigation, expected, "the fix on fresh seeds");
@@ -106,7 +108,7 @@ tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const
     size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps), first = 0;
     while (first < pairs && !confirmation->given_up && !has_reached(investigation, confirmation) && !atomic_load(&investigation->spent)) {
         size_t stop = first < PAIRS ? PAIRS : pairs, count = stop - first < PAIRS_AT_ONCE ? stop - first : PAIRS_AT_ONCE;
-        tn_status status = run_pairs(investigation, steps, fix, first, count, confirmation, outcome, error);
+        tn_status status = run_pairs(investigation, steps, race->base, fix, first, count, confirmation, outcome, error);
         if (status != TN_OK)
             return status;
         first += count;

@@ -111,6 +111,13 @@ static bool is_suspected(const diagnosis *self, const tn_fix *fix, const tn_conf
            (gains || tn_race_is_repair(&self->race, confirmation->before_mean, confirmation->after_mean));
 }
 
+/* Whether fresh seeds show that the change is the right one on most of them, though not that it repairs in the mean. */
+static bool works_on_most(const tn_confirmation *confirmation)
+{
+    return confirmation->pairs > 0 && (double)confirmation->better >= TN_SUSPECTED_SHARE * (double)confirmation->pairs &&
+           confirmation->after_mean - confirmation->before_mean >= TN_RACE_LIFT;
+}
+
 static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
 {
     return tn_race_confirm(self->investigation, self->look->steps, &self->race, fix, TN_CONFIRM_OR_SUSPECT, confirmation, self->outcome,
@@ -123,7 +130,7 @@ static tn_candidate *runner_of(diagnosis *self, const tn_candidate *ranked)
     return &self->race.candidates[ranked - self->race.candidates];
 }
 
-/* Confirms a candidate. Where fresh seeds suspect it and no more, another form of the same change goes before another cause: a fix that works on most seeds points at its
+/* Confirms a candidate. Where it works on most fresh seeds and no more, another form of the same change goes before another cause: a fix that works on most seeds points at its
  * cause, and what fails on the others may be the form. Confirmed, that form takes the second of the two places; else the other cause still gets its turn. */
 static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, tn_error *error)
 {
@@ -138,7 +145,8 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     }
     self->tried++;
     bool suspected = is_suspected(self, candidate->fix, &confirmation);
-    const tn_candidate *second = suspected && !confirmation.confirmed ? tn_race_second_form(&self->race, candidate) : NULL;
+    bool asks_again = !confirmation.confirmed && (suspected || works_on_most(&confirmation));
+    const tn_candidate *second = asks_again ? tn_race_second_form(&self->race, candidate) : NULL;
     if (second && !atomic_load(&self->investigation->spent)) {
         status = confirm(self, second->fix, &other, error);
         if (status != TN_OK)

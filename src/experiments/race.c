@@ -15,6 +15,9 @@ enum { ROUND_COUNT = 3, KEPT_OF = 3, KEPT_MIN = 6, ROUND_STEPS_MIN = 100 };
 /* A prior of 1 is worth this much score as a head start. */
 static const double HEAD_START = 0.3;
 
+/* A specific change that leads the subject by this much goes on beside the best ones: general remedies, which are many, would else take the places of the change that names the cause. Unit: score. */
+static const double LEAD_CLEAR = 0.1;
+
 /* A candidate must lead a subject that works by this much score after a part of the way to go on. */
 static const double LEAD_MIN = 0.02;
 
@@ -57,7 +60,7 @@ static double base_standing_after(const tn_look *look, uint64_t samples)
 
 bool tn_race_is_repair(const tn_race *race, double base, double with)
 {
-    if (tn_standing_is_dramatic(base, with))
+    if (tn_standing_is_dramatic(base, with) || (base < TN_RACE_POOR && with >= TN_RACE_POOR && with - base >= TN_RACE_LIFT))
         return true;
     return race->broken && race->complete && with - base >= 0.1 && with >= race->best / 2;
 }
@@ -73,6 +76,20 @@ static int by_key(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+/* The scores of a trial that may end early, in each of the steps of the look. */
+enum { SCORES_A_LOOK = 10 };
+
+void tn_race_end_early(const tn_investigation *investigation, const tn_fix *fix, double base, tn_trial_request *request)
+{
+    bool only_longer = fix->cost > 1 && fix->knobs.set == 0 && !fix->patch;
+    if (!investigation->facts->is_program || investigation->facts->unscored || !only_longer)
+        return;
+    double dramatic = base + fmax(0.1, (1 - base) / 2);
+    uint64_t every = (uint64_t)((double)request->knobs.steps / fix->cost / SCORES_A_LOOK);
+    request->stop_at_train_score = (dramatic + 1) / 2;
+    request->score_every = every > 0 ? every : 1;
+}
+
 static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_candidate *const *candidates, size_t count, uint64_t steps,
                            tn_outcome *outcome, tn_error *error)
 {
@@ -86,6 +103,7 @@ static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_ca
         for (size_t i = 0; i < count; i++) {
             requests[i] = tn_trial_as_given("race", steps);
             tn_fix_apply(investigation, candidates[i]->fix, &requests[i].knobs);
+            tn_race_end_early(investigation, candidates[i]->fix, look->standing, &requests[i]);
             expected += requests[i].knobs.steps;
         }
         tn_investigation_expect(investigation, expected, "candidate fixes, each alone");
@@ -99,7 +117,9 @@ static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_ca
             if (results[i].end == TN_TRIAL_CANCELLED && candidate->rounds > 0)
                 continue;
             /* A program may end before the steps that were asked for; more of them were then not tried. */
-            bool cut = candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps;
+            bool enough = tn_trial_train_score(&results[i]) >= requests[i].stop_at_train_score;
+            bool cut =
+                candidate->fix->cost > 1 && results[i].end == TN_TRIAL_COMPLETED && results[i].steps < requests[i].knobs.steps && !enough;
             /* Nor does a trial whose score nobody could take say anything. */
             bool unknown = investigation->facts->is_program && !investigation->facts->unscored && results[i].end == TN_TRIAL_COMPLETED &&
                            isnan(tn_trial_score(&results[i]));
@@ -191,7 +211,8 @@ static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, 
     size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
     wanted = wanted < KEPT_MIN ? KEPT_MIN : wanted;
     for (size_t i = 0; i < count; i++) {
-        bool has_place = kept < wanted || tn_standing_is_dramatic(race->base, candidates[i].standing);
+        bool leads = !candidates[i].fix->general && candidates[i].standing - candidates[i].base_standing >= LEAD_CLEAR;
+        bool has_place = kept < wanted || leads || tn_standing_is_dramatic(race->base, candidates[i].standing);
         if (!(is_hopeful(race, &candidates[i]) && has_place) && !only_trains_longer(race, &candidates[i]))
             continue;
         tn_candidate hopeful = candidates[i];
@@ -328,6 +349,23 @@ static bool has_cause(const tn_candidate *const *ranked, size_t count, tn_cause_
     return false;
 }
 
+/* Large gradients come from somewhere: where another scale of the data repairs as well, the data are the cause, and clipping hides it. */
+static void put_data_before_clipping(const tn_candidate **ranked, size_t count)
+{
+    size_t clip = 0;
+    while (clip < count && (ranked[clip]->fix->general || ranked[clip]->fix->cause != TN_CAUSE_needs_clipping))
+        clip++;
+    for (size_t i = clip + 1; i < count; i++) {
+        const tn_candidate *candidate = ranked[i];
+        tn_cause_id cause = candidate->fix->cause;
+        if (candidate->fix->general || (cause != TN_CAUSE_unscaled_input && cause != TN_CAUSE_unscaled_label))
+            continue;
+        memmove(&ranked[clip + 1], &ranked[clip], (i - clip) * sizeof *ranked);
+        ranked[clip] = candidate;
+        return;
+    }
+}
+
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
 {
     size_t count = 0;
@@ -343,6 +381,7 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
             ranked[distinct++] = ranked[i];
     for (size_t i = 0; i < distinct; i++)
         ranked[i] = middle_rate(race->candidates, race->count, ranked[i]);
+    put_data_before_clipping(ranked, distinct);
     return distinct;
 }
 

@@ -45,6 +45,9 @@ typedef struct tn_race {
 /* A subject that trains, and scores less than this, trains badly: what only makes it slow or lopsided is a finding there, else advice (DESIGN.md). Unit: score. */
 #define TN_RACE_POOR 0.5
 
+/* What lifts a poor subject out of poverty by this much repairs it: half of what it lacks of a perfect score may be more than its data allow. Unit: score. Own choice. */
+#define TN_RACE_LIFT 0.25
+
 typedef enum tn_race_wave { TN_WAVE_SPECIFIC, TN_WAVE_GENERAL, TN_WAVE_MORE_SAMPLES, TN_WAVE_COUNT } tn_race_wave;
 
 /* Where a trial of a race tells how long the program is, look->steps becomes that: see tn_look_take_own_end. */
@@ -100,6 +103,10 @@ typedef enum tn_confirm_goal { TN_CONFIRM_OR_SUSPECT, TN_CONFIRM_ONLY } tn_confi
 /* Each pair is trained for `steps` steps, twice: as given, and with the fix. Pairs run two at a time, and no further once they can no longer reach the goal. */
 tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix, tn_confirm_goal goal,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error);
+
+/* Each of a program's steps costs its user time: a trial of what only trains it longer ends where it has shown what it can do, half way from a dramatic gain to a perfect score. Other changes stay as
+ * they are. `base`: the standing of the subject as given. request->knobs have the fix already. */
+void tn_race_end_early(const tn_investigation *investigation, const tn_fix *fix, double base, tn_trial_request *request);
 
 /* Pairs of fresh seeds: 8 where a trial is cheap, else TN_PAIRED_SEEDS_MIN. */
 size_t tn_race_pair_count(const tn_investigation *investigation, uint64_t steps);

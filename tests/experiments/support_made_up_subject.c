@@ -85,6 +85,8 @@ static tn_status run(tn_subject *base, const tn_trial_request *request, size_t t
     if (request->want_norms)
         result->gradient_norms = tn_memory_create(knobs.steps, sizeof(double));
     double score = subject->score ? subject->score(&knobs) : 0.9;
+    if (subject->reaches_at > 0 && score >= request->stop_at_train_score && knobs.steps > subject->reaches_at)
+        knobs.steps = subject->reaches_at;
     bool small = (request->knobs.set & TN_KNOB_SAMPLES) != 0, shuffled = (request->knobs.set & TN_KNOB_SHUFFLE_LABELS) != 0;
     double train = small ? (subject->cannot_overfit ? 0 : 1) : score;
     bool breaks = subject->breaks && subject->breaks(&knobs);

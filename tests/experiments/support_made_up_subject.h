@@ -27,6 +27,7 @@ struct made_up {
     double (*score)(const tn_knobs *effective);
     uint64_t ends_at;      /* it ends by itself there, whatever steps are asked for, as a program does; 0: it does not */
     bool can_go_round;     /* ... but for a trial that is told that it does: that one makes the steps it was asked for */
+    uint64_t reaches_at;   /* a trial that may end at its score reaches it after so many steps; 0: it never ends before its steps */
     uint32_t refused;      /* knobs that it does not acknowledge */
     const tn_hypes *hypes; /* NULL: it has none, and gets no patches */
 };

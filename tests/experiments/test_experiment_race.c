@@ -179,6 +179,26 @@ static json_t *debug_deep_net(double (*score)(const tn_knobs *))
     return report;
 }
 
+/* relu is born dead on three fresh seeds of eight, so that its mean is no repair. */
+static double relu_is_often_dead(const tn_knobs *knobs)
+{
+    const char *op = first_activation(knobs);
+    uint64_t which = knobs->seed % 8;
+    bool born_dead = which == 2 || which == 3 || which == 6;
+    return strcmp(op, "elu") == 0 ? 0.7 : strcmp(op, "relu") == 0 && !born_dead ? 0.75 : 0.02;
+}
+
+static void another_form_of_a_change_that_works_on_most_seeds_is_tried(void **state)
+{
+    (void)state;
+    json_t *report = debug_deep_net(relu_is_often_dead);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "wrong_activation");
+    assert_string_equal(report_string(finding, "confirmed_by"), "fix");
+    assert_string_equal(report_string(json_object_get(finding, "fix"), "text"), "elu in the hidden layers");
+    json_decref(report);
+}
+
 static void another_form_of_a_suspected_change_goes_before_another_cause(void **state)
 {
     (void)state;
@@ -437,76 +457,57 @@ static void an_unknown_experiment_is_refused(void **state)
     assert_null(report);
 }
 
-/* Its length is not known before it has run once: the look is then all of it, and the trials after it are as long. */
-static void a_program_that_ends_by_itself_is_raced_at_its_own_length(void **state)
+/* Scaled inputs are slow to show it, and lower rates quick to flatter; a clip scores best of all. */
+static double needs_scaled_inputs_and_time(const tn_knobs *knobs)
 {
-    (void)state;
-    made_up subject;
-    made_up_init(&subject);
-    subject.facts.steps_total = 0;
-    subject.ends_at = 700;
-    json_t *report = made_up_debug(&subject);
-    assert_string_equal(report_string(report, "verdict"), "healthy");
-    json_decref(report);
+    bool is_late = knobs->steps > 100;
+    if (knobs->set & TN_KNOB_CLIP_NORM)
+        return is_late ? 0.95 : 0.3;
+    if (knobs->set & TN_KNOB_INPUT_SCALE)
+        return is_late ? 0.9 : 0.3;
+    return knobs->learning_rate < 0.01 && !is_late ? 0.5 : 0.2;
 }
 
-/* The look ends in NaN, so that only a change which removes it tells how long the program is: by its trial beyond that. */
-static void a_program_that_breaks_before_its_end_is_repaired(void **state)
+static void general_remedies_crowd_no_specific_change_out(void **state)
 {
     (void)state;
     made_up subject;
     made_up_init(&subject);
-    subject.facts.steps_total = 0;
-    subject.ends_at = 600;
+    subject.facts.input_std = 2500;
+    subject.facts.input_std_max = 2500;
     subject.spike_every = 20;
-    subject.late_nan_step = 400;
+    subject.score = needs_scaled_inputs_and_time;
     json_t *report = made_up_debug(&subject);
-    assert_string_equal(report_string(report, "verdict"), "faulty");
-    assert_string_equal(report_string(report_finding(report, 0), "cause"), "needs_clipping");
-    assert_true(json_is_true(json_object_get(report_finding(report, 0), "confirmed")));
+    const json_t *finding = report_finding(report, 0);
+    /* Huge gradients come from somewhere. */
+    assert_string_equal(report_string(finding, "cause"), "unscaled_input");
+    assert_string_equal(report_string(finding, "confirmed_by"), "fix");
     json_decref(report);
 }
 
-static double slow_to_learn(const tn_knobs *knobs)
+static double adam_lifts_it(const tn_knobs *knobs)
 {
-    return knobs->steps > 2000 ? 0.9 : 0.3;
+    return knobs->set & TN_KNOB_OPTIMIZER ? 0.68 : 0.36;
 }
 
-static json_t *debug_slow_program(bool can_go_round)
+static double adam_helps_a_little(const tn_knobs *knobs)
 {
-    made_up subject;
-    made_up_init(&subject);
-    subject.facts.steps_total = 0;
-    subject.facts.is_program = true;
-    subject.ends_at = 700;
-    subject.can_go_round = can_go_round;
-    subject.random_labels = true; /* so that no neighbours tell what the data allow */
-    subject.score = slow_to_learn;
-    return made_up_debug(&subject);
+    return knobs->set & TN_KNOB_OPTIMIZER ? 0.58 : 0.36;
 }
 
-/* Once the look has told where the program ends, trials are told so too, and one of ten times the steps can be made. */
-static void a_program_of_unknown_length_is_trained_longer(void **state)
+static void what_lifts_a_poor_subject_repairs_it(void **state)
 {
     (void)state;
-    json_t *report = debug_slow_program(true);
-    const json_t *finding = report_finding(report, 0), *patch = json_object_get(json_object_get(finding, "fix"), "patch");
-    assert_string_equal(report_string(report, "verdict"), "faulty");
-    assert_string_equal(report_string(finding, "cause"), "too_few_steps");
-    assert_true(json_is_true(json_object_get(finding, "confirmed")));
-    assert_int_equal(json_integer_value(json_object_get(patch, "solver.steps")), 7000);
-    json_decref(report);
-}
-
-/* Where it cannot be made, a poor score is no health. */
-static void a_poor_program_that_cannot_be_trained_longer_is_not_healthy(void **state)
-{
-    (void)state;
-    json_t *report = debug_slow_program(false);
-    assert_string_equal(report_string(report, "verdict"), "inconclusive");
-    assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
-    assert_non_null(strstr(report_string(report, "reason"), "the program ends by itself after 700"));
-    json_decref(report);
+    for (int lifts = 0; lifts < 2; lifts++) {
+        made_up subject;
+        made_up_init(&subject);
+        subject.random_labels = true;
+        subject.score = lifts ? adam_lifts_it : adam_helps_a_little;
+        json_t *report = made_up_debug(&subject);
+        assert_string_equal(report_string(report, "verdict"), lifts ? "faulty" : "healthy");
+        assert_int_equal(json_array_size(json_object_get(report, "findings")), lifts);
+        json_decref(report);
+    }
 }
 
 static bool exp_breaks(const tn_knobs *knobs)
@@ -543,6 +544,7 @@ int main(void)
         cmocka_unit_test(luck_on_the_screening_seed_convicts_nobody),
         cmocka_unit_test(a_fix_that_helps_most_seeds_is_suspected),
         cmocka_unit_test(a_higher_rate_is_tried_where_the_first_is_suspected_only),
+        cmocka_unit_test(another_form_of_a_change_that_works_on_most_seeds_is_tried),
         cmocka_unit_test(another_form_of_a_suspected_change_goes_before_another_cause),
         cmocka_unit_test(where_no_form_is_confirmed_the_other_cause_has_its_turn),
         cmocka_unit_test(misaligned_labels_are_convicted_by_the_control),
@@ -558,10 +560,8 @@ int main(void)
         cmocka_unit_test(a_spent_budget_gives_the_best_answer_so_far),
         cmocka_unit_test(a_cancel_ends_at_once),
         cmocka_unit_test(an_unknown_experiment_is_refused),
-        cmocka_unit_test(a_program_that_ends_by_itself_is_raced_at_its_own_length),
-        cmocka_unit_test(a_program_that_breaks_before_its_end_is_repaired),
-        cmocka_unit_test(a_program_of_unknown_length_is_trained_longer),
-        cmocka_unit_test(a_poor_program_that_cannot_be_trained_longer_is_not_healthy),
+        cmocka_unit_test(general_remedies_crowd_no_specific_change_out),
+        cmocka_unit_test(what_lifts_a_poor_subject_repairs_it),
         cmocka_unit_test(a_program_that_only_another_network_keeps_finite_is_repaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,6 +438,31 @@ static void an_explosion_is_clipped_at_the_customary_limit_too(void **state)
     }
 }
 
+/* Norms far above a limit that is there already: more room is the change, and no other limit. */
+static void a_limit_far_below_the_norms_is_loosened(void **state)
+{
+    (void)state;
+    static proposal self;
+    static double norms[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    static const char *const LIMITS[] = {"0.001", "2"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "\"loss\": \"mse\", \"net\": [{\"op\": \"dense\", \"units\": 1}], \"solver\": {\"clip_norm\": %s}",
+                 LIMITS[i]);
+        begin(&self);
+        self.look.result.gradient_norms = norms;
+        self.look.result.steps = 10;
+        propose(&self, text);
+        const tn_fix *looser = first_of(&self, TN_CAUSE_tight_clipping);
+        assert_int_equal(looser != NULL, i == 0);
+        assert_int_equal(first_of(&self, TN_CAUSE_needs_clipping) != NULL, i == 1);
+        if (looser)
+            assert_true(!looser->general && looser->knobs.set == TN_KNOB_CLIP_NORM && looser->knobs.clip_norm > 8);
+        self.look.result.gradient_norms = NULL;
+        end(&self);
+    }
+}
+
 static void rare_classes_are_drawn_as_often(void **state)
 {
     (void)state;
@@ -571,6 +596,7 @@ int main(void)
         cmocka_unit_test(values_within_one_need_no_scaling),
         cmocka_unit_test(a_run_of_a_few_steps_is_made_long_enough),
         cmocka_unit_test(an_explosion_is_clipped_at_the_customary_limit_too),
+        cmocka_unit_test(a_limit_far_below_the_norms_is_loosened),
         cmocka_unit_test(rare_classes_are_drawn_as_often),
         cmocka_unit_test(constant_features_are_left_out),
         cmocka_unit_test(what_overfits_is_held_back),
