@@ -444,12 +444,10 @@ static void a_limit_far_below_the_norms_is_loosened(void **state)
     static proposal self;
     static double norms[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
     for (int tight = 0; tight < 2; tight++) {
-        char text[256];
-        snprintf(text, sizeof text, USUAL ", \"solver\": {\"clip_norm\": %s}", tight ? "0.001" : "2");
         begin(&self);
         self.look.result.gradient_norms = norms;
         self.look.result.steps = 10;
-        propose(&self, text);
+        propose(&self, tight ? USUAL ", \"solver\": {\"clip_norm\": 0.001}" : USUAL ", \"solver\": {\"clip_norm\": 2}");
         const tn_fix *looser = first_of(&self, TN_CAUSE_tight_clipping);
         assert_int_equal(looser != NULL, tight);
         assert_int_equal(first_of(&self, TN_CAUSE_needs_clipping) != NULL, !tight);
