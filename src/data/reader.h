@@ -130,7 +130,6 @@ typedef struct tn_parallel_options {
 tn_status tn_parallel_parse(const tn_parallel_text texts[2], const tn_parallel_options *options, const tn_parallel_text training[2],
                             tn_source *source, tn_error *error);
 
-tn_read_fn tn_read_parallel;
-tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_images, tn_read_task;
+tn_read_fn tn_read_idx, tn_read_csv, tn_read_npy, tn_read_npz, tn_read_text, tn_read_parallel, tn_read_images, tn_read_task;
 
 #endif
