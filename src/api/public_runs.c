@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "base/memory.h"
 #include "base/text.h"
 #include "report/runs.h"
@@ -69,6 +71,25 @@ static tn_status find_run(const opened *runs, const char *name, tn_run_view *run
     return status;
 }
 
+/* The report of a training, whose metrics belong to the run; NULL of a run that was killed, whose next one may have a report, and of a trial. The caller ends it. */
+static tn_status read_training(const opened *runs, const tn_run_row *row, json_t **report, tn_error *error)
+{
+    char *text = NULL;
+    *report = NULL;
+    if (!row->end)
+        return TN_OK;
+    tn_status status = tn_store_read_report_of(runs->store, row->id, &text, error);
+    if (text)
+        *report = json_loads(text, 0, NULL);
+    free(text);
+    const json_t *training = json_object_get(*report, "run");
+    if (json_integer_value(json_object_get(training, "steps")) != (json_int_t)row->steps) {
+        json_decref(*report);
+        *report = NULL;
+    }
+    return status;
+}
+
 static tn_status find_tensor(const tn_run_view *run, const char *name, const tn_history_tensor **tensor, tn_error *error)
 {
     size_t count = tn_history_tensor_count(run->history);
@@ -94,18 +115,23 @@ tn_status tn_runs_show(const tn_runs_view *view, const char *run_name, const cha
     opened runs;
     tn_run_view run = {0};
     tn_history *history = NULL;
+    json_t *report = NULL;
     const tn_history_tensor *tensor = NULL;
     const tn_report_style style = style_of(view);
     *text = NULL;
     tn_status status = open_runs(view, &runs, error);
     if (status == TN_OK)
         status = find_run(&runs, run_name, &run, &history, error);
+    if (status == TN_OK)
+        status = read_training(&runs, run.row, &report, error);
+    run.metrics = json_object_get(json_object_get(report, "run"), "metrics");
     if (status == TN_OK && tensor_name)
         status = find_tensor(&run, tensor_name, &tensor, error);
     if (status == TN_OK) {
         *text = view->json ? tn_run_show_json(&run, tensor) : tn_run_show_text(&run, tensor, &style);
         status = written(*text, error);
     }
+    json_decref(report);
     tn_history_destroy(history);
     close_runs(&runs);
     return status;

@@ -4,6 +4,8 @@
 #ifndef TN_REPORT_RUNS_H
 #define TN_REPORT_RUNS_H
 
+#include <jansson.h>
+
 #include "report/history.h"
 #include "report/report.h"
 #include "report/run_list.h"
@@ -12,6 +14,7 @@
 typedef struct tn_run_view {
     const tn_run_row *row;
     const tn_history *history;
+    const json_t *metrics; /* of a training, what its report ends with (accuracy, F1, ...); NULL: none is known */
 } tn_run_view;
 
 /* The newest first; of experiment `experiment` alone where that is not NULL; the newest `last` where that is not 0. */

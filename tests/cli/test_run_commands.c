@@ -122,6 +122,37 @@ static void documents(void **state)
     }
 }
 
+/* Two trainings of one file: each is shown with what its own report ends with. */
+static void a_training_is_shown_with_its_metrics(void **state)
+{
+    const char *folder = *state;
+    FILE *file = fopen(path_in(folder, "points.json"), "w");
+    assert_non_null(file);
+    fputs("{\"data\": {\"train\": {\"format\": \"task\", \"task\": \"blobs\", \"samples\": 300}},"
+          " \"net\": [{\"op\": \"dense\", \"units\": 3}], \"loss\": \"softmax_cross_entropy\", \"solver\": {\"steps\": 30}}",
+          file);
+    assert_int_equal(fclose(file), 0);
+    for (int i = 1; i <= 2; i++) {
+        char number[2] = {(char)('0' + i), '\0'};
+        program_run trained = RUN_IN(folder, "train", "points.json", "--json", "--store", "trained.db", "--set",
+                                     i == 1 ? "solver.learning_rate=0.1" : "solver.learning_rate=0");
+        json_t *report = json_loads(trained.out, 0, NULL), *metrics = json_object_get(json_object_get(report, "run"), "metrics");
+        const double accuracy = json_number_value(json_object_get(metrics, "accuracy"));
+        assert_true(accuracy > 0);
+        program_run shown = RUN_IN(folder, "show", number, "--json", "--store", "trained.db");
+        json_t *document = json_loads(shown.out, 0, NULL);
+        assert_float_equal(json_number_value(json_object_get(json_object_get(document, "metrics"), "accuracy")), accuracy, 1e-6);
+        program_run text = RUN_IN(folder, "show", number, "--store", "trained.db");
+        assert_non_null(strstr(text.out, "validation samples\n"));
+        assert_non_null(strstr(text.out, "accuracy "));
+        json_decref(report);
+        json_decref(document);
+        program_run_deinit(&trained);
+        program_run_deinit(&shown);
+        program_run_deinit(&text);
+    }
+}
+
 static void mistakes_say_what_to_do(void **state)
 {
     const char *folder = *state;
@@ -240,6 +271,7 @@ int main(void)
         cmocka_unit_test(text_is_exact),
         cmocka_unit_test(the_environment_is_heard),
         cmocka_unit_test(documents),
+        cmocka_unit_test(a_training_is_shown_with_its_metrics),
         cmocka_unit_test(mistakes_say_what_to_do),
         cmocka_unit_test(stores_that_cannot_be_read),
         cmocka_unit_test(an_empty_store),
