@@ -111,11 +111,17 @@ def cost(rows):
     return f"Seconds a debug: median {seconds[len(seconds) // 2]:.1f}, nine in ten below {seconds[len(seconds) * 9 // 10]:.1f}, in all {sum(seconds):.0f}." if seconds else ""
 
 
+def unfinished(rows):
+    """Those that said nothing count in no column."""
+    count_of = sum("problem" in row for row in rows)
+    return f", of which {count_of} came to no report (`not run` below; they count nowhere else)" if count_of else ""
+
+
 def page(rows):
     healthy = [row for row in rows if "bound" in row]
     kinds = ", ".join(f"{sum(row['kind'] == kind for row in healthy)} {kind}" for kind in dict.fromkeys(row["kind"] for row in healthy))
     return "\n".join([
-        f"{len(healthy)} base networks ({kinds}) and {len(rows) - len(healthy)} planted faults were debugged. {cost(rows)}", "", *halves_table(rows), "", *causes_table(rows), "",
+        f"{len(healthy)} base networks ({kinds}) and {len(rows) - len(healthy)} planted faults were debugged{unfinished(rows)}. {cost(rows)}", "", *halves_table(rows), "", *causes_table(rows), "",
         "All that is not `ok` or right:", "", *misses_table(rows)])
 
 

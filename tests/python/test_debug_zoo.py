@@ -66,6 +66,12 @@ class Judge(unittest.TestCase):
         self.assertIn("| a | 1 | 0 | 95.0 % | 0 | 1 | 1 of 1 (100 %) | 1 of 1 (100 %) | 1 |", text)
         self.assertIn("| b | 1 | 0 | 95.0 % | 0 | 1 | 0 of 1 (0 %) | 0 of 1 (0 %) | 0 |", text)
         self.assertIn("| lr_too_low/b | b | missed |", text)
+        self.assertNotIn("no report", text)
+
+    def test_the_page_says_what_came_to_no_report(self):
+        text = debug_table.page(debug_table.judge([healthy(), healthy(name="b", problem="longer than 60 s")], set(), set()))
+        self.assertIn("of which 1 came to no report", text)
+        self.assertIn("| a | 1 | 0 |", text)
 
     def test_only_what_stands_between_the_marks_is_replaced(self):
         rows = debug_table.judge([healthy()], set(), set())
