@@ -176,6 +176,7 @@ def plants(data, folder):
         ("lr_too_low", ["digits/tanh", "spirals/relu", "friedman1/deep", "swiss_roll/elu", "shapes/cnn", "positions/cnn_batchnorm"], with_solver(rate=1e-4), ()),
         ("needs_clipping", ["several_targets/tanh", "waves/relu", "linear/tanh", "sine/deep", "positions/cnn", "positions/cnn_tanh", "saddle/tanh"],
          lambda hypes, base: (spoil(base.split("/")[0], far_outliers)(hypes), hypes["solver"].update(opt="sgd", learning_rate=0.02, momentum=0.9)), ("wrong_loss", "lr_too_high")),
+        ("tight_clipping", ["digits/tanh", "friedman1/tanh", "waves/tanh", "blobs/batchnorm", "shapes/cnn_tanh"], with_solver(clip_norm=1e-4), ()),
         ("nonfinite_input", ["digits/relu", "halfspace/tanh", "friedman1/deep", "waves/elu", "auto_mpg/relu"], spoiled(missing_value), ()),
         ("nonfinite_op", ["digits/relu", "moons/tanh", "friedman1/deep", "positions/cnn", "shapes/cnn"], before_output(op("log")), ()),
         ("nonfinite_op", ["blobs/relu", "friedman2/relu"], before_output(op("square"), op("exp")), ("wrong_activation",)),

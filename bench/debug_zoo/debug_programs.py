@@ -193,6 +193,7 @@ CLASSES = ["torch-letters/lstm", "torch-pitches/transformer", "torch-rings/mlp",
 # Cause, bases, replacements, causes that are as right.
 PLANTS = [
     ("missing_zero_grad", MIXED, [(ZERO, "")], ()),
+    ("tight_clipping", MIXED, [(STEP, "        nn.utils.clip_grad_norm_(model.parameters(), 1e-12)\n" + STEP)], ()),
     ("frozen_parameters", MIXED, [("torch.optim.Adam(model.parameters(),", "torch.optim.Adam(model.head.parameters(),")], ()),
     ("frozen_parameters", [RNNS[1], RNNS[3]], [(HEAD, "        return self.head(x.detach())")], ()),
     ("wrong_schedule", MIXED, SCHEDULE, ("lr_too_low",)),
