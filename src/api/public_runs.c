@@ -1,5 +1,6 @@
 /* public_runs.c: what a store holds, as include/tenet.h has it: opens the store, finds the run, and hands it to src/report. No work of its own. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -71,19 +72,20 @@ static tn_status find_run(const opened *runs, const char *name, tn_run_view *run
     return status;
 }
 
-/* The report of a training, whose metrics belong to the run; NULL of a run that was killed, whose next one may have a report, and of a trial. The caller ends it. */
+/* The report of a training; NULL where the one that the store finds is not of this run, as of a trial, or of one that was killed before its own was made. The caller ends it. */
 static tn_status read_training(const opened *runs, const tn_run_row *row, json_t **report, tn_error *error)
 {
     char *text = NULL;
     *report = NULL;
-    if (!row->end)
-        return TN_OK;
     tn_status status = tn_store_read_report_of(runs->store, row->id, &text, error);
     if (text)
         *report = json_loads(text, 0, NULL);
     free(text);
     const json_t *training = json_object_get(*report, "run");
-    if (json_integer_value(json_object_get(training, "steps")) != (json_int_t)row->steps) {
+    const double last_loss = json_number_value(json_object_get(training, "last_loss"));
+    bool is_its_own = json_integer_value(json_object_get(training, "steps")) == (json_int_t)row->steps &&
+                      fabs(last_loss - row->loss) <= 1e-6 * fabs(row->loss);
+    if (!is_its_own) {
         json_decref(*report);
         *report = NULL;
     }
