@@ -185,6 +185,7 @@ static tn_status make_set(const data_opening *opening, size_t s, const uint32_t 
     if (status != TN_OK)
         return status;
     (*set)->classes = opening->plan.classes;
+    (*set)->classes_are_words = from == TRAIN && opening->sources[TRAIN]->class_names != NULL && opening->plan.numbers == NULL;
     for (size_t i = 0; i < count; i++) {
         (*set)->rows[i] = (*set)->label_rows[i] = rows[i];
         if (opening->class_of[from] != NULL)

@@ -53,6 +53,7 @@ tn_status tn_dataset_view(const tn_dataset *set, const uint32_t *samples, size_t
     if (status != TN_OK)
         return status;
     (*view)->classes = set->classes;
+    (*view)->classes_are_words = set->classes_are_words;
     for (size_t i = 0; i < count; i++) {
         size_t sample = samples != NULL ? samples[i] : i;
         assert(sample < set->samples);
@@ -83,6 +84,11 @@ tn_label_kind tn_dataset_label_kind(const tn_dataset *set)
 size_t tn_dataset_classes(const tn_dataset *set)
 {
     return set->classes;
+}
+
+const char *tn_dataset_class_name(const tn_dataset *set, size_t number)
+{
+    return set->classes_are_words && number < set->source->class_count ? set->source->class_names[number] : NULL;
 }
 
 size_t tn_dataset_targets(const tn_dataset *set)

@@ -58,7 +58,9 @@ void tn_data_close(tn_data *data);
 size_t tn_dataset_samples(const tn_dataset *set);
 const tn_shape *tn_dataset_shape(const tn_dataset *set);
 tn_label_kind tn_dataset_label_kind(const tn_dataset *set);
-size_t tn_dataset_classes(const tn_dataset *set);     /* 0 for targets */
+size_t tn_dataset_classes(const tn_dataset *set); /* 0 for targets */
+/* The word that the files of the training data have for a class, borrowed from the set; NULL where classes are numbers there, or data.classes has numbered them anew. */
+const char *tn_dataset_class_name(const tn_dataset *set, size_t number);
 size_t tn_dataset_targets(const tn_dataset *set);     /* width of a target row; 1 for classes */
 size_t tn_dataset_label_steps(const tn_dataset *set); /* class numbers of a sample: 1, or its steps where each has a label of its own */
 size_t tn_dataset_ignored(const tn_dataset *set);     /* features that are always 0, since the hypes say so */

@@ -15,6 +15,7 @@ struct tn_dataset {
     int32_t *class_of;    /* [samples, label_steps]; NULL for targets */
     tn_label_kind kind;
     size_t classes, targets, label_steps;
+    bool classes_are_words; /* class number k is that of source->class_names[k] */
 };
 
 /* A set of `samples` samples with its arrays made but not filled (class_of only for TN_LABELS_CLASSES, label_steps for each sample). Keeps source and scaling; scaling may be NULL and set later. */

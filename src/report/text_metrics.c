@@ -55,7 +55,8 @@ static int cell_width(const json_t *confusion)
     return width;
 }
 
-static void put_confusion(tn_page *page, const json_t *confusion)
+/* names: of the classes, NULL where they are numbers. */
+static void put_confusion(tn_page *page, const json_t *confusion, const json_t *names)
 {
     size_t classes = json_array_size(confusion), i, k;
     const json_t *row, *cell;
@@ -76,6 +77,8 @@ static void put_confusion(tn_page *page, const json_t *confusion)
         tn_page_putf(page, TN_STYLE_DIM, "%*zu", CELL_MIN, i);
         json_array_foreach(row, k, cell)
             tn_page_putf(page, k == i ? TN_STYLE_NAME : TN_STYLE_PLAIN, " %*lld", width, (long long)json_integer_value(cell));
+        if (json_is_string(json_array_get(names, i)))
+            tn_page_putf(page, TN_STYLE_DIM, "  %.40s", json_string_value(json_array_get(names, i)));
         tn_page_end_line(page);
     }
 }
@@ -89,5 +92,5 @@ void tn_part_metrics(tn_page *page, const json_t *metrics)
     snprintf(heading, sizeof heading, "On %s %.32s samples", tn_count_format(buffer, tn_part_number(metrics, "samples")), of ? of : "");
     tn_part_heading(page, heading);
     put_figures(page, metrics);
-    put_confusion(page, json_object_get(metrics, "confusion"));
+    put_confusion(page, json_object_get(metrics, "confusion"), json_object_get(metrics, "classes"));
 }

@@ -306,6 +306,22 @@ static tn_status take_score(trial *t, tn_error *error)
     return TN_OK;
 }
 
+/* Adds what rows and columns of a confusion matrix stand for, where classes have names; false where memory is out. */
+static bool name_classes(const trial *t, json_t *metrics)
+{
+    const size_t classes = json_array_size(json_object_get(metrics, "confusion"));
+    if (classes == 0 || !tn_dataset_class_name(t->data->train, 0))
+        return true;
+    json_t *names = json_array();
+    bool whole = names != NULL;
+    for (size_t k = 0; k < classes && whole; k++) {
+        const char *name = tn_dataset_class_name(t->data->train, k);
+        json_t *word = name ? json_string(name) : NULL; /* NULL too where it is no UTF-8 */
+        whole = json_array_append_new(names, word ? word : json_null()) == 0;
+    }
+    return json_object_set_new(metrics, "classes", names) == 0 && whole;
+}
+
 /* What a person reads after a training, of the samples that are scored: the held-out ones where there are any. */
 static tn_status take_metrics(trial *t, tn_error *error)
 {
@@ -335,7 +351,7 @@ static tn_status take_metrics(trial *t, tn_error *error)
     json_t *metrics = tn_metrics_measure(&answers);
     tn_memory_destroy(targets);
     bool whole = metrics && json_object_set_new(metrics, "of", json_string(probe == &t->valid ? "validation" : "training")) == 0 &&
-                 json_object_set_new(metrics, "samples", json_integer((json_int_t)probe->count)) == 0;
+                 json_object_set_new(metrics, "samples", json_integer((json_int_t)probe->count)) == 0 && name_classes(t, metrics);
     t->result->metrics = metrics;
     return whole ? TN_OK : tn_fail_memory(error, 64);
 }

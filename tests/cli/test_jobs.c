@@ -208,10 +208,39 @@ static void ctrl_c_prints_the_report_so_far(void **state)
     close(err);
 }
 
+/* Where labels are words, the report of a training says which class is which. */
+static void classes_have_names(void **state)
+{
+    static const char WORDS[] = "[\"fig\", \"pear\"]";
+    char text[4096];
+    size_t used = (size_t)snprintf(text, sizeof text, "a,b,class\n");
+    for (int i = 0; i < 200; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "%d,%d,%s\n", i % 7, i % 5, i % 7 > i % 5 ? "pear" : "fig");
+    file_write(*state, "words.csv", text);
+    program_run run = RUN_IN(*state, "train", "net.json", "--quiet", "--set", "data.train.file=words.csv", "--set", "solver.epochs=1");
+    assert_int_equal(run.exit_code, 0);
+    const char *fig = strstr(run.out, "  fig\n"), *pear = strstr(run.out, "  pear\n");
+    assert_true(fig && pear && fig < pear);
+    program_run_deinit(&run);
+    run = RUN_IN(*state, "train", "net.json", "--quiet", "--json", "--set", "data.train.file=words.csv", "--set", "solver.epochs=1");
+    json_t *report = json_loads(run.out, 0, NULL), *expected = json_loads(WORDS, 0, NULL);
+    assert_true(json_equal(json_object_get(json_object_get(json_object_get(report, "run"), "metrics"), "classes"), expected));
+    json_decref(report);
+    json_decref(expected);
+    program_run_deinit(&run);
+    run = RUN_IN(*state, "train", "net.json", "--quiet", "--json", "--set", "solver.epochs=1"); /* numbers */
+    report = json_loads(run.out, 0, NULL);
+    assert_non_null(json_object_get(json_object_get(json_object_get(report, "run"), "metrics"), "confusion"));
+    assert_null(json_object_get(json_object_get(json_object_get(report, "run"), "metrics"), "classes"));
+    json_decref(report);
+    program_run_deinit(&run);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_job_reports),
+        cmocka_unit_test(classes_have_names),
         cmocka_unit_test(fixed_hypes_are_written),
         cmocka_unit_test(json_is_one_document),
         cmocka_unit_test(data_that_are_wrong_end_with_three),

@@ -74,6 +74,9 @@ static void folders_are_classes(void **state)
     assert_true(shape->rank == 3 && shape->dims[0] == 2 && shape->dims[1] == 3 && shape->dims[2] == 3);
     assert_int_equal(tn_dataset_samples(data.train), 4);
     assert_int_equal(tn_dataset_classes(data.train), 2);
+    assert_string_equal(tn_dataset_class_name(data.train, 0), "apples");
+    assert_string_equal(tn_dataset_class_name(data.train, 1), "pears");
+    assert_null(tn_dataset_class_name(data.train, 2));
     float inputs[4][18];
     int32_t classes[4];
     tn_dataset_inputs(data.train, NULL, 4, inputs[0]);
@@ -85,6 +88,9 @@ static void folders_are_classes(void **state)
         assert_near(inputs[i][0], first[i], 0);
         assert_near(inputs[i][17], first[i] + (i == 0 ? 0 : 2), 0);
     }
+    tn_data_close(&data);
+    data_must_open(&folder, "{\"train\": {\"format\": \"images\", \"folder\": \".\"}, \"classes\": [1, 0]}", CLASSES, &data);
+    assert_null(tn_dataset_class_name(data.train, 0)); /* numbered anew */
     tn_data_close(&data);
     data_must_open(&folder, "{\"train\": {\"format\": \"images\", \"folder\": \".\", \"size\": [4, 5], \"channels\": 1}}", CLASSES, &data);
     shape = tn_dataset_shape(data.train);
@@ -182,6 +188,7 @@ static void lists_of_labels(void **state)
     open_list(&folder, "[{\"file\": \"b.png\", \"label\": 2}, {\"file\": \"a.png\", \"label\": 0}, {\"file\": \"b.png\", \"label\": 1}]",
               "", CLASSES, &data);
     assert_int_equal(tn_dataset_classes(data.train), 3);
+    assert_null(tn_dataset_class_name(data.train, 0));
     tn_dataset_class_labels(data.train, NULL, 3, classes);
     assert_true(classes[0] == 2 && classes[1] == 0 && classes[2] == 1);
     float inputs[3][12];
