@@ -161,13 +161,7 @@ static tn_status make_samples(pairs *from, tn_source *source, tn_error *error)
         status = tn_numbers_begin(&labels, samples, from->options->time, false, &source->labels, error);
     if (status == TN_OK)
         status = fill(from, &inputs, &labels, source, error);
-    if (status == TN_OK)
-        status = tn_numbers_end(&inputs, &source->inputs, error);
-    if (status == TN_OK)
-        status = tn_numbers_end(&labels, &source->labels, error);
-    tn_memory_destroy(inputs.bytes);
-    tn_memory_destroy(labels.bytes);
-    return status;
+    return tn_numbers_finish(status, &inputs, &labels, source, error);
 }
 
 tn_status tn_parallel_parse(const tn_parallel_text texts[2], const tn_parallel_options *options, const tn_parallel_text training[2],

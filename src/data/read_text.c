@@ -49,13 +49,7 @@ static tn_status mask_windows(const windows *of, bool narrow, tn_source *source,
         tn_numbers_put(&inputs, i, (float)(is_masked ? of->mask : number));
         tn_numbers_put(&labels, i, is_masked ? (float)number : -1);
     }
-    if (status == TN_OK)
-        status = tn_numbers_end(&inputs, &source->inputs, error);
-    if (status == TN_OK)
-        status = tn_numbers_end(&labels, &source->labels, error);
-    tn_memory_destroy(inputs.bytes);
-    tn_memory_destroy(labels.bytes);
-    return status;
+    return tn_numbers_finish(status, &inputs, &labels, source, error);
 }
 
 /* Numbers of all tokens of bytes [size] to windows of them. */

@@ -97,3 +97,14 @@ tn_status tn_numbers_end(tn_numbers *numbers, tn_array *array, tn_error *error)
     numbers->bytes = NULL;
     return tn_array_adopt(array, bytes, (tn_raw_form){.type = numbers->narrow ? TN_RAW_UINT8 : TN_RAW_FLOAT32}, bytes, error);
 }
+
+tn_status tn_numbers_finish(tn_status status, tn_numbers *inputs, tn_numbers *labels, tn_source *source, tn_error *error)
+{
+    if (status == TN_OK)
+        status = tn_numbers_end(inputs, &source->inputs, error);
+    if (status == TN_OK)
+        status = tn_numbers_end(labels, &source->labels, error);
+    tn_memory_destroy(inputs->bytes);
+    tn_memory_destroy(labels->bytes);
+    return status;
+}

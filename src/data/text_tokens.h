@@ -40,4 +40,7 @@ tn_status tn_numbers_begin(tn_numbers *numbers, size_t samples, size_t time, boo
 void tn_numbers_put(const tn_numbers *numbers, size_t i, float number);
 tn_status tn_numbers_end(tn_numbers *numbers, tn_array *array, tn_error *error);
 
+/* The end of both arrays of a source: hands them over where `status`, of what filled them, is TN_OK, and frees what is not handed over. */
+tn_status tn_numbers_finish(tn_status status, tn_numbers *inputs, tn_numbers *labels, tn_source *source, tn_error *error);
+
 #endif
