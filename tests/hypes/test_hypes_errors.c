@@ -67,7 +67,8 @@ static void unknown_keys(void **state)
         {WITH("\"solver\": {\"\\u001b[31m/~\": 1},"),
          "t.json:5: unknown key \"?[31m/~\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", \"beta1\", "
          "\"beta2\", "
-         "\"rho\", \"epsilon\", \"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", \"warmup\", "
+         "\"rho\", \"epsilon\", \"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", "
+         "\"carry_state\", \"warmup\", "
          "\"decay\", \"precision\", \"metric\" (at /solver/?[31m~1~0)"},
         {WITH("\"solver\": {\"lr\": 1},"), "t.json:5: unknown key \"lr\"; did you mean \"learning_rate\"? (at /solver/lr)"},
         {WITH("\"solver\": {\"optimizer\": 1},"), "t.json:5: unknown key \"optimizer\"; did you mean \"opt\"? (at /solver/optimizer)"},
@@ -172,10 +173,10 @@ static void wrong_data(void **state)
     (void)state;
     static const mistake mistakes[] = {
         {DATA(""), "t.json:2: data has no \"train\"; expected an object (at /data)"},
-        {DATA("\"train\": {}"),
-         "t.json:2: data.train has no \"format\"; expected \"idx\", \"csv\", \"npz\", \"npy\", \"text\" or \"task\" (at /data/train)"},
+        {DATA("\"train\": {}"), "t.json:2: data.train has no \"format\"; expected \"idx\", \"csv\", \"npz\", \"npy\", \"text\", "
+                                "\"parallel\", \"images\" or \"task\" (at /data/train)"},
         {DATA("\"train\": {\"format\": \"cvs\"}"), "t.json:2: data.train.format is the string \"cvs\"; did you mean \"csv\"? Expected "
-                                                   "\"idx\", \"csv\", \"npz\", \"npy\", \"text\" or \"task\" (at "
+                                                   "\"idx\", \"csv\", \"npz\", \"npy\", \"text\", \"parallel\", \"images\" or \"task\" (at "
                                                    "/data/train/format)"},
         {DATA("\"train\": {\"format\": \"csv\", \"file\": \"a\"}"), "t.json:2: data.train has no \"label\"; expected a whole number, or a "
                                                                     "string, or a list of names and whole numbers (at /data/train)"},
@@ -258,7 +259,8 @@ static void wrong_levels_and_ranges(void **state)
          "t.json:5: the value 0 of this range does not fit: unknown key \"zz\"; the keys here are \"opt\", \"learning_rate\", "
          "\"momentum\", "
          "\"nesterov\", \"beta1\", \"beta2\", \"rho\", \"epsilon\", \"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", "
-         "\"clip_norm\", \"shuffle\", \"warmup\", \"decay\", \"precision\", \"metric\" (solver.zz was set by a patch or --set) (at "
+         "\"clip_norm\", \"shuffle\", \"carry_state\", \"warmup\", \"decay\", \"precision\", \"metric\" (solver.zz was set by a patch or "
+         "--set) (at "
          "/search/solver.zz/uniform/0)"},
         {WITH("\"search\": {\"init.scale\": {\"log_uniform\": [0, 1]}},"),
          "t.json:5: search.init.scale.log_uniform is the list [0, 1]; expected two numbers [low, high] above 0 (at "

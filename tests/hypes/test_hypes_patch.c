@@ -133,11 +133,12 @@ static void wrong_patches(void **state)
          "t.json: patch of \"\": is no path; write keys and list indices joined by dots, such as solver.learning_rate or net.3.units"},
         {"{\"a..b\": 1}",
          "t.json: patch of \"a..b\": is no path; write keys and list indices joined by dots, such as solver.learning_rate or net.3.units"},
-        {"{\"solver.zz\": 1}", "t.json: unknown key \"zz\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", "
-                               "\"beta1\", \"beta2\", \"rho\", \"epsilon\", "
-                               "\"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", \"warmup\", "
-                               "\"decay\", \"precision\", \"metric\" (solver.zz was "
-                               "set by a patch or --set) (at /solver/zz)"},
+        {"{\"solver.zz\": 1}",
+         "t.json: unknown key \"zz\"; the keys here are \"opt\", \"learning_rate\", \"momentum\", \"nesterov\", "
+         "\"beta1\", \"beta2\", \"rho\", \"epsilon\", "
+         "\"weight_decay\", \"batch_size\", \"epochs\", \"steps\", \"seed\", \"clip_norm\", \"shuffle\", \"carry_state\", \"warmup\", "
+         "\"decay\", \"precision\", \"metric\" (solver.zz was "
+         "set by a patch or --set) (at /solver/zz)"},
         {"{\"solver.epochs\": 0}", "t.json: solver.epochs is 0; expected a whole number from 1 to 1000000000 (solver.epochs was set by a "
                                    "patch or --set) (at /solver/epochs)"},
         {"{\"net.3.units\": 1}", "t.json: patch of \"net.3.units\": there is no \"net.3\"; the list has 3 elements (at /net/3/units)"},
