@@ -246,9 +246,10 @@ bool tn_gemm_library(const tn_gemm_job *job)
 
 static bool multiply_halves(const tn_gemm_job *job)
 {
-    uint16_t *halves = malloc((job->m * job->k + job->k * job->n) * sizeof *halves), *b_halves = halves + job->m * job->k;
+    uint16_t *halves = malloc((job->m * job->k + job->k * job->n) * sizeof *halves);
     if (!halves)
         return false;
+    uint16_t *b_halves = halves + job->m * job->k;
     const size_t a_row = job->transpose_a ? job->m : job->k, b_row = job->transpose_b ? job->k : job->n;
     copy_halves(job->m * job->k / a_row, a_row, job->a, job->lda, halves);
     copy_halves(job->k * job->n / b_row, b_row, job->b, job->ldb, b_halves);
