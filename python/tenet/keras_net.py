@@ -65,15 +65,48 @@ def pooling(op):
     return read
 
 
+SCHEMES = {"HeNormal": "he_normal", "HeUniform": "he_uniform", "GlorotNormal": "glorot_normal", "GlorotUniform": "glorot_uniform", "LecunNormal": "lecun_normal", "LecunUniform": "lecun_uniform",
+           "Zeros": "zeros", "Ones": "ones"}
+SCALED = {(2.0, "fan_in"): "he", (1.0, "fan_avg"): "glorot", (1.0, "fan_in"): "lecun"}  # of VarianceScaling: what a scale and a mode are called
+
+
+def init_of(initializer):
+    """How a weight starts; None where the schema has no word for it."""
+    kind = type(initializer).__name__
+    if kind in SCHEMES:
+        return {"scheme": SCHEMES[kind]}
+    if kind in ("RandomNormal", "TruncatedNormal") and initializer.mean == 0:
+        return {"scheme": "normal", "std": float(initializer.stddev)}
+    if kind == "RandomUniform" and initializer.minval == -initializer.maxval:
+        return {"scheme": "uniform", "limit": float(initializer.maxval)}
+    if kind == "Constant" and isinstance(initializer.value, (int, float)):
+        return {"scheme": "constant", "value": float(initializer.value)}
+    if kind in ("Orthogonal", "OrthogonalInitializer"):
+        return {"scheme": "orthogonal", "scale": float(initializer.gain)}
+    if kind == "VarianceScaling" and (initializer.scale, initializer.mode) in SCALED:
+        return {"scheme": "%s_%s" % (SCALED[initializer.scale, initializer.mode], "uniform" if initializer.distribution == "uniform" else "normal")}
+    return None
+
+
+def weighted(layer, keys):
+    """A layer's keys with how its weights start, where that is known; biases as well where they do not start at zero."""
+    init, bias = init_of(layer.kernel_initializer), init_of(layer.bias_initializer) if layer.use_bias else None
+    if init is not None:
+        keys["init"] = init
+    if bias is not None and bias["scheme"] != "zeros":
+        keys["bias_init"] = bias
+    return keys
+
+
 def convolution(layer):
     if getattr(layer, "groups", 1) != 1 or pair(layer.dilation_rate, "the dilation", layer) != 1 or layer.data_format != "channels_last":
         raise Unknown("%s is grouped, dilated or has its channels first" % layer.name)
-    return {"op": "conv2d", "filters": int(layer.filters), "kernel": pair(layer.kernel_size, "the kernel", layer), "stride": pair(layer.strides, "the stride", layer),
-            "padding": layer.padding, "bias": bool(layer.use_bias)}
+    return weighted(layer, {"op": "conv2d", "filters": int(layer.filters), "kernel": pair(layer.kernel_size, "the kernel", layer), "stride": pair(layer.strides, "the stride", layer),
+                            "padding": layer.padding, "bias": bool(layer.use_bias)})
 
 
 LAYERS = {
-    "Dense": lambda layer: {"op": "dense", "units": int(layer.units), "bias": bool(layer.use_bias)},
+    "Dense": lambda layer: weighted(layer, {"op": "dense", "units": int(layer.units), "bias": bool(layer.use_bias)}),
     "Conv2D": convolution,
     "MaxPooling2D": pooling("max_pool2d"),
     "AveragePooling2D": pooling("avg_pool2d"),

@@ -12,7 +12,7 @@ LOSSES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "huber": "Huber
 SCHEMES = {"he_normal": "HeNormal", "he_uniform": "HeUniform", "glorot_normal": "GlorotNormal", "glorot_uniform": "GlorotUniform", "lecun_normal": "LecunNormal",
            "lecun_uniform": "LecunUniform", "zeros": "Zeros", "ones": "Ones", "orthogonal": "Orthogonal"}
 PATH = re.compile(r"net\.(\d+)(?:\.(op|rate|trainable|init|bias_init))?$")
-SEED = 7919  # of weights that are drawn anew, plus the node's number
+SEED, SEED_STEP = 7919, 104729  # of weights that are drawn anew: plus the node's number, and this times the trial's seed
 
 
 class Refused(Exception):
@@ -115,7 +115,8 @@ class Patch:
         if scheme is None:
             raise Refused("Keras has no initialisation %s" % value.get("scheme"))
         kind = getattr(self.keras.initializers, scheme)
-        initializer = kind() if scheme in ("Zeros", "Ones") else kind(seed=SEED + at)
+        seed = (SEED + at + SEED_STEP * int(self.session.trial.get("seed") or 0)) % (1 << 31)
+        initializer = kind() if scheme in ("Zeros", "Ones") else kind(seed=seed)
         return lambda: self.weights.append((node.layer, variable, initializer, float(value.get("scale", 1.0))))
 
     def loss_of(self, value):

@@ -301,6 +301,13 @@ class Keras(unittest.TestCase):
             self.assertEqual(losses, given)
         self.assertIn("no model was compiled", self.run_as(COMPILED_LOOP, patch={"loss": "mse"}).refused["patch"])
 
+    def test_weights_are_drawn_anew_for_each_seed(self):
+        """Where nothing else draws: the loss before the first update."""
+        plain = FIT.replace('keras.layers.Dropout(0.1), ', '').replace("batch_size=32", "batch_size=32, shuffle=False")
+        first = [self.run_as(plain, steps=1, seed=seed, patch={"net.0.init": {"scheme": "he_normal"}, "net.2.init": {"scheme": "he_normal"}}).steps[0].loss for seed in (None, 5, 5, 6)]
+        self.assertEqual(first[1], first[2])
+        self.assertEqual(len(set(first)), 3)
+
     # ---- scores and facts ----
 
     def test_scores_come_from_the_predictions(self):
@@ -330,10 +337,20 @@ class Keras(unittest.TestCase):
         self.assertEqual([node["op"] for node in facts["net"]], ["dense", "relu", "dropout", "dense"])
         self.assertEqual(facts["solver"]["opt"], "sgd")
         self.assertEqual((facts["places"]["loader"]["file"], facts["places"]["loader"]["text"][:19]), ("train.py", "history = model.fit"))
+        self.assertEqual([node.get("init") for node in facts["net"]], [{"scheme": "glorot_uniform"}, None, None, {"scheme": "glorot_uniform"}])
         facts = self.run_as(REGRESSION, "look").facts
         self.assertEqual((facts["task"], facts["loss"]), ("regression", "mse"))
         self.assertGreater(facts["label_mean"], 4000)
         self.assertAlmostEqual(facts["trivial_loss"], facts["label_std"] ** 2, delta=1)
+
+    def test_how_weights_start(self):
+        for written, init, bias_init in (('kernel_initializer="zeros"', {"scheme": "zeros"}, None), ("kernel_initializer=keras.initializers.Constant(0.3)", {"scheme": "constant", "value": 0.3}, None),
+                                         ("kernel_initializer=keras.initializers.RandomNormal(stddev=2.0)", {"scheme": "normal", "std": 2.0}, None), ('kernel_initializer="orthogonal"', {"scheme": "orthogonal", "scale": 1.0}, None),
+                                         ('kernel_initializer="he_uniform", bias_initializer="ones"', {"scheme": "he_uniform"}, {"scheme": "ones"}),
+                                         ('kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")', {"scheme": "he_normal"}, None),
+                                         ("kernel_initializer=keras.initializers.RandomNormal(mean=1.0)", None, None)):
+            first = self.run_as(FIT.replace('activation="relu"', 'activation="relu", ' + written), "look").facts["net"][0]
+            self.assertEqual((first.get("init"), first.get("bias_init")), (init, bias_init), written)
 
 
 if __name__ == "__main__":
