@@ -113,6 +113,33 @@ static void tell_resumed(tn_investigation *investigation, json_t *report, json_t
     tn_json_append(investigation, json_object_get(report, "notes"), json_string(note));
 }
 
+enum { REASON_BYTES = 320 };
+
+/* Whether a network of which nothing was found may not be called healthy all the same; why, if so. */
+static bool doubts_health(const tn_investigation *investigation, char reason[REASON_BYTES])
+{
+    const tn_known_race *raced = &investigation->raced;
+    const char *note = investigation->facts->score_note;
+    if (investigation->facts->unscored) /* that it runs without NaN is known; that it learns is not */
+        snprintf(reason, REASON_BYTES,
+                 "it trains without NaN and without diverging; whether it learns cannot be told, since there is no score%s%s",
+                 note ? ": " : "", note ? note : "");
+    else if (tn_standing_is_dramatic(raced->standing, raced->known))
+        snprintf(reason, REASON_BYTES,
+                 "no single change makes it dramatically better, and yet it scores %.2f where a mere vote of a sample's nearest neighbours "
+                 "scores %.2f: the data allow more than it learns",
+                 raced->standing, raced->known);
+    else if (raced->untried_beyond > 0)
+        snprintf(
+            reason, REASON_BYTES,
+            "no single change makes it dramatically better, and yet it scores only %.2f; whether more steps would help could not be tried, "
+            "since the program ends by itself after %" PRIu64 ": let it train longer and see whether its score goes on rising",
+            raced->standing, raced->untried_beyond);
+    else
+        return false;
+    return true;
+}
+
 static void finish(tn_investigation *investigation, json_t *report, bool is_whole)
 {
     bool broken = false, cannot_overfit = investigation->overfits == TN_VERDICT_FAIL;
@@ -129,32 +156,8 @@ static void finish(tn_investigation *investigation, json_t *report, bool is_whol
     else if (count_severity(report, "suspected") > 0 || broken || (is_whole && !was_raced(report)) || atomic_load(&investigation->spent) ||
              !is_whole)
         verdict = "inconclusive";
-    if (investigation->facts->unscored && is_whole && strcmp(verdict, "healthy") == 0) {
-        /* That it runs without NaN is known; that it learns is not. */
-        char reason[320];
-        snprintf(reason, sizeof reason,
-                 "it trains without NaN and without diverging; whether it learns cannot be told, since there is no score%s%s",
-                 investigation->facts->score_note ? ": " : "", investigation->facts->score_note ? investigation->facts->score_note : "");
-        tn_json_set(investigation, report, "reason", json_string(reason));
-        verdict = "inconclusive";
-    }
-    const tn_known_race *raced = &investigation->raced;
-    if (is_whole && strcmp(verdict, "healthy") == 0 && tn_standing_is_dramatic(raced->standing, raced->known)) {
-        char reason[320];
-        snprintf(reason, sizeof reason,
-                 "no single change makes it dramatically better, and yet it scores %.2f where a mere vote of a sample's nearest neighbours "
-                 "scores %.2f: the data allow more than it learns",
-                 raced->standing, raced->known);
-        tn_json_set(investigation, report, "reason", json_string(reason));
-        verdict = "inconclusive";
-    }
-    if (is_whole && strcmp(verdict, "healthy") == 0 && raced->untried_beyond > 0) {
-        char reason[320];
-        snprintf(
-            reason, sizeof reason,
-            "no single change makes it dramatically better, and yet it scores only %.2f; whether more steps would help could not be tried, "
-            "since the program ends by itself after %" PRIu64 ": let it train longer and see whether its score goes on rising",
-            raced->standing, raced->untried_beyond);
+    char reason[REASON_BYTES];
+    if (is_whole && strcmp(verdict, "healthy") == 0 && doubts_health(investigation, reason)) {
         tn_json_set(investigation, report, "reason", json_string(reason));
         verdict = "inconclusive";
     }
