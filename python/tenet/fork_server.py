@@ -171,4 +171,3 @@ def flush_all():
         ctypes.CDLL(None).fflush(None)
     except (OSError, AttributeError):
         pass
-

@@ -5,7 +5,7 @@ beside what it returns anyway; gradients and activations of an observed step are
 """
 import os
 
-from . import keras_forks, knob_answers
+from . import knob_answers
 
 
 def wrap(owner, name, make):
@@ -67,6 +67,7 @@ def install(session):
         keras.utils.set_random_seed(int(session.trial.get("base_seed") or 0))  # what the program seeds by itself it seeds later
     if session.mode == "serve" and session.framework.startswith("keras"):
         if backend == "jax":
+            from . import keras_forks
             keras_forks.serve(session, keras, lambda: install_parts(session, keras, backend))
             return
         session.hello(serves=False, why="Keras is forked on JAX alone, and trains on %s here; each trial is a start of its own" % backend)
@@ -80,8 +81,8 @@ def install(session):
 
 def install_parts(session, keras, backend):
     session.keras = Shared(session, keras, backend)
+    from . import keras_data, keras_facts, keras_forks, keras_knobs, keras_patch, keras_score, keras_shown, keras_steps
     if backend == "jax" and session.keras.is_trial:
         keras_forks.share_compiled(session)
-    from . import keras_data, keras_facts, keras_knobs, keras_patch, keras_score, keras_shown, keras_steps
     for part in (keras_steps, keras_knobs, keras_data, keras_score, keras_shown, keras_patch, keras_facts):
         part.install(session.keras)

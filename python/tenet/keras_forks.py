@@ -8,6 +8,7 @@ import os
 import sys
 
 from .fork_server import ForkServer
+from .keras_attach import definer, wrap
 
 CACHE = "jax"  # in the folder of the trials
 
@@ -23,13 +24,10 @@ def why_not():
 def serve(session, keras, install_parts):
     server = ForkServer(session, sys.modules[__name__])
     for made in (keras.layers.Layer, keras.optimizers.Optimizer):
-        made.__init__ = forking(made, server, install_parts)
+        wrap(definer(made, "__init__"), "__init__", functools.partial(forking, server, install_parts, made))
 
 
-def forking(made, server, install_parts):
-    original = made.__init__
-
-    @functools.wraps(original)
+def forking(server, install_parts, made, original):
     def __init__(self, *args, **kwargs):
         if not server.is_waiting:
             return original(self, *args, **kwargs)

@@ -65,14 +65,17 @@ def pooling(op):
     return read
 
 
-SCHEMES = {"HeNormal": "he_normal", "HeUniform": "he_uniform", "GlorotNormal": "glorot_normal", "GlorotUniform": "glorot_uniform", "LecunNormal": "lecun_normal", "LecunUniform": "lecun_uniform",
-           "Zeros": "zeros", "Ones": "ones"}
+INITIALIZERS = {"he_normal": "HeNormal", "he_uniform": "HeUniform", "glorot_normal": "GlorotNormal", "glorot_uniform": "GlorotUniform", "lecun_normal": "LecunNormal",
+                "lecun_uniform": "LecunUniform", "zeros": "Zeros", "ones": "Ones", "orthogonal": "Orthogonal"}
+SCHEMES = {kind: scheme for scheme, kind in INITIALIZERS.items()}
 SCALED = {(2.0, "fan_in"): "he", (1.0, "fan_avg"): "glorot", (1.0, "fan_in"): "lecun"}  # of VarianceScaling: what a scale and a mode are called
 
 
 def init_of(initializer):
     """How a weight starts; None where the schema has no word for it."""
     kind = type(initializer).__name__
+    if kind in ("Orthogonal", "OrthogonalInitializer"):
+        return {"scheme": "orthogonal", "scale": float(initializer.gain)}
     if kind in SCHEMES:
         return {"scheme": SCHEMES[kind]}
     if kind in ("RandomNormal", "TruncatedNormal") and initializer.mean == 0:
@@ -81,8 +84,6 @@ def init_of(initializer):
         return {"scheme": "uniform", "limit": float(initializer.maxval)}
     if kind == "Constant" and isinstance(initializer.value, (int, float)):
         return {"scheme": "constant", "value": float(initializer.value)}
-    if kind in ("Orthogonal", "OrthogonalInitializer"):
-        return {"scheme": "orthogonal", "scale": float(initializer.gain)}
     if kind == "VarianceScaling" and (initializer.scale, initializer.mode) in SCALED:
         return {"scheme": "%s_%s" % (SCALED[initializer.scale, initializer.mode], "uniform" if initializer.distribution == "uniform" else "normal")}
     return None

@@ -9,8 +9,6 @@ from . import keras_net
 from .keras_attach import definer, wrap
 
 LOSSES = {"mse": "MeanSquaredError", "mae": "MeanAbsoluteError", "huber": "Huber"}
-SCHEMES = {"he_normal": "HeNormal", "he_uniform": "HeUniform", "glorot_normal": "GlorotNormal", "glorot_uniform": "GlorotUniform", "lecun_normal": "LecunNormal",
-           "lecun_uniform": "LecunUniform", "zeros": "Zeros", "ones": "Ones", "orthogonal": "Orthogonal"}
 PATH = re.compile(r"net\.(\d+)(?:\.(op|rate|trainable|init|bias_init))?$")
 SEED, SEED_STEP = 7919, 104729  # of weights that are drawn anew: plus the node's number, and this times the trial's seed
 
@@ -109,7 +107,7 @@ class Patch:
         return change
 
     def initialised(self, at, node, value, variable):
-        scheme = SCHEMES.get((value or {}).get("scheme"))
+        scheme = keras_net.INITIALIZERS.get((value or {}).get("scheme"))
         if node.keys["op"] not in ("dense", "conv2d") or set(value) - {"scheme", "scale"}:
             raise Refused("net.%d has no weights that could be drawn anew in this way" % at)
         if scheme is None:
