@@ -90,6 +90,12 @@ static void goes_on(const char *folder, const char *store, json_int_t kept_least
     json_decref(resumed);
 }
 
+/* Trials that are watched, for what a store does not keep of them: each debug runs them anew. */
+static bool is_watched(const char *experiment)
+{
+    return strcmp(experiment, "look") == 0 || strcmp(experiment, "label_signal") == 0;
+}
+
 /* Finished trials of a store, those apart that are watched; 0 where there is no store yet. */
 static size_t finished_in(const char *folder, const char *store)
 {
@@ -101,7 +107,7 @@ static size_t finished_in(const char *folder, const char *store)
     {
         const char *end = json_string_value(json_object_get(entry, "end")),
                    *experiment = json_string_value(json_object_get(entry, "experiment"));
-        count += end && experiment && strcmp(end, "completed") == 0 && strcmp(experiment, "look") != 0;
+        count += end && experiment && strcmp(end, "completed") == 0 && !is_watched(experiment);
     }
     json_decref(document);
     program_run_deinit(&run);
