@@ -7,7 +7,9 @@ finding was confirmed by its fix. Agreement: the buggy script's first finding is
 causes that the case allows), confirmed or, where a knob is missing, suspected with a line to change; the fixed one is healthy, or what its
 native twin is.
 
-Usage: attach_cases.py [--native] [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--threads N] [--no-fork] [--reports FOLDER]
+With --reports each report is kept in a folder, and what stands there already is not debugged again, so that the whole, which takes an hour, can be done in parts. --write puts the table between its marks in a document.
+
+Usage: attach_cases.py [--native] [--program build/release/tenet] [--python /usr/bin/python3] [--only WORD]... [--budget B] [--threads N] [--no-fork] [--reports FOLDER] [--write docs/zoo.md]
 """
 import argparse
 import json
@@ -16,6 +18,8 @@ import pathlib
 import subprocess
 import sys
 import time
+
+import marked_part
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "examples/torch/faults"
@@ -109,6 +113,17 @@ def keep(options, name, report):
         (folder / (name + ".json")).write_text(json.dumps(report, indent=1) + "\n")
 
 
+def debugged(options, name, subject):
+    """debug(), or the report of that name that an earlier run has kept."""
+    path = pathlib.Path(options.reports or "") / (name + ".json")
+    if options.reports and path.exists():
+        report = json.loads(path.read_text())
+        return report, report["cost"]["seconds"], ""
+    report, seconds, words = debug(options, subject, options.seconds)
+    keep(options, name, report)
+    return report, seconds, words
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default=str(ROOT / "build/release/tenet"))
@@ -117,16 +132,18 @@ def main():
     parser.add_argument("--native", action="store_true", help="the hypes alone")
     parser.add_argument("--variant", choices=["buggy", "fixed"], action="append")
     parser.add_argument("--budget")
+    parser.add_argument("--seconds", type=int, default=SECONDS_MAX, help="end a debug that takes longer (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=1, help="of the program, and trials at a time (default: 1)")
     parser.add_argument("--no-fork", action="store_true")
-    parser.add_argument("--reports", help="keep each report in this folder")
+    parser.add_argument("--reports", help="keep each report in this folder, and take those that stand there")
+    parser.add_argument("--write", help="a document that gets the table between its marks")
     options = parser.parse_args()
     options.program = str(pathlib.Path(options.program).resolve())
 
-    native_head = ["case", "", "hypes: verdict", "score", "first finding", "fix", "steps", "seconds"]
-    script_head = [] if options.native else ["script: verdict", "first finding", "confirmed by", "fix", "where", "seconds", "trials", "agrees"]
-    print("| " + " | ".join(native_head + script_head) + " |")
-    print("|" + " --- |" * len(native_head + script_head), flush=True)
+    head = ["case", "", "hypes: verdict", "score", "first finding", "fix", "steps", "seconds"]
+    head += [] if options.native else ["script: verdict", "first finding", "confirmed by", "fix", "where", "seconds", "trials", "agrees"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    print("\n".join(lines), flush=True)
     good = count = 0
     for case in CASES:
         if options.only and not any(word in case for word in options.only):
@@ -135,19 +152,22 @@ def main():
             print("attach_cases: %s is left out: Fashion-MNIST is not installed (Debian's dataset-fashion-mnist)" % case, file=sys.stderr)
             continue
         for variant in options.variant or ("buggy", "fixed"):
-            native, seconds, words = debug(options, ["--threads", str(options.threads), str(TWINS / case / (variant + ".json"))])
+            native, seconds, words = debugged(options, "%s-%s-hypes" % (case, variant), ["--threads", str(options.threads), str(TWINS / case / (variant + ".json"))])
             cells = [case, variant] + native_cells(native, seconds, words)
-            keep(options, "%s-%s-hypes" % (case, variant), native)
             is_good = native_is_good(variant, native)
             if not options.native:
                 fork = ["--no-fork"] if options.no_fork else []
-                report, seconds, words = debug(options, [*fork, "--threads", str(options.threads), "--", options.python, str(SCRIPTS / case / (variant + ".py"))])
-                keep(options, "%s-%s" % (case, variant), report)
+                script = [*fork, "--threads", str(options.threads), "--", options.python, str(SCRIPTS / case / (variant + ".py"))]
+                report, seconds, words = debugged(options, "%s-%s" % (case, variant), script)
                 cells += attached_cells(case, variant, report, seconds, words, native)
                 is_good = cells[-1] == "yes"
             good, count = good + is_good, count + 1
-            print("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |", flush=True)
-    print("\n%d of %d %s." % (good, count, "are right" if options.native else "agree"))
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            print(lines[-1], flush=True)
+    summary = "%d of %d %s." % (good, count, "are right" if options.native else "agree")
+    print("\n" + summary)
+    if options.write:
+        marked_part.write(options.write, "attach_cases.py", "\n".join([*lines, "", summary]))
     return 0 if good == count else 1
 
 

@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 
+import marked_part
 from debug_zoo import debug_bases, debug_plants, debug_programs, debug_table
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -166,7 +167,7 @@ def main():
     print(debug_table.page(rows))
     print(f"\n{len(rows)} of {len(names)} in {time.monotonic() - start:.0f} s, {options.jobs} side by side")
     if options.write:
-        debug_table.write(options.write, rows)
+        marked_part.write(options.write, "debug_zoo.py", debug_table.page(rows))
     return 0 if passes(rows) else 1
 
 

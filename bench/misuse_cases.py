@@ -12,12 +12,12 @@ import os
 import pathlib
 import sys
 
+import marked_part
 from attach_cases import debug, keep
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "examples/torch/misuse"
 SECONDS_MAX = 600
-BEGIN, END = "<!-- misuse_cases.py: begin -->", "<!-- misuse_cases.py: end -->"
 FOUND_MIN = 18  # of at least 20
 
 # The case: the causes that are right, and what the right line of buggy.py holds; of several, any.
@@ -105,14 +105,6 @@ def summary(rows):
         found, len(buggy), confirmed, quiet, len(fixed), sum(float(cells[7]) for cells in rows), len(os.sched_getaffinity(0)))
 
 
-def write(path, lines):
-    """The table between the marks of a document."""
-    file = pathlib.Path(path)
-    before, _, rest = file.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    file.write_text("%s%s\n%s\n%s%s" % (before, BEGIN, "\n".join(lines), END, after))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", default=str(ROOT / "build/release/tenet"))
@@ -139,7 +131,7 @@ def main():
     found, quiet, text = summary(rows)
     print("\n" + text)
     if options.output:
-        write(options.output, table(rows) + ["", text])
+        marked_part.write(options.output, "misuse_cases.py", "\n".join(table(rows) + ["", text]))
     buggy = sum(cells[1] == "buggy" for cells in rows)
     return 0 if found >= min(FOUND_MIN, buggy) and quiet == len(rows) - buggy else 1
 

@@ -18,9 +18,10 @@ import sys
 import tempfile
 import time
 
+import marked_part
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"  # Debian's PyTorch belongs to Debian's Python
-BEGIN, END = "<!-- nonfinite_grid.py: begin -->", "<!-- nonfinite_grid.py: end -->"
 UPDATES = (0, 57, 1234)
 SECONDS_MAX = 300
 BATCH, AFTER = 2, 60  # rows a step, and steps after the one with the fault
@@ -150,9 +151,7 @@ def main():
     print("\n".join(lines))
     print("%.0f s, %d side by side" % (time.monotonic() - start, options.jobs))
     if options.output:
-        path = pathlib.Path(options.output)
-        before, _, rest = path.read_text().partition(BEGIN)
-        path.write_text("\n".join([before + BEGIN, *lines, END + rest.partition(END)[2]]))
+        marked_part.write(options.output, "nonfinite_grid.py", "\n".join(lines))
     return 0 if exact == len(cells) else 1
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The zoo: healthy networks and planted faults, each debugged by tenet, and a table of what it said.
 
-    bench/zoo.py [--program build/release/tenet] [--only WORD] [--seeds N] [--markdown FILE]
+    bench/zoo.py [--program build/release/tenet] [--only WORD] [--seeds N] [--write docs/zoo.md]
 
 Data: Fashion-MNIST of Debian's dataset-fashion-mnist, and tables made here by seed (needs numpy). A fault is one patch of a healthy
 network. It counts as found where the first finding is an error whose fix repairs; `right` where its cause is one that the plant allows.
@@ -19,6 +19,8 @@ import tempfile
 import time
 
 import numpy
+
+import marked_part
 
 FASHION = "/usr/share/datasets/fashion-mnist"
 
@@ -242,15 +244,6 @@ def judge(case, report):
     return "right" if first["cause"] in allowed else "other cause"
 
 
-INTRODUCTION = """# The zoo
-
-Made by `bench/zoo.py --markdown docs/zoo.md` (`make zoo` prints it): healthy networks, and networks with one planted fault each, debugged by tenet on one thread.
-`ok`: healthy, and said so. `right`: the first finding is confirmed and names the planted cause, or one that the plant allows. `other cause`: confirmed, its fix repairs, and
-another cause is named. `missed`: called healthy; the score tells whether the planted fault does any harm.
-
-"""
-
-
 def bound(counts):
     """The rule of three: what no false alarm among n says of the rate, with 95 % confidence."""
     quiet, alarms = counts.get("ok", 0), counts.get("FALSE ALARM", 0)
@@ -266,7 +259,7 @@ def main():
     options.add_argument("--exact", action="append", default=[], help="this network alone; may be repeated")
     options.add_argument("--skip", default="-", help="leave out names that hold this word")
     options.add_argument("--seeds", type=int, default=1)
-    options.add_argument("--markdown")
+    options.add_argument("--write", help="put the table between its marks in this Markdown file")
     options.add_argument("--folder")
     options = options.parse_args()
     folder = options.folder or tempfile.mkdtemp(prefix="tenet-zoo-")
@@ -295,9 +288,8 @@ def main():
             counts[row[2]] = counts.get(row[2], 0) + 1
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
     print(summary)
-    if options.markdown:
-        with open(options.markdown, "w") as file:
-            file.write(INTRODUCTION + "\n".join(lines) + "\n\n" + summary + "\n" + bound(counts))
+    if options.write:
+        marked_part.write(options.write, "zoo.py", "\n".join(lines) + "\n\n" + summary + "\n" + bound(counts))
     return 0
 
 

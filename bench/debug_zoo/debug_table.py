@@ -1,4 +1,4 @@
-"""What the rows of the debug zoo add up to: counts for both halves with their bounds, a table for each cause, every miss, and the part of docs/debug_zoo.md between its marks.
+"""What the rows of the debug zoo add up to: counts for both halves with their bounds, a table for each cause, and every miss: the part of docs/debug_zoo.md that is made.
 
 A row is a line of results.jsonl: a case (name, half, kind, task, cause and allowed of a fault, bound of a healthy base) and what its debug said (verdict, cause, confirmed, fix, score, seconds, steps), or
 `problem` where it said nothing. Healthy bases count where they reach their bound. Faults count where they do harm: the score lies at least HARM under that of their base, of GRADUAL causes below
@@ -8,7 +8,6 @@ import math
 
 from rules_zoo.zoo_table import upper_bound
 
-BEGIN, END = "<!-- debug_zoo.py: begin -->", "<!-- debug_zoo.py: end -->"
 HALVES = ("a", "b")
 HARM = 0.1  # of the score: what a debug takes for a dramatic change
 GRADUAL_SCORE = 0.5  # from here on a debug only advises what is gradual
@@ -123,12 +122,3 @@ def page(rows):
     return "\n".join([
         f"{len(healthy)} base networks ({kinds}) and {len(rows) - len(healthy)} planted faults were debugged{unfinished(rows)}. {cost(rows)}", "", *halves_table(rows), "", *causes_table(rows), "",
         "All that is not `ok` or right:", "", *misses_table(rows)])
-
-
-def write(path, rows):
-    """Puts the page between its marks."""
-    text = path.read_text()
-    before, begin, rest = text.partition(BEGIN)
-    if not begin:
-        raise SystemExit(f"{path} has no line {BEGIN}")
-    path.write_text(f"{before}{BEGIN}\n\n{page(rows)}\n\n{END}{rest.partition(END)[2]}")

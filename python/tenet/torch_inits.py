@@ -28,6 +28,18 @@ def of_equal_values(value):
     return {"scheme": "ones"} if value == 1 else {"scheme": "constant", "value": rounded(value)}
 
 
+def width_of(weight):
+    """The root of the mean square of a weight's values."""
+    values = weight.detach().double()
+    return math.sqrt(float((values * values).mean()))
+
+
+def usual_widths(fan_in, fan_out):
+    """The least and the largest standard deviation that PyTorch's default, Glorot's, He's and LeCun's schemes give."""
+    glorot, he, default = math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 1 / math.sqrt(3 * fan_in)
+    return min(default, glorot), max(he, glorot)
+
+
 def read_weight(weight):
     """The init that the hypes would name for these weights; None where it is usual."""
     values = weight.detach().double().flatten()
@@ -36,12 +48,9 @@ def read_weight(weight):
     low, high = float(values.min()), float(values.max())
     if values.numel() > 1 and low == high:
         return of_equal_values(low)
-    fan_in, fan_out = fans(weight)
-    glorot, he, default = math.sqrt(2 / (fan_in + fan_out)), math.sqrt(2 / fan_in), 1 / math.sqrt(3 * fan_in)
-    width = math.sqrt(float((values * values).mean()))
+    width, (least, most) = width_of(weight), usual_widths(*fans(weight))
     few = values.numel() < FEW
-    least, most = 0 if few else min(default, glorot) / WIDER, max(he, glorot) * WIDER * (2 if few else 1)
-    if least <= width <= most:
+    if (0 if few else least / WIDER) <= width <= most * WIDER * (2 if few else 1):
         return None
     return of_width(values, width)
 
@@ -64,7 +73,7 @@ def read_bias(bias, fan_in):
         return None
     if float(values.min()) == float(values.max()):
         return of_equal_values(float(values[0]))
-    return of_width(values, math.sqrt(float((values * values).mean())))
+    return of_width(values, width_of(bias))
 
 
 def draw(tensor, init, fan_in, fan_out, generator):

@@ -1,8 +1,8 @@
 """What the checks of torch_usage.py put around functions of torch's that are no events of the session: zero_grad(), no_grad(), Module.train(), Function.apply(), the schedulers' step(), the clipping
-of gradients.
+of gradients, torch.nn.init.
 
-Each is put there once, in the process of a look or of the trial that needs it, and calls the original under its own name; Function.apply and the functions that clip at the start, since programs keep
-them. None is in a program that is only trained.
+Each is put there once, in the process of a look or of the trial that needs it, and calls the original under its own name; Function.apply, the functions that clip and those that draw weights at
+the start, since programs keep them. None is in a program that is only trained.
 """
 import functools
 import inspect
@@ -133,6 +133,30 @@ def prepare_clipping():
 def around_clipping(make):
     """make(original, args, kwargs) is asked in the place of every clip_grad_norm_ and clip_grad_value_."""
     _clipping["make"] = make
+
+
+_inits = {"places": None}  # address of a tensor: the line of the program that filled it last
+
+
+def prepare_inits():
+    """Puts a door before the functions of torch.nn.init, before the program imports them by name. It is open once watch_inits was called."""
+    def door(original):
+        @functools.wraps(original)
+        def init(*args, **kwargs):
+            result = original(*args, **kwargs)
+            if _inits["places"] is not None and isinstance(result, torch.Tensor):
+                _inits["places"][result.data_ptr()] = here()
+            return result
+        return init
+    for name, original in list(vars(torch.nn.init).items()):
+        if inspect.isfunction(original) and name.endswith("_") and not name.startswith("_") and not hasattr(original, "__wrapped__"):
+            setattr(torch.nn.init, name, door(original))
+
+
+def watch_inits():
+    """The lines of the program that fill tensors by torch.nn.init from now on: {address: place}."""
+    _inits["places"] = _inits["places"] or {}
+    return _inits["places"]
 
 
 def around_schedulers(make):

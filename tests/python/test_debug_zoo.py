@@ -14,6 +14,7 @@ import unittest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 
+import marked_part  # noqa: E402
 from debug_zoo import debug_bases, debug_plants, debug_programs, debug_table  # noqa: E402
 
 HEALTHY = ["waves/relu", "linear/residual", "blobs/batchnorm"]
@@ -74,14 +75,22 @@ class Judge(unittest.TestCase):
         self.assertIn("| a | 1 | 0 |", text)
 
     def test_only_what_stands_between_the_marks_is_replaced(self):
-        rows = debug_table.judge([healthy()], set(), set())
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder) / "zoo.md"
-            path.write_text(f"# Zoo\n{debug_table.BEGIN}\nold\n{debug_table.END}\nbelow\n")
-            debug_table.write(path, rows)
+            path.write_text("# Zoo\n<!-- zoo.py: begin -->\nold\n<!-- zoo.py: end -->\nbelow\n")
+            marked_part.write(path, "zoo.py", "| new |")
             text = path.read_text()
         self.assertTrue(text.startswith("# Zoo\n") and text.endswith("\nbelow\n"))
         self.assertNotIn("old", text)
+        self.assertIn("\n| new |\n", text)
+
+    def test_a_page_without_its_marks_is_refused(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "zoo.md"
+            path.write_text("# Zoo\n<!-- zoo.py: begin -->\nall that follows\n")
+            with self.assertRaisesRegex(SystemExit, "has no lines <!-- zoo.py: begin --> and <!-- zoo.py: end -->"):
+                marked_part.write(path, "zoo.py", "| new |")
+            self.assertIn("all that follows", path.read_text())
 
 
 class Cases(unittest.TestCase):
