@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "experiments/fixes/net_reader.h"
+
 /* Beginnings of paths and the place that tells of them; the first that fits counts. */
 static const struct {
     const char *prefix, *place;
@@ -51,32 +53,65 @@ void tn_source_put(tn_investigation *investigation, json_t *object, const json_t
     put(investigation, object, "line", json_object_get(place, "line"));
 }
 
-/* "relu in place of this", "leave this out": what a patch's value asks of the line. */
-static void describe(char *text, size_t size, const char *path, const json_t *value, bool is_key)
+/* What a scale asks of a line, by its path and its value. */
+static const struct {
+    const char *path, *value, *words;
+} SCALES[] = {
+    {"data.input.scale", "standardize",
+     "standardise what goes in here: (x - mean) / standard deviation of each feature, over the training samples"},
+    {"data.input.scale", "minmax", "bring what goes in here to 0 to 1: (x - min) / (max - min) of each feature, over the training samples"},
+    {"data.label.scale", "standardize", "standardise the targets first: (y - mean) / standard deviation, over the training samples"},
+    {"data.label.scale", "minmax", "bring the targets to 0 to 1 first: (y - min) / (max - min), over the training samples"},
+};
+
+static const char *words_of_scale(const char *path, const json_t *value)
 {
-    const char *op = json_string_value(json_object_get(value, "op"));
-    const json_t *inserted = json_object_get(value, "$insert");
-    const char *key = is_key ? NULL : strrchr(path, '.');
-    key = key ? key + 1 : path;
-    if (json_is_true(json_object_get(value, "$remove"))) {
-        snprintf(text, size, "leave this out");
-    } else if (inserted) {
-        const char *inserted_op = json_string_value(json_object_get(inserted, "op"));
-        snprintf(text, size, "put %s before this", inserted_op ? inserted_op : "a layer");
-    } else if (op) {
-        snprintf(text, size, "%s in place of this", op);
-    } else if (json_is_string(value)) {
+    const char *wanted = json_string_value(value);
+    for (size_t i = 0; wanted && i < sizeof SCALES / sizeof *SCALES; i++)
+        if (strcmp(path, SCALES[i].path) == 0 && strcmp(wanted, SCALES[i].value) == 0)
+            return SCALES[i].words;
+    return NULL;
+}
+
+/* What stands at a node's path, "this" where nothing is known of it: a line may make several layers. */
+static const char *op_at(const tn_investigation *investigation, const char *path)
+{
+    bool is_node = investigation->hypes && strncmp(path, "net.", 4) == 0;
+    const char *op = is_node ? tn_net_op(investigation->hypes, strtoul(path + 4, NULL, 10)) : NULL;
+    return op && *op ? op : "this";
+}
+
+/* "learning_rate: 0.01". */
+static void describe_value(char *text, size_t size, const char *key, const json_t *value)
+{
+    if (json_is_string(value))
         snprintf(text, size, "%s: %s", key, json_string_value(value));
-    } else if (json_is_number(value)) {
+    else if (json_is_number(value))
         snprintf(text, size, "%s: %.6g", key, json_number_value(value));
-    } else {
-        const char *scheme = json_string_value(json_object_get(value, "scheme"));
-        snprintf(text, size, "%s: %s", key,
-                 scheme                 ? scheme
-                 : json_is_true(value)  ? "true"
-                 : json_is_false(value) ? "false"
-                                        : "as in the patch");
-    }
+    else
+        snprintf(text, size, "%s: %s", key, json_is_true(value) ? "true" : json_is_false(value) ? "false" : "as in the patch");
+}
+
+/* "relu in place of tanh", "leave out: softmax": what a patch's value asks of the line. */
+static void describe(char *text, size_t size, const tn_investigation *investigation, const char *path, const json_t *value)
+{
+    const char *op = json_string_value(json_object_get(value, "op")), *scheme = json_string_value(json_object_get(value, "scheme"));
+    const json_t *inserted = json_object_get(value, "$insert");
+    const char *inserted_op = json_string_value(json_object_get(inserted, "op")), *scale = words_of_scale(path, value);
+    const char *key = strrchr(path, '.');
+    key = key ? key + 1 : path;
+    if (scale)
+        snprintf(text, size, "%s", scale);
+    else if (json_is_true(json_object_get(value, "$remove")))
+        snprintf(text, size, "leave out: %s", op_at(investigation, path));
+    else if (inserted)
+        snprintf(text, size, "put %s before this", inserted_op ? inserted_op : "a layer");
+    else if (op)
+        snprintf(text, size, "%s in place of %s", op, op_at(investigation, path));
+    else if (scheme)
+        snprintf(text, size, "initial %s by %s", strcmp(key, "bias_init") == 0 ? "biases" : "weights", scheme);
+    else
+        describe_value(text, size, key, value);
 }
 
 /* Paths of a patch and the knobs that they are. */
@@ -127,7 +162,10 @@ json_t *tn_source_lines(tn_investigation *investigation, const json_t *patch)
         tn_source_put(investigation, entry, place);
         put(investigation, entry, "was", json_object_get(place, "text"));
         const char *told = key ? NULL : json_string_value(json_object_get(place, "change"));
-        describe(change, sizeof change, key ? key : path, value, key != NULL);
+        if (key)
+            describe_value(change, sizeof change, key, value);
+        else
+            describe(change, sizeof change, investigation, path, value);
         tn_json_set(investigation, entry, "change", json_string(told ? told : change));
         if (is_listed(lines, entry))
             json_decref(entry);

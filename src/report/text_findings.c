@@ -93,7 +93,7 @@ static void symptoms(tn_page *page, size_t indent, const json_t *list)
     tn_text_deinit(&line);
 }
 
-/* The lines of an attached program: "train.py:12  relu in place of this:  nn.Sigmoid()". */
+/* The lines of an attached program: "train.py:12  relu in place of sigmoid", and below it the line as it is. */
 static void source_lines(tn_page *page, size_t indent, const json_t *lines)
 {
     size_t index;

@@ -67,6 +67,45 @@ static void a_path_finds_its_line(void **state)
     json_decref(lines);
 }
 
+/* The words for one path of a patch, of a program whose network is dense, sigmoid. */
+static void asks_of_the_line(const char *path, const char *value, const char *expected)
+{
+    static const char NET[] = "{\"data\": {\"train\": {\"format\": \"csv\", \"file\": \"a.csv\", \"label\": 0}}, \"net\": [{\"op\": "
+                              "\"dense\", \"units\": 4}, {\"op\": \"sigmoid\"}], \"loss\": \"mse\"}";
+    tn_error error = {0};
+    tn_hypes *hypes;
+    if (tn_hypes_parse(NET, strlen(NET), "test.json", ".", &hypes, &error) != TN_OK)
+        fail_msg("%s", error.message);
+    json_t *all = places();
+    const tn_subject_facts facts = {.places = all, .is_program = true};
+    tn_investigation investigation = {.facts = &facts, .hypes = hypes};
+    json_t *patch = json_object();
+    assert_int_equal(json_object_set_new(patch, path, json_loads(value, JSON_DECODE_ANY, NULL)), 0);
+    json_t *lines = tn_source_lines(&investigation, patch);
+    assert_string_equal(report_string(json_array_get(lines, 0), "change"), expected);
+    json_decref(lines);
+    json_decref(patch);
+    json_decref(all);
+    tn_hypes_destroy(hypes);
+}
+
+static void a_line_is_told_what_to_do_with_it(void **state)
+{
+    (void)state;
+    asks_of_the_line("net.1", "{\"$remove\": true}", "leave out: sigmoid");
+    asks_of_the_line("net.1", "{\"op\": \"relu\"}", "relu in place of sigmoid");
+    asks_of_the_line("net.2", "{\"$insert\": {\"op\": \"softmax\"}}", "put softmax before this");
+    asks_of_the_line("net.9", "{\"$remove\": true}", "leave out: this");
+    asks_of_the_line("net.0.bias_init", "{\"scheme\": \"zeros\"}", "initial biases by zeros");
+    asks_of_the_line("init", "{\"scheme\": \"he_normal\"}", "initial weights by he_normal");
+    asks_of_the_line("data.input.scale", "\"standardize\"",
+                     "standardise what goes in here: (x - mean) / standard deviation of each feature, over the training samples");
+    asks_of_the_line("data.label.scale", "\"standardize\"",
+                     "standardise the targets first: (y - mean) / standard deviation, over the training samples");
+    asks_of_the_line("data.input.scale", "0.5", "scale: 0.5");
+    asks_of_the_line("solver.shuffle", "true", "shuffle: true");
+}
+
 static void what_cannot_be_tried_is_suspected_with_the_reason(void **state)
 {
     (void)state;
@@ -162,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_finding_points_to_the_line),
         cmocka_unit_test(a_path_finds_its_line),
+        cmocka_unit_test(a_line_is_told_what_to_do_with_it),
         cmocka_unit_test(what_cannot_be_tried_is_suspected_with_the_reason),
         cmocka_unit_test(without_a_score_it_is_not_called_healthy),
         cmocka_unit_test(without_a_score_nan_is_found_all_the_same),
