@@ -47,6 +47,8 @@ typedef struct tn_node {
     tn_precision factors; /* of its matrix products; set before configure */
     size_t parameter_count;
     tn_parameter parameters[TN_OP_PARAMETERS_MAX];
+    double
+        multiply_adds; /* of values with values in the forward pass of one sample: what its weights cost; 0 for an op that multiplies no matrices */
     size_t saved_per_sample;   /* reals that forward keeps for backward, for each sample of the batch */
     size_t saved_per_batch;    /* and once a batch */
     size_t scratch_per_worker; /* reals of scratch for each pool thread; contents do not outlive a call */

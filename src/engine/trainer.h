@@ -35,7 +35,8 @@ void tn_trainer_destroy(tn_trainer *trainer);
 uint64_t tn_trainer_parameters(const tn_trainer *trainer);  /* trainable values */
 uint64_t tn_trainer_steps_total(const tn_trainer *trainer); /* steps that hypes.solver asks for (epochs or steps) */
 uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);
-double tn_trainer_work(const tn_trainer *trainer);          /* multiply-adds of one sample's forward pass */
+double
+tn_trainer_work(const tn_trainer *trainer); /* of one sample's forward pass: multiply-adds, and one for each value that a node makes */
 size_t tn_trainer_output_size(const tn_trainer *trainer);   /* values that the network puts out for a sample */
 size_t tn_trainer_label_width(const tn_trainer *trainer);   /* of them, those for one label: all, but for labels of each step */
 bool tn_trainer_takes_tokens(const tn_trainer *trainer);    /* inputs are numbers that a node looks up (embedding), and have no scale */

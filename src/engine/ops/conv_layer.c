@@ -22,6 +22,7 @@ void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn
     layer->way = tn_conv_choose(&layer->conv);
     while (layer->parts > 1 && sums_size(conv) > PARTIAL_MAX / layer->parts)
         layer->parts /= 2;
+    node->multiply_adds = (double)conv->pixels * (double)conv->patch * (double)conv->filters;
     size_t shared = layer->way->shared_reals(conv), sums = layer->parts * sums_size(conv);
     node->scratch_per_worker = layer->way->worker_reals(conv);
     node->scratch_shared = shared > sums ? shared : sums;

@@ -17,7 +17,7 @@ typedef struct tn_conv_layer {
 
 _Static_assert(sizeof(tn_conv_layer) <= TN_OP_ATTRIBUTES_BYTES, "the layer fits a node's attributes");
 
-/* Chooses the way, and asks for the node's scratch. */
+/* Chooses the way, asks for the node's scratch, and counts its multiply-adds, which are the same both ways round. */
 void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn_node *node);
 
 /* The parameter "bias" [filters], with the fans of the weight. */

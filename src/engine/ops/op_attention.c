@@ -85,12 +85,19 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
     if (status)
         return status;
     for (size_t k = 0; k < (own->bias ? PARAMETERS : BIAS_Q); k++) {
-        const size_t which = k % BIAS_Q, inputs = which == WEIGHT_K || which == WEIGHT_V ? own->key_width : own->width;
+        const size_t which = k % BIAS_Q;
+        const bool answers = which == WEIGHT_K || which == WEIGHT_V;
+        const size_t inputs = answers ? own->key_width : own->width;
         const tn_shape matrix = {.rank = 2, .dims = {inputs, own->width}}, vector = {.rank = 1, .dims = {own->width}};
         tn_parameter *parameter = tn_node_add_parameter(node, names[k], k < BIAS_Q ? &matrix : &vector);
         parameter->fan_in = inputs;
         parameter->fan_out = own->width;
+        if (k < BIAS_Q)
+            node->multiply_adds += (double)(answers ? own->keys : own->queries) * (double)tn_shape_size(&matrix);
     }
+    /* Scores and sums of values, of each query and each key that it may see. */
+    const double pairs = (double)own->queries * (own->causal ? (double)(own->keys + 1) / 2 : (double)own->keys);
+    node->multiply_adds += 2 * pairs * (double)own->width;
     node->output = node->inputs[0];
     node->saved_per_sample = 2 * own->width * (own->queries + own->keys) + own->heads * own->queries * own->keys;
     node->scratch_per_sample = 2 * own->width * (own->queries + own->keys);

@@ -50,6 +50,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
         own->block_rows = own->inputs;
     const tn_shape row = {.rank = 1, .dims = {own->units}};
     node->output = is_sequence ? (tn_shape){.rank = 2, .dims = {own->steps, own->units}} : row;
+    node->multiply_adds = (double)own->steps * (double)own->inputs * (double)own->units;
     node->scratch_per_worker = own->block_rows * own->units;
     node->scratch_shared = own->units;
     tn_parameter *weight = tn_node_add_parameter(node, "weight", &(tn_shape){.rank = 2, .dims = {own->inputs, own->units}});

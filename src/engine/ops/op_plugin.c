@@ -89,6 +89,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
         return as_mistake(status, error);
     const tn_layer_plan *plan = tn_plugin_plan(plugin);
     node->output = engine_shape(&plan->output);
+    const size_t places = tn_shape_size(&node->output) / node->output.dims[node->output.rank - 1];
     for (size_t i = 0; i < plan->parameter_count; i++) {
         const tn_layer_parameter *own = &plan->parameters[i];
         const tn_shape shape = engine_shape(&own->shape);
@@ -97,6 +98,7 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
         parameter->fan_out = own->fan_out > 0 ? own->fan_out : 1;
         parameter->initializer = initializer_of(own);
         parameter->is_state = own->is_state;
+        node->multiply_adds += (double)tn_shape_size(&shape) * (double)places; /* a guess: all weights at each place, as in a dense layer */
     }
     return TN_OK;
 }

@@ -54,6 +54,7 @@ static void add_parameters(tn_node *node, const tn_recurrent *own, const tn_cell
         parameter->fan_out = own->units;
         parameter->fan_torch = own->units;
         parameter->gates = cell->gates;
+        node->multiply_adds += k < BIAS_IH ? (double)own->steps * (double)tn_shape_size(&matrix) : 0;
         parameter->is_recurrent = k == WEIGHT_HH;
     }
 }
