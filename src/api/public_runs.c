@@ -127,6 +127,7 @@ tn_status tn_runs_show(const tn_runs_view *view, const char *run_name, const cha
     if (status == TN_OK)
         status = read_training(&runs, run.row, &report, error);
     run.metrics = json_object_get(json_object_get(report, "run"), "metrics");
+    run.test = json_object_get(json_object_get(report, "run"), "test");
     if (status == TN_OK && tensor_name)
         status = find_tensor(&run, tensor_name, &tensor, error);
     if (status == TN_OK) {

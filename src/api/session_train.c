@@ -115,6 +115,8 @@ static json_t *run_json(json_writer *writer, const tn_trial_result *result, cons
     set(writer, object, "scores", scores_json(writer, result));
     if (result->metrics)
         set(writer, object, "metrics", json_incref(result->metrics));
+    if (result->test)
+        set(writer, object, "test", json_incref(result->test));
     return object;
 }
 

@@ -119,6 +119,7 @@ char *tn_run_show_json(const tn_run_view *run, const tn_history_tensor *tensor)
     tn_run_set(&json, document, "schema", json_string("tenet.run/1"));
     tn_run_set(&json, document, "run", tn_run_row_json(&json, run->row));
     tn_run_set(&json, document, "metrics", run->metrics ? json_deep_copy(run->metrics) : json_null());
+    tn_run_set(&json, document, "test", run->test ? json_deep_copy(run->test) : json_null());
     tn_run_set(&json, document, "signals", tn_run_signals_json(&json, run->history));
     tn_run_set(&json, document, "series", series);
     tn_run_set(&json, document, "tensors", tensors);

@@ -156,6 +156,7 @@ char *tn_run_show_text(const tn_run_view *run, const tn_history_tensor *tensor, 
     head(&page, run);
     curves(&page, run->history);
     tn_part_metrics(&page, run->metrics);
+    tn_part_metrics(&page, run->test);
     signals(&page, run->history);
     tn_run_layers(&page, run->history);
     return tn_page_take(&page);

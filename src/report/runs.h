@@ -15,6 +15,7 @@ typedef struct tn_run_view {
     const tn_run_row *row;
     const tn_history *history;
     const json_t *metrics; /* of a training, what its report ends with (accuracy, F1, ...); NULL: none is known */
+    const json_t *test;    /* and what its test samples gave, likewise */
 } tn_run_view;
 
 /* The newest first; of experiment `experiment` alone where that is not NULL; the newest `last` where that is not 0. */

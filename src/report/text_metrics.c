@@ -10,6 +10,8 @@ enum { CLASSES_SHOWN = 10, CELL_MIN = 4 };
 static const struct {
     const char *key, *title;
 } FIGURES[] = {
+    {"score", "score"},
+    {"loss", "loss"},
     {"accuracy", "accuracy"},
     {"top5_accuracy", "among the five likeliest"},
     {"f1_macro", "F1, mean over the labels"},

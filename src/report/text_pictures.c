@@ -380,4 +380,5 @@ void tn_part_run(tn_page *page, const json_t *run)
     curve(page, json_object_get(run, "curve"));
     scores(page, json_object_get(run, "scores"));
     tn_part_metrics(page, json_object_get(run, "metrics"));
+    tn_part_metrics(page, json_object_get(run, "test"));
 }

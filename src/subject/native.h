@@ -5,6 +5,7 @@
  *   native_trial.c  one trial: hypes, data, trainer, recorder, the loop
  *   native_replay.c going back to the steps before an incident
  *   native_probe.c  samples that are scored
+ *   native_metrics.c  what a person reads of them after a training, and of the test samples
  *   native_facts.c  what needs no training
  *   native_load.c   weights from a file
  *   native_weights.c  weights into a file
@@ -75,7 +76,7 @@ void tn_turned_deinit(tn_turned *turned);
 enum { TN_PROBE_SAMPLES = 2000, TN_TRAIN_PROBE_SAMPLES = 500 };
 
 /* What a choice of samples is for, so that choices do not follow each other. */
-typedef enum tn_probe_use { TN_PROBE_TRAIN, TN_PROBE_VALID, TN_PROBE_SHOWN, TN_PROBE_STATISTICS } tn_probe_use;
+typedef enum tn_probe_use { TN_PROBE_TRAIN, TN_PROBE_VALID, TN_PROBE_SHOWN, TN_PROBE_STATISTICS, TN_PROBE_TEST } tn_probe_use;
 
 /* How many samples of `set` (NULL: none) a probe of at most `most` holds. */
 size_t tn_probe_samples(const tn_dataset *set, size_t most);
@@ -94,9 +95,30 @@ typedef struct tn_probe {
 tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t most, tn_error *error);
 void tn_probe_deinit(tn_probe *probe);
 
+/* The same of so many samples of a set that is there, at least 1 and no more than it has. */
+tn_status tn_probe_init_count(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t count, tn_error *error);
+
+/* Targets of a sample, or outputs that predict them, in original units; classes have none. row [width] */
+void tn_probe_unscale(const tn_probe *probe, float *row);
+
+/* What tn_trainer_predict made of the probe's samples, outputs and losses, as a score and a mean loss. */
+void tn_probe_judge(const tn_probe *probe, const tn_trainer *trainer, double threshold, const float *outputs, const float *losses,
+                    double *score, double *loss);
+
 /* The score and mean loss of the trainer's network on the probe; NAN both for an empty one. outputs [count, output size] and losses [count] are scratch. */
 void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold, float *outputs, float *losses, double *score,
                     double *loss);
+
+/* ---- native_metrics.c ---- */
+
+/* What metrics.h measures of predictions of a probe of `data` that is not empty, and "samples"; outputs are brought to original units on the way. A new object, NULL where memory is out. */
+json_t *tn_native_metrics(const tn_data *data, const tn_probe *probe, const tn_trainer *trainer, double threshold, float *outputs,
+                          const float *losses);
+
+/* What the network makes of the test samples, of which there are some: their metrics, "score", "loss", and "of" "test"; of so many that their outputs do not fit into memory a random part. *test is a new object, NULL where
+ * the user interrupts it. */
+tn_status tn_native_test(const tn_native *native, const tn_data *data, tn_trainer *trainer, double threshold, json_t **test,
+                         tn_error *error);
 
 /* ---- native_facts.c ---- */
 

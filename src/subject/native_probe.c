@@ -33,9 +33,13 @@ size_t tn_probe_samples(const tn_dataset *set, size_t most)
 tn_status tn_probe_init(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t most, tn_error *error)
 {
     *probe = (tn_probe){.set = set};
-    if (!set)
-        return TN_OK;
-    size_t total = tn_dataset_samples(set), count = tn_probe_samples(set, most), values;
+    return set ? tn_probe_init_count(probe, set, seed, use, tn_probe_samples(set, most), error) : TN_OK;
+}
+
+tn_status tn_probe_init_count(tn_probe *probe, const tn_dataset *set, uint64_t seed, tn_probe_use use, size_t count, tn_error *error)
+{
+    size_t total = tn_dataset_samples(set), values;
+    *probe = (tn_probe){.set = set};
     probe->count = count;
     probe->width = tn_dataset_targets(set);
     probe->steps = tn_dataset_label_steps(set);
@@ -65,6 +69,15 @@ void tn_probe_deinit(tn_probe *probe)
     *probe = (tn_probe){0};
 }
 
+void tn_probe_unscale(const tn_probe *probe, float *row)
+{
+    for (size_t k = 0; probe->targets && k < probe->width; k++) {
+        double shift, gain;
+        tn_dataset_label_scaling(probe->set, k, &shift, &gain);
+        row[k] = (float)((gain != 0 ? (double)row[k] / gain : 0) + shift);
+    }
+}
+
 void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold, float *outputs, float *losses, double *score,
                     double *loss)
 {
@@ -72,6 +85,12 @@ void tn_probe_score(const tn_probe *probe, tn_trainer *trainer, double threshold
     if (probe->count == 0)
         return;
     tn_trainer_predict(trainer, probe->set, probe->samples, probe->count, outputs, losses);
+    tn_probe_judge(probe, trainer, threshold, outputs, losses, score, loss);
+}
+
+void tn_probe_judge(const tn_probe *probe, const tn_trainer *trainer, double threshold, const float *outputs, const float *losses,
+                    double *score, double *loss)
+{
     if (probe->steps > 1) {
         *score = tn_score_sequences(probe->count, probe->steps, losses, probe->classes, loss);
         return;

@@ -16,7 +16,6 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/simd.h"
-#include "subject/metrics.h"
 #include "subject/native.h"
 #include "subject/native_replay.h"
 
@@ -216,16 +215,6 @@ static float *copy_row(const float *values, size_t width)
     return row;
 }
 
-/* Targets, and outputs that predict them, in original units. */
-static void unscale(const trial *t, const tn_probe *probe, float *row)
-{
-    for (size_t k = 0; probe->targets && k < probe->width; k++) {
-        double shift, gain;
-        tn_dataset_label_scaling(t->data->train, k, &shift, &gain);
-        row[k] = (float)((gain != 0 ? (double)row[k] / gain : 0) + shift);
-    }
-}
-
 /* The sample's input and label. Kept in the result from the first on, so that a failure frees what there is. */
 static bool show_sample(trial *t, size_t i)
 {
@@ -239,7 +228,7 @@ static bool show_sample(trial *t, size_t i)
         return false;
     for (size_t k = 0; t->shown.classes && k < steps; k++)
         sample->label[k] = (float)t->shown.classes[i * steps + k];
-    unscale(t, &t->shown, sample->label);
+    tn_probe_unscale(&t->shown, sample->label);
     tn_dataset_inputs(t->shown.set, &t->shown.samples[i], 1, sample->inputs);
     return true;
 }
@@ -266,7 +255,7 @@ static tn_status show_outputs(trial *t, moment when, tn_error *error)
         return TN_OK;
     for (size_t i = 0; i < t->shown.count; i++) {
         tn_shown_sample *sample = &t->result->shown[i];
-        unscale(t, &t->shown, t->outputs + i * width);
+        tn_probe_unscale(&t->shown, t->outputs + i * width);
         if (when == BETWEEN)
             continue;
         float *row = copy_row(t->outputs + i * width, width);
@@ -306,54 +295,30 @@ static tn_status take_score(trial *t, tn_error *error)
     return TN_OK;
 }
 
-/* Adds what rows and columns of a confusion matrix stand for, where classes have names; false where memory is out. */
-static bool name_classes(const trial *t, json_t *metrics)
-{
-    const size_t classes = json_array_size(json_object_get(metrics, "confusion"));
-    if (classes == 0 || !tn_dataset_class_name(t->data->train, 0))
-        return true;
-    json_t *names = json_array();
-    bool whole = names != NULL;
-    for (size_t k = 0; k < classes && whole; k++) {
-        const char *name = tn_dataset_class_name(t->data->train, k);
-        json_t *word = name ? json_string(name) : NULL; /* NULL too where it is no UTF-8 */
-        whole = json_array_append_new(names, word ? word : json_null()) == 0;
-    }
-    return json_object_set_new(metrics, "classes", names) == 0 && whole;
-}
-
 /* What a person reads after a training, of the samples that are scored: the held-out ones where there are any. */
 static tn_status take_metrics(trial *t, tn_error *error)
 {
     const tn_probe *probe = t->valid.count > 0 ? &t->valid : &t->train;
     if (!t->request->is_training || probe->count == 0 || t->result->end == TN_TRIAL_NONFINITE)
         return TN_OK;
-    size_t width = tn_trainer_output_size(t->trainer), rows = probe->count * probe->width;
-    float *targets = probe->targets ? tn_memory_create(rows, sizeof *targets) : NULL;
-    if (probe->targets && !targets)
-        return tn_fail_memory(error, rows * sizeof *targets);
     tn_trainer_predict(t->trainer, probe->set, probe->samples, probe->count, t->outputs, t->losses);
-    if (targets)
-        memcpy(targets, probe->targets, rows * sizeof *targets);
-    for (size_t i = 0; i < probe->count && targets; i++) {
-        unscale(t, probe, targets + i * probe->width);
-        unscale(t, probe, t->outputs + i * width);
+    t->result->metrics = tn_native_metrics(t->data, probe, t->trainer, t->threshold, t->outputs, t->losses);
+    const char *of = probe == &t->valid ? "validation" : "training";
+    return t->result->metrics && json_object_set_new(t->result->metrics, "of", json_string(of)) == 0 ? TN_OK : tn_fail_memory(error, 64);
+}
+
+/* The test samples, of a training that came to its end: once, and nothing else looks at them. */
+static tn_status take_test(trial *t, tn_error *error)
+{
+    bool ended = t->result->end == TN_TRIAL_COMPLETED || t->result->end == TN_TRIAL_STOPPED;
+    if (!t->request->is_training || !t->data->test || !ended)
+        return TN_OK;
+    tn_status status = tn_native_test(t->native, t->data, t->trainer, t->threshold, &t->result->test, error);
+    if (layer_failed(t)) {
+        json_decref(t->result->test);
+        t->result->test = NULL;
     }
-    const tn_answers answers = {.count = probe->count,
-                                .steps = probe->steps,
-                                .width = width / probe->steps,
-                                .outputs = t->outputs,
-                                .losses = t->losses,
-                                .classes = probe->classes,
-                                .targets = targets,
-                                .are_flags = t->data->task == TN_TASK_MULTILABEL,
-                                .threshold = t->threshold};
-    json_t *metrics = tn_metrics_measure(&answers);
-    tn_memory_destroy(targets);
-    bool whole = metrics && json_object_set_new(metrics, "of", json_string(probe == &t->valid ? "validation" : "training")) == 0 &&
-                 json_object_set_new(metrics, "samples", json_integer((json_int_t)probe->count)) == 0 && name_classes(t, metrics);
-    t->result->metrics = metrics;
-    return whole ? TN_OK : tn_fail_memory(error, 64);
+    return status;
 }
 
 static bool weights_are_finite(const trial *t)
@@ -505,6 +470,8 @@ static tn_status train(trial *t, tn_error *error)
         status = show_outputs(t, AFTER, error);
     if (status == TN_OK)
         status = take_metrics(t, error);
+    if (status == TN_OK)
+        status = take_test(t, error);
     if (status == TN_OK && t->request->weights_path)
         status = tn_native_write_weights(t->trainer, t->turned.hypes, t->request->weights_path, error);
     return status;

@@ -120,6 +120,8 @@ struct tn_trial_result {
     double seconds;
     json_t *
         metrics; /* of a native training after its last step: what metrics.h measures, and "of" ("validation" or "training") and "samples"; owned, or NULL */
+    json_t
+        *test; /* the same of data.test, and "score" and "loss"; owned, or NULL: there is none, or the training did not come to its end */
     json_t *origin; /* where a program saw a number break, of the steps that were to be watched (docs/attach.md); owned, or NULL */
 };
 

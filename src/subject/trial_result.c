@@ -31,6 +31,7 @@ void tn_trial_result_deinit(tn_trial_result *result)
     }
     free(result->shown);
     json_decref(result->metrics);
+    json_decref(result->test);
     json_decref(result->origin);
     *result = (tn_trial_result){0};
 }

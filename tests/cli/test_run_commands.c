@@ -122,13 +122,13 @@ static void documents(void **state)
     }
 }
 
-/* A training is shown with what its own report ends with, and one whose report another training made in the same second with none. */
+/* A training is shown with what its own report ends with, its test samples too, and one whose report another training made in the same second with none. */
 static void a_training_is_shown_with_its_metrics(void **state)
 {
     const char *folder = *state;
     FILE *file = fopen(path_in(folder, "points.json"), "w");
     assert_non_null(file);
-    fputs("{\"data\": {\"train\": {\"format\": \"task\", \"task\": \"blobs\", \"samples\": 300}},"
+    fputs("{\"data\": {\"train\": {\"format\": \"task\", \"task\": \"blobs\", \"samples\": 300}, \"test\": 0.1},"
           " \"net\": [{\"op\": \"dense\", \"units\": 3}], \"loss\": \"softmax_cross_entropy\", \"solver\": {\"steps\": 30}}",
           file);
     assert_int_equal(fclose(file), 0);
@@ -144,6 +144,12 @@ static void a_training_is_shown_with_its_metrics(void **state)
         if (is_shown)
             assert_float_equal(json_number_value(json_object_get(metrics, "accuracy")), accuracy, 1e-6);
         assert_int_equal(strstr(text.out, "validation samples\n") != NULL, is_shown);
+        assert_int_equal(strstr(text.out, "On 30 test samples\n") != NULL, is_shown);
+        json_t *of_test = json_object_get(json_object_get(report, "run"), "test"), *test = json_object_get(document, "test");
+        assert_int_equal(json_integer_value(json_object_get(of_test, "samples")), 30);
+        assert_int_equal(json_is_object(test), is_shown);
+        if (is_shown)
+            assert_float_equal(json_number_value(json_object_get(test, "loss")), json_number_value(json_object_get(of_test, "loss")), 1e-6);
         json_decref(report);
         json_decref(document);
         program_run_deinit(&trained);

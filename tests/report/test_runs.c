@@ -37,7 +37,7 @@ static int setup(void **state)
         tn_run_row *row = &all.list.rows[i];
         snprintf(row->started, strlen(row->started) + 1, "2026-11-28T10:00:0%zuZ", i);
         assert_int_equal(tn_history_from_store(all.store, row->id, row->end != NULL, &all.histories[i], NULL), TN_OK);
-        all.runs[i] = (tn_run_view){row, all.histories[i], NULL};
+        all.runs[i] = (tn_run_view){.row = row, .history = all.histories[i]};
     }
     *state = &all;
     return 0;
@@ -84,9 +84,12 @@ static void texts_are_exact(void **state)
     expect(tn_run_show_text(&all->runs[0], NULL, &PLAIN), "show_100");
     json_t *metrics = json_pack("{s:s, s:i, s:f, s:f, s:[[i, i], [i, i]]}", "of", "validation", "samples", 200, "accuracy", 0.91,
                                 "f1_macro", 0.9, "confusion", 100, 3, 15, 82);
-    const tn_run_view measured = {all->runs[0].row, all->runs[0].history, metrics};
+    json_t *test =
+        json_pack("{s:s, s:i, s:f, s:f, s:f}", "of", "test", "samples", 10000, "score", 0.885, "loss", 0.2871, "accuracy", 0.8965);
+    const tn_run_view measured = {.row = all->runs[0].row, .history = all->runs[0].history, .metrics = metrics, .test = test};
     expect(tn_run_show_text(&measured, NULL, &PLAIN), "show_metrics_100");
     json_decref(metrics);
+    json_decref(test);
     expect(tn_run_show_text(&all->runs[1], NULL, &NARROW), "show_broken_60");
     expect(tn_run_show_text(&all->runs[1], NULL, &ASCII), "show_broken_ascii");
     expect(tn_run_show_text(&all->runs[2], NULL, &PLAIN), "show_killed");

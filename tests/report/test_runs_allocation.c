@@ -27,7 +27,7 @@ static char *text_of(tn_store *store, size_t which, tn_status *status)
     tn_run_view runs[2] = {{0}};
     for (size_t i = 0; i < 2 && *status == TN_OK; i++) {
         *status = tn_history_from_store(store, list.rows[i].id, true, &histories[i], &error);
-        runs[i] = (tn_run_view){&list.rows[i], histories[i], NULL};
+        runs[i] = (tn_run_view){.row = &list.rows[i], .history = histories[i]};
     }
     if (*status == TN_OK) {
         const tn_history_tensor *tensor = tn_history_tensor_find(histories[1], "dense_1.weight");

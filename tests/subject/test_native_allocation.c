@@ -14,7 +14,7 @@
 #include "support/allocator.h"
 #include "support_subject.h"
 
-/* A trial that uses everything: knobs and patch, data of its own, scores, shown samples, norms, two threads, vitals to a store. */
+/* A trial that uses everything: knobs and patch, data of its own, scores, shown and test samples, norms, two threads, vitals to a store. */
 static tn_status run_all(const tn_hypes *hypes, const json_t *patch, tn_store *store, double *score, tn_error *error)
 {
     tn_subject *subject = NULL, *other = NULL;
@@ -43,6 +43,7 @@ static tn_status run_all(const tn_hypes *hypes, const json_t *patch, tn_store *s
             assert_int_equal(result.end, TN_TRIAL_COMPLETED);
             assert_int_equal(result.steps, 12);
             assert_int_equal(result.score_count, 13);
+            assert_true(json_is_object(result.test));
             *score = tn_trial_score(&result);
         }
         tn_trial_result_deinit(&result);
@@ -79,7 +80,10 @@ static bool survives(const tn_hypes *hypes, const json_t *patch, uint64_t n, dou
 
 static void each_allocation_fails_once(void **state)
 {
-    tn_hypes *hypes = usual_hypes(*state);
+    tn_hypes *hypes =
+        blob_hypes(*state, ", \"test\": {\"fraction\": 0.1}",
+                   "[{\"op\": \"dense\", \"units\": 16}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 3}]",
+                   "\"softmax_cross_entropy\"", "{\"learning_rate\": 0.1, \"momentum\": 0.9, \"batch_size\": 32, \"epochs\": 5}");
     json_t *patch = json_pack("{s:f}", "solver.weight_decay", 0.01);
     tn_error error = {0};
     double expected = NAN;
