@@ -1,6 +1,7 @@
 /* augment.c: see augment.h. All is done in place, sample by sample. */
 #include "data/augment.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -13,9 +14,6 @@ static tn_status check_pictures(const tn_augment *augment, const tn_hypes *hypes
         return TN_OK;
     if (shape->rank != 3)
         return tn_hypes_fail(hypes, "data.augment", error, "flips and crops pictures [height, width, channels]; these samples are none");
-    if (train->source->labels_are_boxes)
-        return tn_hypes_fail(hypes, "data.augment", error,
-                             "flips and crops move what boxes are drawn around, and the boxes stay; leave flip and crop out");
     if (augment->crop >= shape->dims[0] || augment->crop >= shape->dims[1])
         return tn_hypes_fail(hypes, "data.augment.crop", error,
                              "moves pictures by up to %zu pixels, and they are %zu high and %zu wide; make it smaller than both",
@@ -101,6 +99,25 @@ static long draw_distance(tn_rng *rng, size_t crop)
     return (long)tn_rng_below(rng, 2 * crop + 1) - (long)crop;
 }
 
+/* What happens to a picture. */
+typedef struct change {
+    long down, right; /* pixels */
+    bool flipped;
+} change;
+
+/* Of sample `number` of the training; further draws of rng are its noise. */
+static change draw_change(const tn_augment *augment, uint64_t number, tn_rng *rng)
+{
+    change drawn = {0, 0, false};
+    tn_rng_init(rng, augment->seed, (uint64_t)TN_STREAM_AUGMENT + ((number + 1) << 16));
+    if (augment->crop > 0) {
+        drawn.down = draw_distance(rng, augment->crop);
+        drawn.right = draw_distance(rng, augment->crop);
+    }
+    drawn.flipped = augment->flips && tn_rng_below(rng, 2) == 1;
+    return drawn;
+}
+
 static void change_sample(void *context, size_t i, size_t worker)
 {
     (void)worker;
@@ -110,12 +127,10 @@ static void change_sample(void *context, size_t i, size_t worker)
     const size_t size = job->set->source->width;
     float *values = job->inputs + i * size;
     tn_rng rng;
-    tn_rng_init(&rng, augment->seed, (uint64_t)TN_STREAM_AUGMENT + ((job->first + i + 1) << 16));
-    if (augment->crop > 0) {
-        const long down = draw_distance(&rng, augment->crop), right = draw_distance(&rng, augment->crop);
-        move(&job->set->source->shape, down, right, job->edge, values);
-    }
-    if (augment->flips && tn_rng_below(&rng, 2) == 1)
+    const change drawn = draw_change(augment, job->first + i, &rng);
+    if (augment->crop > 0)
+        move(&job->set->source->shape, drawn.down, drawn.right, job->edge, values);
+    if (drawn.flipped)
         flip(&job->set->source->shape, values);
     if (augment->noise > 0)
         for (size_t k = 0; k < size; k++)
@@ -129,4 +144,72 @@ void tn_augment_batch(const tn_augment *augment, const tn_dataset *set, uint64_t
 {
     augment_job job = {.augment = augment, .set = set, .first = first, .edge = scaled_zero(&set->scaling->input), .inputs = inputs};
     tn_pool_run(pool, count, change_sample, &job);
+}
+
+/* A box of a label: its left upper corner and its size, as shares of the picture. */
+enum { BOX = 4 };
+
+/* What is left of a box in the picture counts from so many pixels on, since shares are rounded. */
+static const double LEAST_LEFT = 0.01;
+
+/* low and size: of one axis, which has so many pixels. Cut to 0 .. 1; false where nothing is left. */
+static bool cut(size_t pixels, double *low, double *size)
+{
+    const double end = fmin(*low + *size, 1);
+    *low = fmax(*low, 0);
+    *size = end - *low;
+    return *size * (double)pixels > LEAST_LEFT;
+}
+
+/* What becomes of a box; false where it has left the picture, or was none. */
+static bool change_box(const change *drawn, const tn_shape *shape, double box[BOX])
+{
+    if (!(box[2] > 0 && box[3] > 0))
+        return false;
+    box[0] -= (double)drawn->right / (double)shape->dims[1];
+    box[1] -= (double)drawn->down / (double)shape->dims[0];
+    if (!cut(shape->dims[1], &box[0], &box[2]) || !cut(shape->dims[0], &box[1], &box[3]))
+        return false;
+    if (drawn->flipped)
+        box[0] = 1 - box[0] - box[2];
+    return true;
+}
+
+/* targets: of one sample, as the network sees them; label[k] = target k / gain + shift. */
+static void change_boxes(const tn_dataset *set, const change *drawn, float *targets)
+{
+    const size_t width = tn_dataset_targets(set);
+    double shift[BOX], gain[BOX];
+    size_t kept = 0;
+    for (size_t i = 0; i + BOX <= width; i += BOX) {
+        double box[BOX];
+        for (size_t k = 0; k < BOX; k++) {
+            tn_dataset_label_scaling(set, i + k, &shift[k], &gain[k]);
+            box[k] = (gain[k] != 0 ? (double)targets[i + k] / gain[k] : 0) + shift[k];
+        }
+        if (!change_box(drawn, &set->source->shape, box))
+            continue;
+        for (size_t k = 0; k < BOX; k++) {
+            tn_dataset_label_scaling(set, kept + k, &shift[k], &gain[k]);
+            targets[kept + k] = (float)((box[k] - shift[k]) * gain[k]);
+        }
+        kept += BOX;
+    }
+    for (; kept + BOX <= width; kept += BOX)
+        for (size_t k = 0; k < BOX; k++) {
+            tn_dataset_label_scaling(set, kept + k, &shift[k], &gain[k]);
+            targets[kept + k] = (float)(-shift[k] * gain[k]);
+        }
+}
+
+void tn_augment_boxes(const tn_augment *augment, const tn_dataset *set, uint64_t first, size_t count, float *targets)
+{
+    if (!set->source->labels_are_boxes)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        tn_rng rng;
+        const change drawn = draw_change(augment, first + i, &rng);
+        if (drawn.down != 0 || drawn.right != 0 || drawn.flipped)
+            change_boxes(set, &drawn, targets + i * tn_dataset_targets(set));
+    }
 }

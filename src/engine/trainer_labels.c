@@ -93,20 +93,25 @@ void tn_trainer_gather(tn_trainer *t, const tn_dataset *set, const uint32_t *sam
 #endif
 }
 
-static void gather_targets(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count)
+static void gather_targets(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
 {
 #ifdef TN_REAL_DOUBLE
-    tn_dataset_target_labels(set, samples, count, t->staging);
-    widen(t->staging, count * t->output_size, t->targets);
+    float *targets = t->staging;
 #else
-    tn_dataset_target_labels(set, samples, count, t->targets);
+    float *targets = t->targets;
+#endif
+    tn_dataset_target_labels(set, samples, count, targets);
+    if (training && t->augment.is_on)
+        tn_augment_boxes(&t->augment, set, t->samples, count, targets);
+#ifdef TN_REAL_DOUBLE
+    widen(t->staging, count * t->output_size, t->targets);
 #endif
 }
 
-tn_labels tn_trainer_labels(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count)
+tn_labels tn_trainer_labels(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
 {
     if (tn_dataset_label_kind(set) != TN_LABELS_CLASSES) {
-        gather_targets(t, set, samples, count);
+        gather_targets(t, set, samples, count, training);
         return (tn_labels){.targets = t->targets};
     }
     tn_dataset_class_labels(set, samples, count, t->classes);

@@ -124,7 +124,7 @@ tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hyp
 
 /* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. Those of a training step are changed as data.augment says. */
 void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, bool training);
-tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count);
+tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, bool training);
 
 /* The loss of each sample of a batch into trainer->sample_losses, that of a sequence being the mean over its steps with a label, and the gradient into d_output unless NULL. Returns the
  * reduced loss; a mean is one over all labels of the batch. */

@@ -269,7 +269,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
         tn_trainer_begin_carried(t, batch);
     forward(t, batch, true, &seen);
     tn_pass *last = &t->passes[t->graph.count - 1];
-    tn_labels labels = tn_trainer_labels(t, set, order, batch);
+    tn_labels labels = tn_trainer_labels(t, set, order, batch, true);
     double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
     bool fused = !(t->clip_norm > 0), failed = t->fault.code != TN_OK;
@@ -310,7 +310,7 @@ void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *sa
             outputs[first * width + i] = (float)output[i];
         if (!losses)
             continue;
-        tn_labels labels = tn_trainer_labels(t, set, t->numbers, batch);
+        tn_labels labels = tn_trainer_labels(t, set, t->numbers, batch, false);
         (void)tn_trainer_losses(t, batch, output, &labels, NULL);
         for (size_t i = 0; i < batch; i++)
             losses[first + i] = (float)t->sample_losses[i];
