@@ -129,6 +129,7 @@ static void *run(void *context)
                                       .vitals_share = t->mode == AUTO ? SHARE : 0,
                                       .is_training = true,
                                       .unscored = true,
+                                      .may_lag = true,
                                       .observers = observers,
                                       .observer_count = sizeof observers / sizeof *observers};
     tn_trial_result result = {0};

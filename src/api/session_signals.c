@@ -1,25 +1,34 @@
 /* session_signals.c: see session_signals.h. A rule that fires is told once; one that takes its signal back, as some do, was heard all the same. */
 #include "api/session_signals.h"
 
-static void tell(tn_session_signals *signals)
+#include <stdio.h>
+
+#include "api/session_pictures.h"
+
+/* ---- the rules ---- */
+
+static void note_said(tn_session_signals *signals)
 {
-    const tn_session *session = signals->session;
-    if (!session->signal)
-        return;
-    for (size_t i = 0; i < tn_rule_count() && i < TN_SIGNALS_MAX; i++) {
-        const tn_signal *signal = signals->told[i] ? NULL : tn_rule_set_signal(signals->set, tn_rule_at(i)->name);
+    size_t count = atomic_load_explicit(&signals->said_count, memory_order_relaxed), before = count;
+    for (size_t i = 0; i < tn_rule_count(); i++) {
+        const tn_signal *signal = signals->has_said[i] ? NULL : tn_rule_set_signal(signals->set, tn_rule_at(i)->name);
         if (!signal || signal->state != TN_RULE_FIRED)
             continue;
-        signals->told[i] = true;
-        session->signal(session->signal_context, signal->rule, signal->step, signal->text);
+        signals->has_said[i] = true;
+        tn_said *said = &signals->said[count++];
+        said->rule = signal->rule;
+        said->step = signal->step;
+        snprintf(said->text, sizeof said->text, "%s", signal->text);
     }
+    if (count > before)
+        atomic_store_explicit(&signals->said_count, count, memory_order_release);
 }
 
 static bool on_step(void *context, const tn_step *step)
 {
     tn_session_signals *signals = context;
     bool goes_on = signals->rules.on_step(signals->rules.context, step);
-    tell(signals);
+    note_said(signals);
     if (signals->session->debug_on_plateau && tn_rule_set_signal(signals->set, "plateau")->state == TN_RULE_FIRED)
         return false;
     return goes_on || signals->session->only_records;
@@ -53,7 +62,7 @@ static void on_end(void *context, uint64_t steps)
 {
     tn_session_signals *signals = context;
     signals->rules.on_end(signals->rules.context, steps);
-    tell(signals);
+    note_said(signals);
 }
 
 static size_t count_fired(void *context)
@@ -68,16 +77,49 @@ static bool signal_at(void *context, size_t i, tn_store_signal *signal, bool *fi
     return signals->rules.signal_at(signals->rules.context, i, signal, fired);
 }
 
-tn_observer tn_session_signals_observer(tn_session_signals *signals, const tn_session *session, tn_rule_set *set)
+/* ---- telling ---- */
+
+static void tell(tn_session_signals *signals)
+{
+    const tn_session *session = signals->session;
+    size_t count = atomic_load_explicit(&signals->said_count, memory_order_acquire);
+    for (; signals->told_count < count; signals->told_count++) {
+        const tn_said *said = &signals->said[signals->told_count];
+        if (session->signal)
+            session->signal(session->signal_context, said->rule, said->step, said->text);
+    }
+}
+
+static bool tell_at_step(void *context, const tn_step *step)
+{
+    (void)step;
+    tell(context);
+    return true;
+}
+
+static void tell_at_end(void *context, uint64_t steps)
+{
+    (void)steps;
+    tell(context);
+}
+
+void tn_session_signals_observers(tn_session_signals *signals, const tn_session *session, tn_rule_set *set, tn_observer observers[2])
 {
     *signals = (tn_session_signals){.session = session, .set = set, .rules = tn_rule_set_observer(set)};
-    return (tn_observer){.context = signals,
-                         .on_step = on_step,
-                         .on_tensor = on_tensor,
-                         .on_score = on_score,
-                         .on_data = on_data,
-                         .on_origin = on_origin,
-                         .on_end = on_end,
-                         .fired = count_fired,
-                         .signal_at = signal_at};
+    observers[0] = (tn_observer){.context = signals,
+                                 .on_step = on_step,
+                                 .on_tensor = on_tensor,
+                                 .on_score = on_score,
+                                 .on_data = on_data,
+                                 .on_origin = on_origin,
+                                 .on_end = on_end,
+                                 .may_lag = true,
+                                 .fired = count_fired,
+                                 .signal_at = signal_at};
+    observers[1] = (tn_observer){.context = signals, .on_step = tell_at_step, .on_end = tell_at_end};
+}
+
+bool tn_session_signals_may_lag(const tn_session *session)
+{
+    return session->watches_all && !session->debug_on_plateau && !tn_session_has_pictures(session);
 }

@@ -313,9 +313,10 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
     training done = {.result = &result, .rules = rules, .exit_code = -1};
     tn_status status = tn_session_pictures_begin(&pictures, session, rules, session->subject ? tn_subject_facts_of(session->subject) : NULL,
                                                  watch.steps_total, error);
-    const tn_observer observers[] = {{.context = &watch, .on_step = watch_step},
-                                     tn_session_signals_observer(&signals, session, rules),
-                                     tn_session_pictures_observer(&pictures)};
+    enum { WATCH, RULES, TELLS = RULES + 1, PICTURES, OBSERVERS };
+    tn_observer observers[OBSERVERS] = {
+        [WATCH] = {.context = &watch, .on_step = watch_step}, [PICTURES] = tn_session_pictures_observer(&pictures)};
+    tn_session_signals_observers(&signals, session, rules, &observers[RULES]);
     tn_trial_request request = {
         .experiment = "train",
         .stop_at_train_score = INFINITY,
@@ -323,8 +324,9 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
         .vitals_every = session->watches_all ? 1 : 0,
         .vitals_share = session->watch_share,
         .is_training = true,
+        .may_lag = tn_session_signals_may_lag(session),
         .observers = observers,
-        .observer_count = sizeof observers / sizeof *observers,
+        .observer_count = OBSERVERS,
     };
     tn_session_pictures_request(&pictures, &request);
     tn_error failed = {.code = TN_OK};

@@ -153,6 +153,7 @@ tn_observer tn_rule_set_observer(tn_rule_set *set)
                          .on_data = on_data,
                          .on_origin = on_origin,
                          .on_end = on_end,
+                         .may_lag = true,
                          .fired = count_fired,
                          .signal_at = signal_at};
 }

@@ -1,4 +1,4 @@
-/* recorder.c: see recorder.h. Scalars are gathered in columns that are allocated once, and handed to the store as chunks. */
+/* recorder.c: see recorder.h. Which steps are observed, and the vitals of what is tapped; what follows from them is in recorder_back.c. */
 #include "run/recorder.h"
 
 #include <math.h>
@@ -7,79 +7,56 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "run/cadence.h"
-#include "run/recorder_notes.h"
+#include "run/recorder_back.h"
+#include "run/recorder_queue.h"
 #include "vitals/saturation.h"
-
-enum { CHUNK = 2048 /* values; the columns of a recorder take 260 KiB */ };
-
-/* Nanoseconds. With the store's own gathering it stays under the second that a killed process may lose. */
-#define HAND_OVER_NS UINT64_C(250000000)
-
-enum { LOSS, LEARNING_RATE, GRADIENT_NORM, WALL_NS, TRAIN_SCORE, VALID_SCORE, TRAIN_LOSS, VALID_LOSS, COLUMNS };
-
-static const char *const COLUMN_NAMES[COLUMNS] = {"loss",        "learning_rate", "gradient_norm", "wall_ns",
-                                                  "score.train", "score.valid",   "loss.train",    "loss.valid"};
-
-/* What is gathered of one series. */
-typedef struct tn_column {
-    size_t count;
-    uint64_t steps[CHUNK];
-    double values[CHUNK];
-} tn_column;
-
-/* Packed vitals of tensors that were seen since the last hand-over, most of them of one step. */
-enum { ROWS = 64, ROWS_BYTES = 32768, ROW_MOST = TN_VITALS_PACKED_MAX + TN_TENSOR_KEY_BYTES };
-
-typedef struct tn_rows {
-    size_t count, used;
-    tn_store_blob_row rows[ROWS];
-    unsigned char bytes[ROWS_BYTES]; /* of each row its name, then its vitals */
-} tn_rows;
-
-typedef struct tn_chunks {
-    tn_column columns[COLUMNS];
-    tn_rows gathered;
-    tn_recorder_notes notes;
-} tn_chunks;
 
 struct tn_recorder {
     tn_recorder_config config;
-    tn_chunks *chunks; /* NULL without a store, or once writing has failed */
-    int64_t trial;
-    uint64_t last_step, handed_ns;
+    tn_recorder_back *back;
+    tn_recorder_queue *queue; /* NULL: all is done at once */
+    uint64_t last_step;
     tn_cadence cadence;
     uint64_t tapped_step, tapped_steps; /* the last step whose tensors were tapped, and how many there were */
     uint64_t replayed_step;             /* 0: none */
     uint64_t seen_step, seen_before;    /* the last step whose tensors were seen; bit n: those of n steps before it were */
     uint64_t observe_until;             /* every step, after an incident */
     uint64_t spent_ns, step_spent_ns;   /* in taps: in all, and when the last step ended */
-    uint64_t bytes;                     /* of vitals for the store since the last step ended */
     size_t fired;                       /* rules, when last asked */
     tn_vitals vitals;
     tn_vitals *tiles; /* [TILES], of one tensor */
     tn_unit *units;   /* [config.units_max, at most TN_UNITS_MAX] */
-    tn_error failure;
 };
 
 /* A large tensor's vitals are taken in tiles of equal size, at most TILES of at least TILE_VALUES, and merged in their order, so that they are the same at any number of threads. */
 enum { TILES = 16, TILE_VALUES = 32768, TILE_UNIT = 4096 };
 
-/* Of a row of the store beside the vitals. */
-enum { ROW_BYTES = 32 };
-
-/* The store has told its failure; from here on the trial runs without it. */
-static void stop_writing(tn_recorder *recorder)
-{
-    tn_memory_destroy(recorder->chunks);
-    recorder->chunks = NULL;
-}
-
 static void destroy(tn_recorder *recorder)
 {
-    stop_writing(recorder);
+    tn_queue_destroy(recorder->queue);
+    tn_back_destroy(recorder->back);
     tn_memory_destroy(recorder->tiles);
     tn_memory_destroy(recorder->units);
     tn_memory_destroy(recorder);
+}
+
+/* Only where all steps are observed anyway: what an observer says late can change no more than which steps are. */
+static bool may_lag(const tn_recorder_config *config)
+{
+    bool any = config->store != NULL;
+    for (size_t i = 0; i < config->observer_count; i++)
+        any = any || config->observers[i].may_lag;
+    return config->may_lag && config->vitals_every == 1 && any && tn_processor_count() > 1;
+}
+
+static tn_status open_queue(tn_recorder *recorder, tn_error *error)
+{
+    if (!may_lag(&recorder->config))
+        return TN_OK;
+    tn_status status = tn_queue_create(recorder->back, recorder->config.units_max, &recorder->queue, error);
+    if (status == TN_OK)
+        tn_back_tell_only(recorder->back, TN_HEARERS_LAGGING);
+    return status == TN_ERROR_UNSUPPORTED ? TN_OK : status; /* without a thread all is done at once */
 }
 
 tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **recorder, tn_error *error)
@@ -94,16 +71,16 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     created->config.units_max = units;
     created->units = tn_memory_create(units, sizeof *created->units);
     created->tiles = tn_memory_create(TILES, sizeof *created->tiles);
-    created->chunks = config->store ? tn_memory_create(1, sizeof *created->chunks) : NULL;
-    if (!created->units || !created->tiles || (config->store && !created->chunks)) {
+    tn_status status = TN_OK;
+    if (!created->units || !created->tiles)
+        status = tn_fail_memory(error, units * sizeof *created->units + TILES * sizeof *created->tiles);
+    if (status == TN_OK)
+        status = tn_back_create(&created->config, &created->back, error);
+    if (status == TN_OK)
+        status = open_queue(created, error);
+    if (status != TN_OK) {
         destroy(created);
-        return tn_fail_memory(error, sizeof *created + units * sizeof *created->units + TILES * sizeof *created->tiles +
-                                         (config->store ? sizeof *created->chunks : 0));
-    }
-    if (config->store) {
-        created->handed_ns = tn_clock_ns();
-        if (tn_store_trial_begin(config->store, &config->trial, &created->trial, &created->failure) != TN_OK)
-            stop_writing(created);
+        return status;
     }
     *recorder = created;
     return TN_OK;
@@ -120,53 +97,17 @@ static bool is_measured(const tn_recorder *recorder)
     return recorder->cadence.share > 0;
 }
 
-static void note_signals(tn_recorder *recorder, bool last)
+/* After it the back may be called. */
+static tn_recorder_back *settled(tn_recorder *recorder)
 {
-    const tn_recorder_config *config = &recorder->config;
-    if (recorder->chunks && tn_notes_signals(&recorder->chunks->notes, config->store, recorder->trial, config->observers,
-                                             config->observer_count, last, &recorder->failure) != TN_OK)
-        stop_writing(recorder);
-}
-
-static void hand_rows_over(tn_recorder *recorder)
-{
-    if (!recorder->chunks)
-        return;
-    tn_rows *gathered = &recorder->chunks->gathered;
-    tn_status status = tn_store_blobs(recorder->config.store, recorder->trial, gathered->count, gathered->rows, &recorder->failure);
-    gathered->count = gathered->used = 0;
-    if (status != TN_OK)
-        stop_writing(recorder);
-}
-
-static void gather_row(tn_recorder *recorder, const tn_tensor_seen *seen)
-{
-    if (!recorder->chunks)
-        return;
-    tn_rows *gathered = &recorder->chunks->gathered;
-    unsigned char *key = gathered->bytes + gathered->used;
-    size_t length = strlen(tn_tensor_key((char *)key, seen->name)) + 1;
-    size_t size = tn_vitals_pack(seen->vitals, key + length, TN_VITALS_PACKED_MAX);
-    gathered->rows[gathered->count++] = (tn_store_blob_row){(const char *)key, seen->step, key + length, size};
-    gathered->used += length + size;
-    recorder->bytes += size + ROW_BYTES;
-    if (gathered->count == ROWS || gathered->used > ROWS_BYTES - ROW_MOST)
-        hand_rows_over(recorder);
+    if (recorder->queue)
+        tn_queue_drain(recorder->queue);
+    return recorder->back;
 }
 
 void tn_recorder_flush(tn_recorder *recorder)
 {
-    hand_rows_over(recorder);
-    for (size_t i = 0; i < COLUMNS && recorder->chunks; i++) {
-        tn_column *column = &recorder->chunks->columns[i];
-        size_t count = column->count;
-        column->count = 0;
-        if (tn_store_series(recorder->config.store, recorder->trial, COLUMN_NAMES[i], count, column->steps, column->values,
-                            &recorder->failure) != TN_OK)
-            stop_writing(recorder);
-    }
-    note_signals(recorder, false);
-    recorder->handed_ns = tn_clock_ns();
+    tn_back_flush(settled(recorder));
 }
 
 static void note_seen(tn_recorder *recorder, uint64_t step)
@@ -198,6 +139,8 @@ void tn_recorder_replay(tn_recorder *recorder, uint64_t step)
 bool tn_recorder_incident(tn_recorder *recorder)
 {
     size_t fired = 0;
+    if (recorder->queue)
+        return false;
     for (size_t i = 0; i < recorder->config.observer_count; i++) {
         const tn_observer *observer = &recorder->config.observers[i];
         if (observer->fired)
@@ -221,15 +164,15 @@ double tn_update_ratio(const tn_vitals *update, const tn_vitals *weight)
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 {
     note_seen(recorder, seen->step);
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_tensor)
-            observer->on_tensor(observer->context, seen);
+    if (!recorder->queue) {
+        tn_back_tensor(recorder->back, seen);
+        return;
     }
-    if (recorder->chunks &&
-        tn_notes_tensor(&recorder->chunks->notes, recorder->config.store, recorder->trial, seen, &recorder->failure) != TN_OK)
-        stop_writing(recorder);
-    gather_row(recorder, seen);
+    tn_observers_tensor(&recorder->config, TN_HEARERS_PROMPT, seen);
+    if (tn_vitals_finite(seen->vitals) == seen->vitals->count)
+        tn_queue_tensor(recorder->queue, seen);
+    else
+        tn_back_tensor(settled(recorder), seen); /* who looks for what is not finite wants the rows of the batch */
 }
 
 static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
@@ -301,110 +244,51 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
         recorder->spent_ns += tn_clock_ns() - start_ns;
 }
 
-static void gather(tn_recorder *recorder, size_t series, uint64_t step, double value)
-{
-    if (!recorder->chunks)
-        return;
-    tn_column *column = &recorder->chunks->columns[series];
-    column->steps[column->count] = step;
-    column->values[column->count++] = value;
-    if (column->count == CHUNK)
-        tn_recorder_flush(recorder);
-}
-
-/* NaN means here that nobody computed the value. */
-static void gather_known(tn_recorder *recorder, size_t series, uint64_t step, double value)
-{
-    if (!isnan(value))
-        gather(recorder, series, step, value);
-}
-
-static bool tell_step(tn_recorder *recorder, const tn_step *step)
-{
-    bool going_on = true;
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_step && !observer->on_step(observer->context, step))
-            going_on = false; /* the others hear of this step all the same */
-    }
-    return going_on;
-}
-
 /* A replay stands between steps, and belongs to none. */
 static void tell_cadence(tn_recorder *recorder, const tn_step *step, uint64_t start_ns)
 {
     uint64_t own_ns = recorder->spent_ns - recorder->step_spent_ns + tn_clock_ns() - start_ns;
     tn_cadence_tell(&recorder->cadence, step->step, recorder->seen_step == step->step, step->wall_ns ? step->wall_ns + own_ns : 0,
-                    recorder->bytes);
+                    tn_back_step_bytes(recorder->back));
     recorder->step_spent_ns = recorder->spent_ns;
 }
 
 bool tn_recorder_step(tn_recorder *recorder, const tn_step *step)
 {
     uint64_t start_ns = is_measured(recorder) ? tn_clock_ns() : 0;
+    bool going_on;
     recorder->last_step = step->step;
-    gather(recorder, LOSS, step->step, step->loss);
-    gather(recorder, LEARNING_RATE, step->step, step->learning_rate);
-    gather_known(recorder, GRADIENT_NORM, step->step, step->gradient_norm);
-    if (step->wall_ns)
-        gather(recorder, WALL_NS, step->step, (double)step->wall_ns);
-    hand_rows_over(recorder);
-    if (recorder->chunks && tn_clock_ns() - recorder->handed_ns >= HAND_OVER_NS)
-        tn_recorder_flush(recorder);
-    bool going_on = tell_step(recorder, step);
+    if (recorder->queue) {
+        tn_queue_step(recorder->queue, step);
+        going_on = tn_observers_step(&recorder->config, TN_HEARERS_PROMPT, step);
+    } else {
+        going_on = tn_back_step(recorder->back, step);
+    }
     if (is_measured(recorder))
         tell_cadence(recorder, step, start_ns);
-    recorder->bytes = 0;
     return going_on;
 }
 
 void tn_recorder_score(tn_recorder *recorder, const tn_score_point *point)
 {
-    gather_known(recorder, TRAIN_SCORE, point->step, point->train_score);
-    gather_known(recorder, VALID_SCORE, point->step, point->valid_score);
-    gather_known(recorder, TRAIN_LOSS, point->step, point->train_loss);
-    gather_known(recorder, VALID_LOSS, point->step, point->valid_loss);
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_score)
-            observer->on_score(observer->context, point);
-    }
+    tn_back_score(settled(recorder), point);
 }
 
 void tn_recorder_data(tn_recorder *recorder, const tn_data_summary *data)
 {
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_data)
-            observer->on_data(observer->context, data);
-    }
+    tn_back_data(settled(recorder), data);
 }
 
 void tn_recorder_origin(tn_recorder *recorder, const tn_told_origin *origin)
 {
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_origin)
-            observer->on_origin(observer->context, origin);
-    }
+    tn_back_origin(settled(recorder), origin);
 }
 
 tn_status tn_recorder_end(tn_recorder *recorder, const char *end, const char *result_json, tn_error *error)
 {
     if (!recorder)
         return TN_OK;
-    tn_recorder_flush(recorder);
-    for (size_t i = 0; i < recorder->config.observer_count; i++) {
-        const tn_observer *observer = &recorder->config.observers[i];
-        if (observer->on_end)
-            observer->on_end(observer->context, recorder->last_step);
-    }
-    note_signals(recorder, true);
-    if (recorder->chunks)
-        (void)tn_store_trial_end(recorder->config.store, recorder->trial, end, result_json, &recorder->failure);
-    tn_status status = recorder->failure.code;
-    if (status != TN_OK && error)
-        *error = recorder->failure;
+    tn_status status = tn_back_end(settled(recorder), recorder->last_step, end, result_json, error);
     destroy(recorder);
     return status;
 }

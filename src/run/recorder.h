@@ -1,7 +1,8 @@
 /* recorder.h: what one trial records, and who is told.
  *
  * A subject opens a recorder for each trial and hands it every step's scalars and, on observed steps, its tensors. The recorder computes vitals, tells its observers (rules), and
- * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread.
+ * writes to a store. It never judges. Windows survive NaN. A recorder serves one thread, and may have one
+ * of its own for what follows from a step (recorder_queue.h), which changes nothing of what is heard and written.
  *
  * Vitals that the recorder takes have the histogram of a sample where a tensor is large (tn_vitals_add_part).
  *
@@ -73,6 +74,10 @@ typedef struct tn_observer {
     void (*on_data)(void *context, const tn_data_summary *data); /* borrowed during the call */
     void (*on_origin)(void *context, const tn_told_origin *origin);
     void (*on_end)(void *context, uint64_t steps);
+    /* It may hear of tensors and steps later than the training makes them, and on another thread, while prompt observers and the training go on: all the same calls in the same order, but for
+     * batch.rows of tensors that hold finite values alone, which are NULL. Of scores, data, origins and the end it hears on the training's thread, with nothing still to come. Where it lags
+     * (tn_recorder_config.may_lag) its on_step ends no trial, and what it says is asked for at a hand-over to the store alone. */
+    bool may_lag;
     /* How many of its rules have fired, as of now; more than after the step before is an incident. */
     size_t (*fired)(void *context);
     /* What its rules say so far, for the store: rule number `i`, and whether it has fired (else only signal->rule is set). false past the last. Strings are the observer's. */
@@ -87,8 +92,10 @@ typedef struct tn_recorder_config {
     uint64_t vitals_every; /* observe tensors of step 1, 1 + n, 1 + 2n ...; 0: as vitals_share says */
     double vitals_share;   /* as often as costs at most this share of the step time (cadence.h), the recorder measuring itself; 0: never */
     uint64_t watch_from, watch_to; /* and these steps, both included; 0: none */
-    size_t units_max;             /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
-    tn_pool *pool;                /* takes the vitals of large tensors that are tapped, and is idle then; borrowed. NULL: one thread */
+    size_t units_max; /* of the tensors that are tapped; unit vitals are taken of those with at most TN_UNITS_MAX. 0: of none */
+    tn_pool *pool;    /* takes the vitals of large tensors that are tapped, and is idle then; borrowed. NULL: one thread */
+    bool
+        may_lag; /* leave observers that may lag, and the store, to a thread of their own where there is a processor for it and every step is observed: incidents change nothing then */
     const tn_observer *observers; /* [observer_count], borrowed until the end */
     size_t observer_count;
 } tn_recorder_config;

@@ -125,6 +125,7 @@ static tn_status open_recorder(trial *t, tn_error *error)
         .vitals_share = t->request->vitals_share,
         .units_max = t->request->vitals_every || t->request->vitals_share > 0 || t->request->watch_to ? most_units(t->trainer) : 0,
         .pool = t->pool,
+        .may_lag = t->request->may_lag,
         .observers = t->request->observers,
         .observer_count = t->request->observer_count,
     };

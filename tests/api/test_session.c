@@ -1,5 +1,6 @@
 /* test_session.c: libtenet as a program that links it sees it: sessions, reports, budgets, cancelling, the store. */
 #include <math.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -441,6 +442,69 @@ static void watching_as_told(void **state)
     assert_int_equal(record(*state, "off", ALL, 1).observed, 0); /* the command line has the last word */
 }
 
+/* Signals as they are told: rule, step and sentence in a row. */
+typedef struct told_signals {
+    pthread_t thread;
+    size_t count;
+    char text[4096];
+} told_signals;
+
+static void hear_signal(void *context, const char *rule, uint64_t step, const char *text)
+{
+    told_signals *told = context;
+    assert_true(pthread_equal(told->thread, pthread_self()));
+    told->count++;
+    size_t length = strlen(told->text);
+    snprintf(told->text + length, sizeof told->text - length, "%s %d %s\n", rule, (int)step, text);
+}
+
+/* A training at a rate that is far too high, watched at every step. A debug on a plateau acts on what a rule says, so there the rules keep step with the training. */
+static json_t *train_badly(const char *path, bool debug_on_plateau, told_signals *told)
+{
+    static const char *const RATE[] = {"solver.learning_rate=300"};
+    *told = (told_signals){.thread = pthread_self()};
+    tn_settings settings = settings_of(path);
+    settings.watch = "all";
+    settings.assignments = RATE;
+    settings.assignment_count = 1;
+    settings.debug_on_plateau = debug_on_plateau;
+    settings.signal = hear_signal;
+    settings.signal_context = told;
+    tn_session *session = open_session(&settings);
+    tn_report *report = NULL;
+    tn_error error;
+    assert_int_equal(tn_session_train(session, &report, &error), TN_OK);
+    json_t *document = document_of(report), *signals = json_incref(json_object_get(document, "signals"));
+    json_decref(document);
+    tn_report_destroy(report);
+    assert_int_equal(tn_session_close(session, &error), TN_OK);
+    return signals;
+}
+
+/* Rules that lag behind the training say the same of the same steps as those that keep step, and all of it before it returns. */
+static void signals_are_told_alike(void **state)
+{
+    char path[256];
+    tiny_path(path, *state, "net.json");
+    told_signals late, at_once;
+    json_t *of_late = train_badly(path, false, &late), *of_at_once = train_badly(path, true, &at_once);
+    assert_true(at_once.count >= 2);
+    assert_int_equal(late.count, at_once.count);
+    assert_string_equal(late.text, at_once.text);
+    assert_true(json_equal(of_late, of_at_once));
+    size_t i = 0, fired = 0;
+    json_t *signal;
+    json_array_foreach(of_late, i, signal)
+    {
+        bool has_fired = strcmp(string_at(signal, "state"), "fired") == 0;
+        fired += has_fired;
+        assert_true(!has_fired || strstr(late.text, string_at(signal, "rule")));
+    }
+    assert_true(fired > 0 && fired <= late.count);
+    json_decref(of_late);
+    json_decref(of_at_once);
+}
+
 static void mistakes_in_watching_are_told(void **state)
 {
     static const struct {
@@ -519,6 +583,7 @@ int main(void)
         cmocka_unit_test(every_experiment_runs_by_its_command),
         cmocka_unit_test(reports_are_kept_in_the_store),
         cmocka_unit_test(watching_as_told),
+        cmocka_unit_test(signals_are_told_alike),
         cmocka_unit_test(mistakes_in_watching_are_told),
         cmocka_unit_test(hypes_are_completed),
     };
