@@ -1,4 +1,5 @@
 /* session_train.c: one training as the hypes say, or of a program as it is, with the rules watching, as a document of the schema tenet.report/1 with "run" (docs/report.md).
+ * Layers of the user's own are checked before it, which takes a fraction of a second: rules cannot see that a gradient is wrong.
  *
  * Not for judging: rules say what they saw, and the verdict is "trained". */
 #include <math.h>
@@ -10,6 +11,7 @@
 #include "api/session_pictures.h"
 #include "api/session_signals.h"
 #include "base/clock.h"
+#include "experiments/layer_finding.h"
 #include "rules/rules.h"
 #include "subject/process.h"
 
@@ -190,6 +192,7 @@ typedef struct training {
     const tn_subject_facts *facts;
     const tn_trial_result *result;
     const tn_rule_set *rules;
+    json_t *checks; /* of layers of the user's own, as tn_subject_check_layers tells them; owned, or NULL */
     const char *end;
     double seconds;
     int exit_code; /* of a program; -1 where there is none */
@@ -203,6 +206,32 @@ static json_t *failed_layer_json(const tn_trial_result *result)
                      (json_int_t)result->steps + 1, "symptoms", "evidence", "text", result->error.message, "value", "threshold", "source",
                      "train", "fix", "text", "Mend the layer: `tenet gradcheck` on its library looks for the input that breaks it.",
                      "patch");
+}
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* The gravest fault of each layer of the user's own that was found to have one. The training was made all the same. */
+static json_t *advice_json(json_writer *writer, const training *done)
+{
+    json_t *advice = json_array();
+    size_t i;
+    const json_t *check;
+    json_array_foreach(done->checks, i, check)
+    {
+        const json_t *fault = json_array_get(json_object_get(check, "faults"), 0);
+        if (!fault || tn_layer_weight_of(fault) == TN_LAYER_HARMLESS)
+            continue;
+        append(writer, advice,
+               json_pack("{s:s, s:o, s:n}", "cause", text_of(fault, "cause"), "text",
+                         json_sprintf("The layer %s, %s: %s. `tenet gradcheck %s` tells on what input, and what to do.",
+                                      text_of(check, "name"), text_of(check, "where"), text_of(fault, "text"), done->facts->name),
+                         "patch"));
+    }
+    return advice;
 }
 
 /* The whole document, or NULL where memory is out. */
@@ -222,7 +251,7 @@ static json_t *document_json(const training *done)
     if (done->facts->score_note)
         set(&writer, document, "score_note", json_string(done->facts->score_note));
     set(&writer, document, "findings", layer_failed ? failed_layer_json(done->result) : json_array());
-    set(&writer, document, "advice", json_array());
+    set(&writer, document, "advice", advice_json(&writer, done));
     set(&writer, document, "ruled_out", json_array());
     set(&writer, document, "signals", signals_json(&writer, done->rules, done->facts));
     set(&writer, document, "plan", json_array());
@@ -246,7 +275,9 @@ static tn_status train_native(tn_session *session, tn_trial_request *request, tr
 {
     done->facts = tn_subject_facts_of(session->subject);
     request->score_every = every(done->facts->steps_total, SCORES);
-    tn_status status = tn_subject_run(session->subject, request, session->threads, result, error);
+    tn_status status = done->facts->layers > 0 ? tn_subject_check_layers(session->subject, &done->checks, error) : TN_OK;
+    if (status == TN_OK)
+        status = tn_subject_run(session->subject, request, session->threads, result, error);
     /* What was trained before a layer of the user's own failed stands in the report. */
     bool trained = result->error.code == TN_ERROR_LAYER;
     if (status == TN_OK && result->end == TN_TRIAL_REFUSED && !trained) {
@@ -345,6 +376,7 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
         if (!*document)
             status = tn_fail_memory(error, sizeof **document);
     }
+    json_decref(done.checks);
     tn_trial_result_deinit(&result);
     return status;
 }

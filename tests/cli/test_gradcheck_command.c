@@ -75,6 +75,35 @@ static void networks_are_checked(void **state)
     program_run_deinit(&run);
 }
 
+/* A training is made whatever its layers do, and says which of them is wrong: nothing else would show it. */
+static void training_tells_a_wrong_gradient(void **state)
+{
+    static const struct {
+        const char *layer, *cause, *part;
+    } CASES[] = {
+        {"swish", NULL, NULL},
+        {"planted_flipped_sign", "wrong_gradient", "Its sign is flipped in all of them. `tenet gradcheck net.json` tells"},
+        {"planted_logarithm", "nonfinite_op", "The layer logarithm, net.2 ("},
+        {"planted_leaks", NULL, NULL}, /* harmless to a training */
+    };
+    const char *folder = *state;
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        write_net(folder, CASES[i].layer);
+        program_run run = RUN_IN(folder, "train", "-q", "--json", "net.json");
+        json_t *report = json_loads(run.out, 0, NULL), *advice = json_object_get(report, "advice");
+        assert_string_equal(json_string_value(json_object_get(report, "verdict")), "trained");
+        assert_int_equal(json_array_size(json_object_get(report, "findings")), 0);
+        assert_int_equal(json_array_size(advice), CASES[i].cause ? 1 : 0);
+        if (CASES[i].cause) {
+            const json_t *entry = json_array_get(advice, 0);
+            assert_string_equal(json_string_value(json_object_get(entry, "cause")), CASES[i].cause);
+            assert_non_null(strstr(json_string_value(json_object_get(entry, "text")), CASES[i].part));
+        }
+        json_decref(report);
+        program_run_deinit(&run);
+    }
+}
+
 /* What it has trained until then stands in the report and in the store. */
 static void training_with_a_layer_that_crashes_ends_in_a_report(void **state)
 {
@@ -104,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(libraries_are_checked),
         cmocka_unit_test_setup_teardown(networks_are_checked, make, drop),
+        cmocka_unit_test_setup_teardown(training_tells_a_wrong_gradient, make, drop),
         cmocka_unit_test_setup_teardown(training_with_a_layer_that_crashes_ends_in_a_report, make, drop),
         cmocka_unit_test_setup_teardown(a_new_layer_builds_and_passes, make, drop),
     };
