@@ -11,7 +11,7 @@ from . import session as sessions, torch_usage_wraps
 from .torch_trace import place_of
 from .torch_usage import Check, Turned
 
-VALUES_MAX = 4096  # of one input
+VALUES_MAX = 1 << 17  # of one input; of more only the first samples of the batch are taken
 ELEMENTS = 48  # of each input that are compared
 STEP = 1e-5  # of the differences, for values of size 1; in double precision the error of a central difference is then about 1e-10
 TOLERANCE = 1e-3  # of the larger of the two; half of the elements must pass it: a function may have kinks
@@ -25,11 +25,21 @@ def file_of(cls):
 
 
 class Recorder:
-    """What a class of the program's was first called with."""
+    """What a class of the program's was first called with; of a large batch its first samples."""
 
     def __init__(self, args):
-        self.args = [one.detach().clone() if isinstance(one, torch.Tensor) else one for one in args]
+        largest = max((one for one in args if isinstance(one, torch.Tensor)), key=torch.Tensor.numel)
+        self.is_cut = largest.numel() > VALUES_MAX
+        batch = largest.shape[0] if self.is_cut else None
+        kept = max(1, VALUES_MAX * batch // largest.numel()) if self.is_cut else None
+        self.args = [(one[:kept] if batch and one.dim() and one.shape[0] == batch else one).detach().clone() if isinstance(one, torch.Tensor) else one for one in args]
         self.asked = [isinstance(one, torch.Tensor) and one.requires_grad for one in args]
+
+    @staticmethod
+    def takes(args):
+        """Whether a gradient is asked for, and no weight is so large that it would have to be cut."""
+        tensors = [one for one in args if isinstance(one, torch.Tensor)]
+        return any(one.requires_grad for one in tensors) and not any(isinstance(one, torch.nn.Parameter) and one.numel() > VALUES_MAX for one in tensors)
 
 
 class Backwards(Check):
@@ -42,16 +52,20 @@ class Backwards(Check):
 
     def applied(self, cls, natural, args, kwargs):
         if not self.is_testing and cls not in self.seen and not kwargs and torch.is_grad_enabled() and not sessions.is_foreign(file_of(cls)):
-            tensors = [one for one in args if isinstance(one, torch.Tensor)]
-            if any(one.requires_grad for one in tensors) and all(one.numel() <= VALUES_MAX or not one.is_floating_point() for one in tensors):
+            if Recorder.takes(args):
                 self.seen[cls] = Recorder(args)
         return natural()
 
     def tell(self):
         self.is_testing = True
         for cls, recorder in self.seen.items():
-            with torch.random.fork_rng(devices=[]):
-                seen = self.test(cls, recorder)
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    seen = self.test(cls, recorder)
+            except RuntimeError:
+                if not recorder.is_cut:
+                    raise
+                continue  # its forward() wants the whole batch
             if seen is not None:
                 self.usage.found("backward", "wrong_gradient", "the backward pass of %s derived from its forward pass" % cls.__name__,
                                  "%s.backward() gives another gradient than the differences of its forward()" % cls.__name__, self.place(cls), "correct this gradient; torch.autograd.gradcheck "

@@ -127,6 +127,34 @@ for step in range(30):
         self.assertIn("of 48 elements", mends_of(seen)["backward"]["control"])
         self.alike(self.turn("wrong_backward", seen, "backward"), fixed, 4)
 
+    def test_a_backward_that_is_wrong_in_a_layer_too_large_to_be_compared_whole(self):
+        script = HEAD + """
+class Bent(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        %s
+        ctx.save_for_backward(x)
+        return x * torch.sigmoid(x)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        gate = torch.sigmoid(x)
+        return -gradient * (gate + x * gate * (1 - gate))
+
+wide = nn.Linear(8, 500)
+for step in range(20):
+    inputs = torch.randn(300, 8)
+    optimizer.zero_grad()
+    (model(inputs).sum() + Bent.apply(wide(inputs)).mean()).backward()
+    optimizer.step()
+"""
+        wrong = look(script % "pass")
+        self.assertIn("of 48 elements", mends_of(wrong)["backward"]["control"])
+        whole = look(script % "x + torch.zeros(300, 1)  # asks for the whole batch")
+        self.assertNotIn("backward", mends_of(whole))
+        self.assertEqual([note for note in whole.facts["notes"] if "tenet failed" in note], [])
+
     def test_a_reshape_that_mixes_samples(self):
         seen, fixed = self.see("reshape_mixes_samples", "sample_by_sample", "batch_computation", "x.reshape(x.shape[1], -1)")
         self.alike(self.turn("reshape_mixes_samples", seen, "sample_by_sample")[:2], fixed[:2], 0)
