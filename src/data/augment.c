@@ -28,6 +28,8 @@ tn_status tn_augment_init(tn_augment *augment, const tn_hypes *hypes, const tn_d
                             .crop = (size_t)json_integer_value(json_object_get(wanted, "crop")),
                             .noise = json_number_value(json_object_get(wanted, "noise")),
                             .seed = (uint64_t)json_integer_value(tn_hypes_value(hypes, "solver.seed"))};
+    if (augment->noise > 0)
+        tn_ziggurat_init(&augment->normal);
     augment->is_on = augment->flips || augment->crop > 0 || augment->noise > 0;
     if (augment->is_on && (are_tokens || train->source->are_tokens))
         return tn_hypes_fail(hypes, "data.augment", error,
@@ -134,7 +136,7 @@ static void change_sample(void *context, size_t i, size_t worker)
         flip(&job->set->source->shape, values);
     if (augment->noise > 0)
         for (size_t k = 0; k < size; k++)
-            values[k] += (float)(augment->noise * tn_rng_normal(&rng));
+            values[k] += (float)(augment->noise * tn_ziggurat_normal(&augment->normal, &rng));
     for (size_t f = 0; map->width > 1 && f < size; f++)
         if (!(map->gain[f] < 0 || map->gain[f] > 0))
             values[f] = 0;

@@ -12,16 +12,18 @@
 
 #include "base/error.h"
 #include "base/threads.h"
+#include "base/ziggurat.h"
 #include "data/dataset.h"
 #include "hypes/hypes.h"
 
 /* Zeroed memory changes nothing. */
 typedef struct tn_augment {
     bool is_on;
-    bool flips;    /* each picture is mirrored, left to right, with a probability of 1/2 */
-    size_t crop;   /* pixels: each picture is moved by up to so many in both directions; what comes in at its edge is 0 before scaling */
-    double noise;  /* standard deviation of what is added to each value, in units of what the network sees */
-    uint64_t seed; /* solver.seed */
+    bool flips;   /* each picture is mirrored, left to right, with a probability of 1/2 */
+    size_t crop;  /* pixels: each picture is moved by up to so many in both directions; what comes in at its edge is 0 before scaling */
+    double noise; /* standard deviation of what is added to each value, in units of what the network sees */
+    tn_ziggurat normal; /* where there is noise */
+    uint64_t seed;      /* solver.seed */
 } tn_augment;
 
 /* What data.augment says of samples like those of `train`; are_tokens: they are numbers that the network looks up. Pictures of which more would be cropped than is there, flips and crops of samples that are no pictures, and noise on
