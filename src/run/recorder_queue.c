@@ -203,21 +203,30 @@ static void end_record(tn_recorder_queue *queue, record *ended, size_t size)
     queue->head += ended->size;
 }
 
+/* Lines that are looked at at once: most hold nothing. */
+enum { MANY = 8 };
+
 /* Copies the lines of the histogram that hold something to `to`, and says which. */
 TN_SIMD_CLONES
 static uint64_t copy_lines(const uint64_t *restrict histogram, uint64_t *restrict to)
 {
     uint64_t lines = 0;
-    for (size_t i = 0; i < LINES; i++, histogram += LINE) {
-        uint64_t any = 0;
-        for (size_t k = 0; k < LINE; k++)
-            any |= histogram[k];
-        if (any == 0)
+    for (size_t first = 0; first < LINES; first += MANY) {
+        const uint64_t *group = histogram + first * LINE;
+        uint64_t any[LINE] = {0};
+        for (size_t i = 0; i < MANY * LINE; i += LINE)
+            for (size_t k = 0; k < LINE; k++)
+                any[k] |= group[i + k];
+        if ((any[0] | any[1] | any[2] | any[3] | any[4] | any[5] | any[6] | any[7]) == 0)
             continue;
-        lines |= UINT64_C(1) << i;
-        for (size_t k = 0; k < LINE; k++)
-            to[k] = histogram[k];
-        to += LINE;
+        for (size_t i = 0; i < MANY; i++, group += LINE) {
+            if ((group[0] | group[1] | group[2] | group[3] | group[4] | group[5] | group[6] | group[7]) == 0)
+                continue;
+            lines |= UINT64_C(1) << (first + i);
+            for (size_t k = 0; k < LINE; k++)
+                to[k] = group[k];
+            to += LINE;
+        }
     }
     return lines;
 }
