@@ -5,13 +5,15 @@
  *
  *   all zero    every weight (tn_tensor_is_matrix), of two at least, is 0: nothing will ever move. Single weights that are 0 are legitimate: last layers, residual
  *               branches, low-rank adapters.
+ *   stuck       a weight is 0, and the gradient of every weight, of two at least, is exactly 0: what is 0 keeps all others from learning, and itself. A last layer that is 0 gets a gradient,
+ *               and so lets the others have theirs from the second step on. Updates are not asked: a warm-up that begins at a rate of 0 leaves them at 0.
  *   constant    all values of a weight are the same number other than 0, or those of at least `alike` of its units are: such units stay copies of each other.
  *   alike       at least `alike` of the units of a weight have a twin with the same smallest and largest value. Two independent units of four values or more do
  *               not agree in both by chance. Units that are mostly 0 (identity matrices) do not count.
  *   signal      the standard deviation of the outputs of the weighted ops, the last left out, changes by more than `factor` from the first of them to another: the signal
  *               dies or explodes on its way.
  *
- * Symmetric and all-zero weights are errors, a signal out of scale is a warning.
+ * Symmetric, all-zero and stuck weights are errors, a signal out of scale is a warning.
  *
  * Thresholds
  *   alike   0.5 of the units; own choice: one pair of twins costs one unit.
@@ -48,7 +50,7 @@ typedef struct layer {
 typedef struct state {
     uint64_t step; /* that is judged */
     bool judged;
-    size_t weights, zero_weights;
+    size_t weights, zero_weights, gradients, zero_gradients;
     bool symmetric;
     double share;
     char label[96]; /* of the first symmetric weight */
@@ -93,6 +95,12 @@ static void see_update(state *s, const tn_tensor_seen *seen)
     s->update_node = seen->name->node;
     s->update_parameter = seen->name->parameter;
     s->update = tn_print_of(seen->vitals);
+}
+
+static void see_gradient(state *s, const tn_tensor_seen *seen)
+{
+    s->gradients++;
+    s->zero_gradients += seen->vitals->zeros == seen->vitals->count;
 }
 
 static void see_weight(state *s, const double *settings, const tn_tensor_seen *seen)
@@ -158,6 +166,11 @@ static void judge(state *s, const double *settings, tn_signal *signal)
         tn_signal_fire(signal, s->step, NULL, (double)s->zero_weights, 0,
                        "all %zu weights start at 0: every gradient behind the last layer is 0, and stays so", s->weights);
         signal->severity = TN_SIGNAL_ERROR;
+    } else if (s->zero_weights > 0 && s->gradients >= 2 && s->zero_gradients == s->gradients) {
+        tn_signal_fire(signal, s->step, NULL, (double)s->zero_weights, 0,
+                       "%zu of %zu weights start at 0, and the gradient of every weight is exactly 0: none of them will ever move",
+                       s->zero_weights, s->weights);
+        signal->severity = TN_SIGNAL_ERROR;
     } else if (s->symmetric) {
         tn_signal_fire(signal, s->step, s->label, s->share, settings[ALIKE],
                        "%.3g %% of the %zu units of %s start alike: they get the same gradient, and stay copies of each other",
@@ -178,7 +191,8 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
 {
     state *s = memory;
     const tn_tensor_name *name = seen->name;
-    bool is_part = (name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_UPDATE) && tn_tensor_is_matrix(name);
+    bool is_part =
+        (name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_UPDATE) && tn_tensor_is_matrix(name);
     if (s->judged || (!is_part && name->role != TN_ROLE_ACTIVATION))
         return;
     if (s->step == 0)
@@ -187,6 +201,8 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
         judge(s, settings, signal);
     else if (seen->step != 1)
         return; /* trained already: neither its weights nor its signal are initial */
+    else if (name->role == TN_ROLE_GRADIENT)
+        see_gradient(s, seen);
     else if (name->role == TN_ROLE_UPDATE)
         see_update(s, seen);
     else if (name->role == TN_ROLE_WEIGHT)
@@ -213,7 +229,8 @@ const tn_rule tn_rule_init_statistics = {
     .name = "init_statistics",
     .title = "the initial weights are symmetric, zero or out of scale",
     .severity = TN_SIGNAL_ERROR,
-    .what = "On the first step: all weights are 0; at least `alike` of a weight's units have the same smallest and largest value as "
+    .what = "On the first step: all weights are 0, or some are and the gradient of every weight is exactly 0; at least `alike` of a "
+            "weight's units have the same smallest and largest value as "
             "another, or one value throughout; or the standard deviation of the "
             "outputs of dense and convolution layers, the last left out, changes by more than `factor` from the first of them on (a "
             "warning). Single layers, biases and gains that start at 0 or 1 are "

@@ -1,8 +1,9 @@
-/* test_rule_init_statistics.c: symmetric and zero weights, and a signal that dies or explodes, fire on the first step; zero last layers, gains, identities and usual initialisers do not. */
+/* test_rule_init_statistics.c: symmetric, zero and stuck weights, and a signal that dies or explodes, fire on the first step; zero last layers, gains, identities and usual initialisers do not. */
 #include "rules/support_rules.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { INPUTS = 16, UNITS = 8, COUNT = INPUTS * UNITS };
 
@@ -99,6 +100,48 @@ static void test_healthy(void **state)
     watch_stop(&w);
 }
 
+/* A network of three weights, the middle one made as told, whose gradients have such sizes; no weight is shown to move. */
+static void run_with_gradients(watch *w, kind middle, float first, float second, float third)
+{
+    static const char *const NODES[] = {"embedding_0", "lstm_1", "dense_2"};
+    const float sizes[] = {first, second, third};
+    float values[COUNT];
+    watch_start(w, "init_statistics", 1);
+    for (size_t i = 3; i-- > 0;) {
+        const tn_tensor_name name = {NODES[i], "weight", "dense", i, TN_ROLE_GRADIENT, COUNT, UNITS};
+        for (size_t k = 0; k < COUNT; k++)
+            values[k] = sizes[i] * (float)tn_rng_normal(&w->rng);
+        watch_values(w, &name, 10 + i, values, COUNT);
+    }
+    for (size_t i = 0; i < 3; i++)
+        show(w, NODES[i], i, i == 1 ? middle : NORMAL, 0);
+    watch_loss(w, 1);
+    watch_loss(w, 1);
+    watch_end(w);
+}
+
+static void test_stuck(void **state)
+{
+    (void)state;
+    watch w;
+    run_with_gradients(&w, ZERO, 0, 0, 0);
+    assert_fired(&w);
+    assert_severity(&w, TN_SIGNAL_ERROR);
+    assert_int_equal(w.signal.step, 1);
+    assert_true(w.signal.value == 1);
+    assert_non_null(strstr(w.signal.text, "1 of 3 weights start at 0, and the gradient of every weight is exactly 0"));
+    watch_stop(&w);
+    run_with_gradients(&w, ZERO, 0, 1e-30f, 0); /* as that of a last layer that starts at 0 */
+    assert_quiet(&w);
+    watch_stop(&w);
+    run_with_gradients(&w, NORMAL, 0, 0, 0); /* no gradient, but nothing that is 0 is to blame */
+    assert_quiet(&w);
+    watch_stop(&w);
+    run_with_gradients(&w, ZERO, 0.1f, 0.1f, 0.1f);
+    assert_quiet(&w);
+    watch_stop(&w);
+}
+
 static void signal_through(watch *w, double factor)
 {
     watch_start(w, "init_statistics", 1);
@@ -159,6 +202,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_symmetric),
         cmocka_unit_test(test_healthy),
+        cmocka_unit_test(test_stuck),
         cmocka_unit_test(test_signal),
         cmocka_unit_test(test_only_the_first_step),
     };
