@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -65,6 +66,40 @@ static void a_subset_that_cannot_be_taken_proves_nothing(void **state)
     json_decref(report);
 }
 
+/* Scores are taken of windows one by one, so windows that begin in a state of the training's would not seem to be learnt. */
+static void windows_are_learnt_without_a_carried_state(void **state)
+{
+    (void)state;
+    static const char *const CARRIES[] = {"false", "true"};
+    for (size_t i = 0; i < 2; i++) {
+        char text[500];
+        tn_hypes *hypes = NULL;
+        tn_error error = {0};
+        int length = snprintf(text, sizeof text,
+                              "{\"data\": {\"train\": {\"format\": \"text\", \"file\": \"t.txt\", \"time\": 8}}, \"net\": [{\"op\": "
+                              "\"embedding\", \"vocabulary\": 9, \"units\": 4}, {\"op\": \"gru\", \"units\": 4}, {\"op\": \"dense\", "
+                              "\"units\": 9}], \"loss\": \"softmax_cross_entropy\", \"solver\": {\"carry_state\": %s}}",
+                              CARRIES[i]);
+        assert_int_equal(tn_hypes_parse(text, (size_t)length, "t.json", "", &hypes, &error), TN_OK);
+        made_up subject;
+        made_up_init(&subject);
+        subject.hypes = hypes;
+        subject.cannot_overfit = true; /* then batch size 1 and permuted labels are tried too */
+        json_t *report = made_up_experiment(&subject, "overfit");
+        const json_t *trials = json_object_get(report_experiment(report, "overfit"), "trials"), *trial;
+        size_t k;
+        assert_int_equal(json_array_size(trials), 3);
+        json_array_foreach(trials, k, trial)
+        {
+            const json_t *patch = json_object_get(json_object_get(trial, "knobs"), "patch");
+            assert_int_equal(json_object_size(patch), i);
+            assert_int_equal(json_is_false(json_object_get(patch, "solver.carry_state")), i);
+        }
+        json_decref(report);
+        tn_hypes_destroy(hypes);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -72,6 +107,7 @@ int main(void)
         cmocka_unit_test(stops_at_the_rung_that_is_all_samples),
         cmocka_unit_test(asks_why_at_the_rung_that_fails),
         cmocka_unit_test(a_subset_that_cannot_be_taken_proves_nothing),
+        cmocka_unit_test(windows_are_learnt_without_a_carried_state),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
