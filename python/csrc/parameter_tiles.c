@@ -1,6 +1,4 @@
-/* parameter_tiles.c: see parameter_tiles.h.
- *
- * The caller waits for the second thread, so no tensor is looked at while the program may write to it. */
+/* parameter_tiles.c: see parameter_tiles.h. */
 #include "parameter_tiles.h"
 
 #include <pthread.h>
@@ -12,15 +10,18 @@
 #include "base/simd.h"
 
 enum {
-    BLOCK = 4096,           /* values of a pass: value, copy and difference stay in the first cache */
-    TILE = 8 * BLOCK,       /* values of a tile: some ten microseconds, far above what sharing it out costs */
+    BLOCK = 4096, /* values of a pass: value, copy and difference stay in the first cache */
+    TILE =
+        16 *
+        BLOCK, /* values of a tile: some twenty microseconds, far above what sharing it out costs, and what putting its vitals to those of others does */
     TILES_MAX = 512,        /* beyond it tiles grow: each has vitals of its own */
-    SHARED_FROM = 4 * TILE, /* values of all jobs from which they are cut up: waking a thread takes as long as a tile or two */
+    SHARED_FROM = 2 * TILE, /* values of all jobs from which they are cut up: waking a thread takes as long as a tile or two */
 };
 
 struct tn_tile {
     const tn_tile_job *job;
     size_t from, count;         /* of its values */
+    bool of_units;              /* it is of the job's units, and of all of them */
     tn_vitals vitals, *results; /* `results` of the values: the job's own, where it has one tile, else `vitals` */
     tn_vitals changes, *changed;
 };
@@ -113,12 +114,25 @@ static void take(const tn_tile *tile)
     tn_tensor_view_add(view, true, tile->results);
 }
 
+/* What the vitals of the whole would rule out is not known yet where a second thread works. */
+static void take_units(const tn_tile_job *job, const tn_vitals *whole)
+{
+    if (whole)
+        tn_unit_vitals_add_known(job->units, job->view->strided.data, job->rows, job->inner, whole);
+    else
+        tn_unit_vitals_add(job->units, job->view->strided.data, job->rows, job->inner);
+}
+
 /* ---- all of them ---- */
 
 static void run_tile(void *context, size_t number, size_t worker)
 {
     (void)worker;
-    take(&((const tn_tiles *)context)->all[number]);
+    const tn_tile *tile = &((const tn_tiles *)context)->all[number];
+    if (tile->of_units)
+        take_units(tile->job, NULL);
+    else
+        take(tile);
 }
 
 static void run_whole(const tn_tile_job *jobs, size_t count)
@@ -128,6 +142,8 @@ static void run_whole(const tn_tile_job *jobs, size_t count)
         tn_tile tile = {.job = &jobs[i], .count = jobs[i].view->count, .results = jobs[i].vitals};
         tile.changed = jobs[i].copy ? jobs[i].changes : &nothing;
         take(&tile);
+        if (jobs[i].units)
+            take_units(&jobs[i], jobs[i].vitals);
     }
 }
 
@@ -170,15 +186,19 @@ static bool reserve(tn_tiles *tiles, size_t count)
     return tiles->all != NULL;
 }
 
-/* Tiles in the order in which they are worked on: from the end to the start. */
+/* Tiles in the order in which they are worked on: units first, which take longest, then from the end to the start. */
 static void cut(tn_tiles *tiles, const tn_tile_job *jobs, size_t count, size_t size)
 {
     size_t next = 0;
+    for (size_t i = 0; i < count; i++)
+        if (jobs[i].units)
+            tiles->all[next++] = (tn_tile){.job = &jobs[i], .of_units = true};
     for (size_t i = count; i-- > 0;) {
         size_t parts = tiles_of(&jobs[i], size), all = jobs[i].view->count;
         for (size_t part = parts; part-- > 0;) {
             tn_tile *tile = &tiles->all[next++];
             tile->job = &jobs[i];
+            tile->of_units = false;
             tile->from = part * size;
             tile->count = part + 1 < parts ? size : all - tile->from;
             tile->results = parts == 1 ? jobs[i].vitals : &tile->vitals;
@@ -188,15 +208,14 @@ static void cut(tn_tiles *tiles, const tn_tile_job *jobs, size_t count, size_t s
 }
 
 /* The parts of each job, in the order of its values. */
-static void merge(const tn_tiles *tiles, size_t number)
+static void merge(const tn_tiles *tiles)
 {
-    const tn_tile_job *job = NULL;
-    for (size_t i = number; i-- > 0;) {
+    for (size_t i = tiles->count; i-- > 0;) {
         const tn_tile *tile = &tiles->all[i];
-        if (tile->results != &tile->vitals)
+        const tn_tile_job *job = tile->job;
+        if (tile->of_units || tile->results != &tile->vitals)
             continue;
-        if (tile->job != job) {
-            job = tile->job;
+        if (tile->from == 0) {
             tn_vitals_init(job->vitals);
             if (job->copy)
                 tn_vitals_init(job->changes);
@@ -207,21 +226,53 @@ static void merge(const tn_tiles *tiles, size_t number)
     }
 }
 
-void tn_tiles_run(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
+static size_t values_of(const tn_tile_job *jobs, size_t count)
 {
-    size_t values = 0, number = 0;
+    size_t values = 0;
     for (size_t i = 0; i < count; i++)
         values += jobs[i].view->count;
+    return values;
+}
+
+void tn_tiles_begin(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
+{
+    size_t values = values_of(jobs, count), number = 0;
     size_t size = TILE * (1 + values / ((size_t)TILE * TILES_MAX));
     for (size_t i = 0; i < count; i++)
-        number += tiles_of(&jobs[i], size);
-    if (values < SHARED_FROM || !reserve(tiles, number)) {
-        run_whole(jobs, count);
-        return;
-    }
-    cut(tiles, jobs, count, size);
-    tn_pool_run(pool_of(tiles), number, run_tile, tiles);
-    merge(tiles, number);
+        number += tiles_of(&jobs[i], size) + (jobs[i].units != NULL);
+    tiles->jobs = jobs;
+    tiles->job_count = count;
+    tiles->count = values < SHARED_FROM || !reserve(tiles, number) ? 0 : number;
+    if (tiles->count)
+        cut(tiles, jobs, count, size);
+    tn_pool *pool = tiles->count ? pool_of(tiles) : NULL;
+    tiles->shared = pool != NULL;
+    if (pool)
+        tn_pool_begin(pool, number, run_tile, tiles);
+}
+
+void tn_tiles_finish(tn_tiles *tiles)
+{
+    if (tiles->shared && tiles->pool_of == getpid())
+        tn_pool_finish(tiles->pool);
+    else if (tiles->count)
+        tn_pool_run(NULL, tiles->count, run_tile, tiles);
+    else
+        run_whole(tiles->jobs, tiles->job_count);
+    if (tiles->count)
+        merge(tiles);
+    tiles->shared = false;
+}
+
+void tn_tiles_run(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
+{
+    tn_tiles_begin(tiles, jobs, count);
+    tn_tiles_finish(tiles);
+}
+
+bool tn_tiles_are_shared(const tn_tiles *tiles, size_t values)
+{
+    return tiles->helped && values >= SHARED_FROM;
 }
 
 void tn_tiles_deinit(tn_tiles *tiles)

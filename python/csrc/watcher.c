@@ -78,19 +78,25 @@ static bool is_floating(tn_value_type type)
     return type == TN_VALUE_FLOAT32 || type == TN_VALUE_FLOAT64 || type == TN_VALUE_FLOAT16 || type == TN_VALUE_BFLOAT16;
 }
 
-void tn_watcher_show_units(tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+tn_unit_vitals *tn_watcher_begin_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+                                       tn_unit_layout *layout)
+{
+    size_t first;
+    bool has_units = shown->name.role == TN_ROLE_INPUT || shown->name.role == TN_ROLE_WEIGHT || shown->name.role == TN_ROLE_ACTIVATION;
+    if (!has_units)
+        return NULL;
+    if (!tn_tensor_view_units(&watcher->asker, view, tensor, axis, layout, &first)) {
+        tn_shown_lose_units(shown);
+        return NULL;
+    }
+    return tn_shown_begin_units(shown, layout, shown->name.role == TN_ROLE_WEIGHT ? 0 : first);
+}
+
+void tn_watcher_show_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
                            const tn_vitals *whole)
 {
     tn_unit_layout layout;
-    size_t first;
-    bool has_units = shown->name.role == TN_ROLE_INPUT || shown->name.role == TN_ROLE_WEIGHT || shown->name.role == TN_ROLE_ACTIVATION;
-    if (!watcher->takes_units || !has_units)
-        return;
-    if (!tn_tensor_view_units(&watcher->asker, view, tensor, axis, &layout, &first)) {
-        tn_shown_lose_units(shown);
-        return;
-    }
-    tn_unit_vitals *units = tn_shown_begin_units(shown, &layout, shown->name.role == TN_ROLE_WEIGHT ? 0 : first);
+    tn_unit_vitals *units = tn_watcher_begin_units(watcher, shown, view, tensor, axis, &layout);
     if (units && view->count < GIL_AT) {
         tn_unit_vitals_add_known(units, view->strided.data, layout.rows, layout.inner, whole);
     } else if (units) {
@@ -111,7 +117,8 @@ bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int
         if (wanted) {
             tn_vitals *vitals = tn_shown_begin(&watcher->shown, shown);
             add_view(&view, vitals);
-            tn_watcher_show_units(watcher, shown, &view, tensor, shown->axis, vitals);
+            if (watcher->takes_units)
+                tn_watcher_show_units(watcher, shown, &view, tensor, shown->axis, vitals);
         }
     } else {
         tn_vitals found;

@@ -57,8 +57,12 @@ typedef struct tn_watcher {
 /* Adds the vitals of a tensor to where those of `shown` gather, whatever its device. false where it is out of reach. No exception is left. */
 bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int axis);
 
-/* Adds the vitals of the units of an open view of `tensor` to where those of `shown` gather, of which `whole` are the vitals of the whole. Only where the step's are due. */
-void tn_watcher_show_units(tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+/* Where the units of an open view of `tensor` gather, and how they lie; NULL where they cannot be told. For steps whose are due. */
+tn_unit_vitals *tn_watcher_begin_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+                                       tn_unit_layout *layout);
+
+/* Adds the vitals of those units to it, of which `whole` are the vitals of the whole. */
+void tn_watcher_show_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
                            const tn_vitals *whole);
 
 /* The vitals of a tensor of any device into *vitals, which is initialised first. */

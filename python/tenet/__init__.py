@@ -56,7 +56,7 @@ def score(value):
     if watching.listens("own_score"):
         watching.emit("own_score", float(value))
     else:
-        watching.link.score(watching.step, watching.samples, valid_score=float(value))
+        watching.score(watching.step, watching.samples, valid_score=float(value))
 
 
 def debug(make_trainer, **options):

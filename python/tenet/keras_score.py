@@ -152,9 +152,7 @@ class Score:
         if step in self.told or self.own or value != value:
             return
         self.told.add(step)
-        link = self.session.link
-        if link is not None and self.session.live:
-            link.score(step, samples, train_score=value)
+        self.session.score(step, samples, train_score=value)
 
     def end(self, _reason):
         if self.is_wanted and self.session.step > 0:

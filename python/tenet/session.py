@@ -77,6 +77,7 @@ class Session:
         self._failed = set()
         self._knobs_of = {}
         self.changed = lambda: None  # called where somebody begins to listen
+        self.settle = lambda: None  # called before anything is told: what is owed of the last step comes first
         # No listener of backward, before_step, after_step, step_done, root_input and root_output needs the steps before this one; set by a
         # listener of step_done.
         self.resting_until = 0
@@ -140,11 +141,19 @@ class Session:
 
     def _text(self, kind, content):
         if self.link is not None and self.live:
+            self.settle()
             self.link.text(kind, json.dumps(plain(content)))
 
     def flush(self):
         if self.link is not None and self.live:
+            self.settle()
             self.link.flush()
+
+    def score(self, step, samples, **values):
+        """As the link's."""
+        if self.link is not None and self.live:
+            self.settle()
+            self.link.score(step, samples, **values)
 
     def sleep(self):
         """In a forked child: the socket is the parent's."""

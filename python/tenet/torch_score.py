@@ -293,8 +293,8 @@ class Scores:
             self.last_scores.append(score)
         if math.isnan(score) and math.isnan(self.own):
             return
-        session.link.score(step, session.samples if step else 0, train_score=score, valid_score=self.own,
-                           train_loss=sum(losses) / len(losses) if losses else math.nan)
+        session.score(step, session.samples if step else 0, train_score=score, valid_score=self.own,
+                      train_loss=sum(losses) / len(losses) if losses else math.nan)
         self.sent = step
 
     def on_step(self, step):

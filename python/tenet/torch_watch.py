@@ -19,6 +19,8 @@ import torch.nn.modules.module as torch_module
 from torch import nn
 
 from . import _tenet, session as sessions, torch_names, torch_nonfinite
+from .torch_closure import FirstOf
+from .torch_owed import Owed, is_torchs
 
 KEY = "tenet"  # of the hooks in torch's tables
 HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's way round its fast path
@@ -82,6 +84,7 @@ class Watch:
         session.on("batch", self.on_batch)
         session.on("loss_input", self.on_loss)
         session.changed = self.see_whether_plain
+        self.owed = Owed(session)
         self.restart()
 
     def restart(self):
@@ -93,6 +96,7 @@ class Watch:
         self.want_norms = bool(trial.get("want_norms"))
         # Trials run side by side; a program that is only trained may leave processors idle.
         self.processors = len(os.sched_getaffinity(0)) if self.session.mode == "train" and hasattr(os, "sched_getaffinity") else 0
+        self.owed.forget()
         self.primary = lambda: None
         self.in_root = self.pulse.in_backward = self.pulse.in_step = False
         self.observing = False
@@ -110,6 +114,7 @@ class Watch:
             self.prepare()
 
     def sleep(self):
+        self.owed.forget()
         self.unhook()
         self.window.close()
         self.watcher.attach(None)
@@ -206,11 +211,13 @@ class Watch:
         pulse.in_backward = True
         self.watcher.backward(True)
         self.window.see_loss(tensors)
+        self.owed.begin()
         try:
             return original(tensors, grad_tensors, *args, **kwargs)
         finally:
             pulse.in_backward = False
             self.watcher.backward(False)
+            self.owed.settle()
 
     @staticmethod
     def value_of(tensors, grad_tensors):
@@ -253,6 +260,7 @@ class Watch:
     # ---- steps ----
 
     def run_step(self, function, optimizer, args, kwargs):
+        self.owed.settle()
         self.pulse.in_step = True
         try:
             is_primary = self.is_primary(optimizer)
@@ -262,9 +270,14 @@ class Watch:
             if closure is not None and callable(closure):
                 return self.run_closure(function, optimizer, closure, args, kwargs, is_primary)
             if self.observing or self.want_norms:
-                self.look_before(optimizer, is_primary)
+                self.look_before(optimizer, is_primary, self.every == 1 and is_torchs(function, optimizer))
             rate = rate_of(optimizer)
-            result = function(optimizer, *args, **kwargs)
+            try:
+                result = function(optimizer, *args, **kwargs)
+            except BaseException:
+                if self.observing:
+                    self.parameters_of(optimizer).failed()
+                raise
             self.look_after(optimizer, is_primary, rate)
             return result
         finally:
@@ -286,13 +299,13 @@ class Watch:
             return True
         return primary is optimizer
 
-    def look_before(self, optimizer, is_primary):
+    def look_before(self, optimizer, is_primary, keeps=False):
         began = time.perf_counter()
         if self.observing:
             self.watcher.flush()
         self.watcher.help(torch.get_num_threads() < self.processors)
         if self.observing or self.want_norms:
-            norm = self.parameters_of(optimizer).before(self.session.step + 1, self.observing, self.want_norms)
+            norm = self.parameters_of(optimizer).before(self.session.step + 1, self.observing, self.want_norms, keeps)
             if is_primary and self.want_norms:
                 self.step_norm = norm
         self.own_seconds += time.perf_counter() - began
@@ -302,7 +315,7 @@ class Watch:
         step = session.step + 1
         if self.observing:
             began = time.perf_counter()
-            self.parameters_of(optimizer).after(step)
+            self.owed.see(self.parameters_of(optimizer), step, self.every == 1)
             self.own_seconds += time.perf_counter() - began
         self.window.end_step(step, optimizer)
         if self.on_after:
@@ -316,10 +329,10 @@ class Watch:
         self.forget_step()
         if self.observing:
             self.end_observed(optimizer, step)
-        going_on = session.link.step(step, session.samples, loss, rate, self.step_norm)
+        self.owed.tell_step(step, session.samples, loss, rate, self.step_norm)
         if self.on_done:
             session.emit("step_done", step)
-        if not going_on:
+        if self.owed.stops:
             session.end("stopped")
         self.prepare()
 
@@ -354,30 +367,6 @@ class Watch:
         self.forget_step()
         if self.observing:
             self.watcher.begin(self.session.step + 1)
-
-
-class FirstOf:
-    """A closure that is called again and again within one step: the first call is the step's loss and gradients, before anything was
-    updated."""
-
-    def __init__(self, watch, closure, optimizer, is_primary):
-        self.watch, self.closure, self.optimizer, self.is_primary = watch, closure, optimizer, is_primary
-        self.seen = None
-        functools.update_wrapper(self, closure, updated=())
-
-    def __call__(self, *args, **kwargs):
-        result = self.closure(*args, **kwargs)
-        self.look()
-        return result
-
-    def look(self):
-        watch, pulse = self.watch, self.watch.pulse
-        if self.seen is None:
-            watch.look_before(self.optimizer, self.is_primary)
-            self.seen = pulse.loss, pulse.backwards, pulse.rows
-            watch.unhook()
-            watch.watcher.pause()
-        pulse.loss, pulse.backwards, pulse.rows = self.seen
 
 
 def rate_of(optimizer):
@@ -416,6 +405,7 @@ def patch_all():
     wrapped(torch.optim.Optimizer, "__init__", around_optimizer)
     wrapped(torch.autograd, "backward", around_backward)
     wrapped(torch.autograd, "grad", around_grad)
+    wrapped(nn.Module, "load_state_dict", around_load)
     scalers = {getattr(getattr(torch, "amp", None), "GradScaler", None), torch.cuda.amp.GradScaler}
     for scaler in scalers - {None}:
         for name, make in (("scale", around_scale), ("step", around_scaler_step)):
@@ -436,6 +426,16 @@ def around_module(original):
         _watch.names.module_created(self)  # asleep too: a rank wakes at its first backward pass
 
     return __init__
+
+
+def around_load(original):
+    def load_state_dict(self, *args, **kwargs):
+        watch = active()
+        if watch is not None:
+            watch.owed.settle()  # the weights of the last step are about to go
+        return original(self, *args, **kwargs)
+
+    return load_state_dict
 
 
 def around_optimizer(original):

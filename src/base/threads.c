@@ -2,8 +2,8 @@
  *
  * `round` is raised when work begins and again when it ends: odd while a round is open. The caller publishes fn, context and tiles, then
  * opens the round; a thread that sees it open enters, takes tiles from the shared counter `next` until none is left, and leaves. The
- * caller works too; when no tile is left it closes the round and waits for those inside. A thread that comes late, because it slept or
- * another process had its processor, finds the round closed: nobody waits for it.
+ * caller works too, at once or after something else; when no tile is left it closes the round and waits for those inside. A thread that
+ * comes late, because it slept or another process had its processor, finds the round closed: nobody waits for it.
  *
  * Entering is: raise `inside`, then look at `round` again. Closing is: raise `round`, then look at `inside`. Both are sequentially
  * consistent, so either the thread sees that it is too late or the caller sees that it has to wait. A thread that waits spins for SPIN_NS,
@@ -56,6 +56,7 @@ struct tn_pool {
     tn_tile_fn *fn;
     void *context;
     size_t tiles;
+    bool open;        /* the round that was begun: whether threads may work on it */
     atomic_bool busy; /* serves a caller; a tile that runs its own pool would wait for itself */
     _Alignas(TN_ALIGNMENT) _Atomic uint32_t round;
     _Alignas(TN_ALIGNMENT) _Atomic size_t next;
@@ -201,14 +202,8 @@ size_t tn_pool_threads(const tn_pool *pool)
     return pool ? pool->threads : 1;
 }
 
-static void run_alone(size_t tiles, tn_tile_fn *fn, void *context)
-{
-    for (size_t tile = 0; tile < tiles; tile++)
-        fn(context, tile, 0);
-}
-
-/* Waits for those inside the closed round, which the caller worked in since `opened`. false where one was late. */
-static bool wait_for_those_inside(tn_pool *pool, uint64_t opened)
+/* Waits for those inside the closed round, which the caller worked in since `joined`. false where one was late. */
+static bool wait_for_those_inside(tn_pool *pool, uint64_t joined)
 {
     uint32_t inside = atomic_load(&pool->inside);
     if (inside == 0)
@@ -216,7 +211,7 @@ static bool wait_for_those_inside(tn_pool *pool, uint64_t opened)
     uint64_t closed = tn_clock_ns();
     for (; inside != 0; inside = atomic_load(&pool->inside))
         wait_until_changed(pool, &pool->inside, inside, SPIN_NS);
-    return tn_clock_ns() - closed < 2 * (closed - opened) + LATE_NS;
+    return tn_clock_ns() - closed < 2 * (closed - joined) + LATE_NS;
 }
 
 static void keep_account(tn_pool *pool, bool helped, bool in_time)
@@ -233,48 +228,88 @@ static void keep_account(tn_pool *pool, bool helped, bool in_time)
     pool->penalty = pool->penalty < ALONE_MOST / 2 ? 2 * pool->penalty : ALONE_MOST;
 }
 
-static void run_together(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
+static void open_round(tn_pool *pool)
 {
-    pool->fn = fn;
-    pool->context = context;
-    pool->tiles = tiles;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->entered, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->caller_cpu, sched_getcpu(), memory_order_relaxed);
-    uint64_t opened = tn_clock_ns();
     atomic_fetch_add(&pool->round, 1);
     wake_sleepers(pool, &pool->round);
-    work(pool, 0);
+}
+
+static void close_round(tn_pool *pool, uint64_t joined)
+{
     atomic_fetch_add(&pool->round, 1);
-    bool in_time = wait_for_those_inside(pool, opened);
+    bool in_time = wait_for_those_inside(pool, joined);
     keep_account(pool, atomic_load_explicit(&pool->entered, memory_order_relaxed) > 0, in_time);
 }
 
-static void run_in_pool(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
+/* Keeps OpenMP at one thread; the number of threads that it had. */
+static int hold_library(void)
+{
+    int threads = omp_get_max_threads();
+    if (threads != 1)
+        omp_set_num_threads(1);
+    return threads;
+}
+
+static void release_library(int threads)
+{
+    if (threads != 1)
+        omp_set_num_threads(threads);
+}
+
+/* Whether the coming round is the caller's alone. */
+static bool goes_alone(tn_pool *pool, size_t tiles)
+{
+    if (pool->started == 0 || tiles <= 1)
+        return true;
+    if (pool->alone == 0)
+        return false;
+    pool->alone--;
+    return true;
+}
+
+void tn_pool_begin(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
 {
     bool was_busy = atomic_exchange(&pool->busy, true);
     assert(!was_busy);
     (void)was_busy;
-    if (pool->alone > 0) {
-        pool->alone--;
-        run_alone(tiles, fn, context);
-    } else {
-        run_together(pool, tiles, fn, context);
-    }
+    pool->fn = fn;
+    pool->context = context;
+    pool->tiles = tiles;
+    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    pool->open = !goes_alone(pool, tiles);
+    if (pool->open)
+        open_round(pool);
+}
+
+void tn_pool_finish(tn_pool *pool)
+{
+    int library_threads = hold_library();
+    uint64_t joined = pool->open ? tn_clock_ns() : 0;
+    work(pool, 0);
+    if (pool->open)
+        close_round(pool, joined);
     atomic_store(&pool->busy, false);
+    release_library(library_threads);
+}
+
+static void run_alone(size_t tiles, tn_tile_fn *fn, void *context)
+{
+    int library_threads = hold_library();
+    for (size_t tile = 0; tile < tiles; tile++)
+        fn(context, tile, 0);
+    release_library(library_threads);
 }
 
 void tn_pool_run(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
 {
-    int library_threads = omp_get_max_threads();
-    if (library_threads != 1)
-        omp_set_num_threads(1);
-    if (!pool || pool->started == 0 || tiles <= 1)
+    if (!pool || pool->started == 0 || tiles <= 1) {
         run_alone(tiles, fn, context);
-    else
-        run_in_pool(pool, tiles, fn, context);
-    if (library_threads != 1)
-        omp_set_num_threads(library_threads);
+        return;
+    }
+    tn_pool_begin(pool, tiles, fn, context);
+    tn_pool_finish(pool);
 }
 
 size_t tn_processor_count(void)

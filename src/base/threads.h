@@ -24,6 +24,11 @@ size_t tn_pool_threads(const tn_pool *pool); /* NULL counts as 1 */
 /* Runs fn for every tile 0 .. tiles - 1 and returns when all are done. pool may be NULL: then the caller runs them all. Allocates nothing. */
 void tn_pool_run(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context);
 
+/* The same in two calls, between which the caller does something else: tiles are worked on from tn_pool_begin on, as far as the pool's threads are free, and tn_pool_finish, which must follow,
+ * works on what is left and returns when all are done. fn and context must be good until then. */
+void tn_pool_begin(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context);
+void tn_pool_finish(tn_pool *pool);
+
 /* The number of processors that this process may use, at least 1. */
 size_t tn_processor_count(void);
 

@@ -35,6 +35,9 @@ typedef struct tally {
     atomic_bool wrong_worker, shared_worker, many_library_threads;
 } tally;
 
+/* How a round is run. */
+typedef void runner(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context);
+
 static void count_tile(void *context, size_t tile, size_t worker)
 {
     tally *counts = context;
@@ -50,17 +53,22 @@ static void count_tile(void *context, size_t tile, size_t worker)
     atomic_fetch_sub(&counts->inside[worker], 1);
 }
 
-static void check_round(tn_pool *pool, size_t tiles)
+static void check_round_by(runner *run, tn_pool *pool, size_t tiles)
 {
     static tally counts;
     memset(&counts, 0, sizeof counts);
     counts.threads = tn_pool_threads(pool);
-    tn_pool_run(pool, tiles, count_tile, &counts);
+    run(pool, tiles, count_tile, &counts);
     for (size_t tile = 0; tile < TILES_MAX; tile++)
         assert_int_equal(counts.runs[tile], tile < tiles);
     assert_false(atomic_load(&counts.wrong_worker));
     assert_false(atomic_load(&counts.shared_worker));
     assert_false(atomic_load(&counts.many_library_threads));
+}
+
+static void check_round(tn_pool *pool, size_t tiles)
+{
+    check_round_by(tn_pool_run, pool, tiles);
 }
 
 static void every_tile_runs_once(void **state)
@@ -111,6 +119,62 @@ static void many_short_rounds_lose_nothing(void **state)
             assert_int_equal(totals.parts[part], rounds * (part + 1));
         tn_pool_destroy(pool);
     }
+}
+
+/* Joins at once, late, or when all is done by others, where there are any. */
+static void begin_and_finish(tn_pool *pool, size_t tiles, tn_tile_fn *fn, void *context)
+{
+    tn_pool_begin(pool, tiles, fn, context);
+    if (tiles % 3)
+        usleep(tiles % 3 == 1 ? 10 : 1000);
+    tn_pool_finish(pool);
+}
+
+static void a_round_may_be_begun_before_it_is_joined(void **state)
+{
+    (void)state;
+    static const size_t tiles[] = {0, 1, 2, 3, 7, 64, 65, 1000, TILES_MAX};
+    for (size_t threads = 1; threads <= THREADS_MAX; threads++) {
+        tn_pool *pool = NULL;
+        assert_int_equal(tn_pool_create(threads, &pool, NULL), TN_OK);
+        for (size_t round = 0; round < 20; round++) {
+            for (size_t k = 0; k < sizeof tiles / sizeof *tiles; k++)
+                check_round_by(begin_and_finish, pool, tiles[k]);
+            check_round(pool, round);
+        }
+        tn_pool_destroy(pool);
+    }
+}
+
+/* The threads work while the caller does something else: it waits here until one of them has taken a tile. A thread that never comes fails the test by the alarm. */
+typedef struct meeting {
+    atomic_bool came;
+    atomic_size_t done;
+} meeting;
+
+static void come(void *context, size_t tile, size_t worker)
+{
+    (void)tile;
+    meeting *at = context;
+    if (worker > 0)
+        atomic_store(&at->came, true);
+    atomic_fetch_add(&at->done, 1);
+}
+
+static void a_begun_round_is_worked_on_meanwhile(void **state)
+{
+    (void)state;
+    tn_pool *pool = NULL;
+    meeting at = {0};
+    assert_int_equal(tn_pool_create(2, &pool, NULL), TN_OK);
+    alarm(120);
+    tn_pool_begin(pool, 8, come, &at);
+    while (!atomic_load(&at.came))
+        usleep(100);
+    tn_pool_finish(pool);
+    alarm(0);
+    assert_int_equal(atomic_load(&at.done), 8);
+    tn_pool_destroy(pool);
 }
 
 static void pools_come_and_go(void **state)
@@ -283,6 +347,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_tile_runs_once),
         cmocka_unit_test(many_short_rounds_lose_nothing),
+        cmocka_unit_test(a_round_may_be_begun_before_it_is_joined),
+        cmocka_unit_test(a_begun_round_is_worked_on_meanwhile),
         cmocka_unit_test(pools_come_and_go),
         cmocka_unit_test(a_tile_may_use_another_pool),
         cmocka_unit_test(a_tile_may_not_use_its_own_pool),

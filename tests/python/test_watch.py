@@ -149,7 +149,7 @@ import sys, torch
 from torch import nn
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(0)
-net = nn.Sequential(nn.Linear(300, 1000), nn.Linear(1000, 3))  # ten tiles, and what fits into one
+net = nn.Sequential(nn.Linear(300, 1000), nn.Linear(1000, 3))  # five tiles, and what fits into one
 net[1].weight.data = net[1].weight.data.t().contiguous().t()
 optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
 for step in range(3):
@@ -157,7 +157,7 @@ for step in range(3):
     optimizer.zero_grad()
     net(torch.randn(8, 300)).pow(2).sum().backward()
     if step == 2:
-        net[0].weight.grad[333, 250] = float("nan")  # in the fourth tile
+        net[0].weight.grad[333, 250] = float("nan")  # in the second tile
     gradients = [p.grad.clone() for p in net.parameters()]
     optimizer.step()
     for values in (*gradients, *(p.detach() - b for p, b in zip(net.parameters(), before)), *net.parameters()):
