@@ -59,7 +59,7 @@ def debug(options, subject, seconds_max=SECONDS_MAX):
 
 def place_of(finding):
     where = finding.get("where") or {}
-    return "%s:%s" % (where["file"], where["line"]) if where.get("file") else where.get("op", "")
+    return "%s:%s" % (os.path.basename(where["file"]), where["line"]) if where.get("file") else where.get("op", "")
 
 
 def agree(case, variant, report, native):

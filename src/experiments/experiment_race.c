@@ -262,11 +262,11 @@ static tn_status race_pairs(diagnosis *self, tn_error *error)
     return status;
 }
 
-/* A subject that nothing is found of, not even what would make it better, and that could score dramatically better: do its nearest neighbours show that its data allow it? */
+/* A subject that nothing is found of, not even what would make it better, and that scores poorly: do its nearest neighbours show that its data allow more? */
 static tn_status ask_neighbours(diagnosis *self, tn_error *error)
 {
     tn_investigation *investigation = self->investigation;
-    if (investigation->facts->unscored || !tn_standing_is_dramatic(self->look->standing, 1) || atomic_load(&investigation->spent))
+    if (investigation->facts->unscored || self->look->standing >= TN_RACE_POOR || atomic_load(&investigation->spent))
         return TN_OK;
     tn_label_signal signal;
     tn_status status = tn_label_signal_measure(investigation, &signal, error);
