@@ -10,6 +10,7 @@ import torch
 WIDER = 2.0  # how far outside the usual widths is unusual; own choice
 FEW = 16  # values; of fewer the width is not known well: none is too small, and only a larger one too large
 DECIMALS = 4
+SEED_STRIDE = 8191  # from one trial's seed to the next, so that parts of the weights do not share one
 
 
 def fans(weight):
@@ -48,7 +49,7 @@ def read_weight(weight):
     low, high = float(values.min()), float(values.max())
     if values.numel() > 1 and low == high:
         return of_equal_values(low)
-    width, (least, most) = width_of(weight), usual_widths(*fans(weight))
+    width, (least, most) = width_of(values), usual_widths(*fans(weight))
     few = values.numel() < FEW
     if (0 if few else least / WIDER) <= width <= most * WIDER * (2 if few else 1):
         return None
@@ -73,7 +74,13 @@ def read_bias(bias, fan_in):
         return None
     if float(values.min()) == float(values.max()):
         return of_equal_values(float(values[0]))
-    return of_width(values, width_of(bias))
+    return of_width(values, width_of(values))
+
+
+def seed_of(trial, number):
+    """The seed of the numbers that a trial draws a part of the weights from: its own for each of the trial's seeds and each number of a part."""
+    seed = trial.get("seed")
+    return (int(seed if seed is not None else trial.get("base_seed") or 0) * SEED_STRIDE + number) % (1 << 62)
 
 
 def draw(tensor, init, fan_in, fan_out, generator):

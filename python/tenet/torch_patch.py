@@ -185,9 +185,8 @@ class Applied:
         tensor, weight = self.parameter(root, kind, number, part), self.parameter(root, kind, number, "weight")
         if tensor is None or weight is None:
             return
-        seed = self.session.trial.get("seed")
         generator = torch.Generator()
-        generator.manual_seed((int(seed if seed is not None else self.session.trial.get("base_seed") or 0) * 8191 + number * 2 + (part == "bias")) % (1 << 62))
+        generator.manual_seed(torch_inits.seed_of(self.session.trial, number * 2 + (part == "bias")))
         torch_inits.draw(tensor, init, *torch_inits.fans(weight.detach()), generator)
         self.waiting.discard("net.%d.init" % number)
 

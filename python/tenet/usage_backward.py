@@ -51,9 +51,8 @@ class Backwards(Check):
         torch_usage_wraps.around_apply(self.applied)
 
     def applied(self, cls, natural, args, kwargs):
-        if not self.is_testing and cls not in self.seen and not kwargs and torch.is_grad_enabled() and not sessions.is_foreign(file_of(cls)):
-            if Recorder.takes(args):
-                self.seen[cls] = Recorder(args)
+        if not self.is_testing and cls not in self.seen and not kwargs and torch.is_grad_enabled() and not sessions.is_foreign(file_of(cls)) and Recorder.takes(args):
+            self.seen[cls] = Recorder(args)
         return natural()
 
     def tell(self):

@@ -12,7 +12,6 @@ from .torch_usage import Check, Turned
 FAR = 4  # times outside the usual widths: own choice; a GPT's 0.02 lies within it from a width of 64 on
 RESETS = ("reset_parameters", "_reset_parameters")
 LISTED = 3  # layers that are named
-SEED_STRIDE = 8191  # from one trial's seed to the next, so that layers do not share one
 
 
 def reset_of(module):
@@ -81,8 +80,6 @@ class Inits(Check):
 
     def turn(self, name, known):
         turned, layers, drawn = Turned("the layers whose weights are drawn anew"), [tuple(layer) for layer in known.get("layers", ())], set()
-        seed = self.session.trial.get("seed")
-        seed = int(seed if seed is not None else self.session.trial.get("base_seed") or 0)
 
         def root_input(module, args, kwargs):
             if self.session.step > 0 or is_loss_module(module):
@@ -91,7 +88,7 @@ class Inits(Check):
                 if kind == root_kind(module) and number not in drawn:
                     drawn.add(number)
                     with torch.random.fork_rng(devices=[]), torch.no_grad():
-                        torch.manual_seed((seed * SEED_STRIDE + number) % (1 << 62))
+                        torch.manual_seed(torch_inits.seed_of(self.session.trial, number))
                         reset_of(module.get_submodule(path))()
                     turned.happened()
         self.on("root_input", root_input)
