@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Layers with threads of their own: what the thread sanitizer has to see.
-THREADED = ("base", "store", "run", "subject", "experiments")
+THREADED = ("base", "store", "run", "subject", "experiments", "test_trainer_ahead")
 # The sweep over failing allocations takes minutes and finds most where the address sanitizer looks on, so it runs there alone.
 SWEEP = "test_allocation_failure"
 
@@ -79,11 +79,11 @@ def judge_junit(stage, path, tally):
 
 
 def names_of_tests(pattern, folders=None):
-    """Programs of tests/ and fuzz/ whose names match."""
+    """Programs of tests/ and fuzz/ whose names match; of the folders of tests/, or of the programs, that are given."""
     names = []
     for source in sorted(ROOT.glob("tests/**/test_*.c")):
         layer = source.relative_to(ROOT / "tests").parts[0]
-        if folders is None or layer in folders:
+        if folders is None or layer in folders or source.stem in folders:
             names.append(source.stem)
     if folders is None:
         names += ["replay_" + source.stem[len("fuzz_"):] for source in sorted(ROOT.glob("fuzz/fuzz_*.c"))]

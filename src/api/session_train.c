@@ -356,6 +356,7 @@ static tn_status train(tn_session *session, tn_rule_set *rules, json_t **documen
         .vitals_share = session->watch_share,
         .is_training = true,
         .may_lag = tn_session_signals_may_lag(session),
+        .processors = tn_processor_count(),
         .observers = observers,
         .observer_count = OBSERVERS,
     };

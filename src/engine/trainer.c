@@ -204,22 +204,20 @@ static tn_status initialise(tn_trainer *t, uint64_t seed, tn_error *error)
 /* Memory of the batch: everything but parameters. */
 static tn_status allocate_batch(tn_trainer *t, tn_error *error)
 {
-    size_t batch = t->plan.batch, input = tn_shape_size(&t->graph.input), samples = tn_dataset_samples(t->data->train);
-    size_t widest = input > t->output_size ? input : t->output_size;
+    size_t batch = t->plan.batch, samples = tn_dataset_samples(t->data->train);
     t->memory = tn_memory_create(t->plan.reals, sizeof *t->memory);
     t->passes = tn_memory_create(t->graph.count, sizeof *t->passes);
     t->rngs = tn_memory_create(t->graph.count, sizeof *t->rngs);
-    t->classes = tn_memory_create(batch * t->label_steps, sizeof *t->classes);
-    t->targets = tn_memory_create(t->label_steps > 1 ? 0 : batch * t->output_size, sizeof *t->targets);
+    bool placed = tn_trainer_place_init(t, &t->own);
     t->sample_losses = tn_memory_create(batch, sizeof *t->sample_losses);
     t->step_losses = tn_memory_create(t->label_steps > 1 ? batch * t->label_steps : 0, sizeof *t->step_losses);
     t->order = tn_memory_create(samples, sizeof *t->order);
     t->rows = tn_memory_create(t->batch, sizeof *t->rows);
     t->numbers = tn_memory_create(batch, sizeof *t->numbers);
-    t->staging = tn_memory_create(sizeof(tn_real) == sizeof(float) ? 0 : batch * widest, sizeof *t->staging);
-    if (!t->memory || !t->passes || !t->rngs || !t->classes || !t->targets || !t->sample_losses || !t->step_losses || !t->order ||
-        !t->rows || !t->numbers || !t->staging)
+    if (!placed || !t->memory || !t->passes || !t->rngs || !t->sample_losses || !t->step_losses || !t->order || !t->rows || !t->numbers)
         return tn_fail_memory(error, t->plan.reals * sizeof *t->memory);
+    t->own.inputs = t->memory + t->plan.input;
+    t->place = &t->own;
     return TN_OK;
 }
 
@@ -368,6 +366,7 @@ void tn_trainer_destroy(tn_trainer *t)
 {
     if (!t)
         return;
+    tn_trainer_ahead_destroy(t);
     tn_graph_deinit(&t->graph);
     tn_plan_deinit(&t->plan);
     tn_memory_destroy(t->parameters);
@@ -384,9 +383,7 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->memory);
     tn_memory_destroy(t->passes);
     tn_memory_destroy(t->rngs);
-    tn_memory_destroy(t->classes);
-    tn_memory_destroy(t->targets);
-    tn_memory_destroy(t->staging);
+    tn_trainer_place_deinit(&t->own);
     tn_memory_destroy(t->sample_losses);
     tn_memory_destroy(t->step_losses);
     tn_memory_destroy(t->tensors);

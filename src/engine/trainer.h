@@ -32,6 +32,11 @@ typedef struct tn_step_result {
 tn_status tn_trainer_create(const tn_hypes *hypes, const tn_data *data, tn_pool *pool, tn_trainer **trainer, tn_error *error);
 void tn_trainer_destroy(tn_trainer *trainer);
 
+/* From the next step on a thread of its own makes the batch behind the present one while the step runs; for whoever leaves a processor idle. All numbers stay what they are, bit for bit. Nothing where a batch is
+ * made sooner than it is handed over (trainer_ahead.c says how soon), and where the system gives no thread. TN_ERROR_MEMORY. A trainer does not go on in a forked child then; its parent's does. */
+tn_status tn_trainer_work_ahead(tn_trainer *trainer, tn_error *error);
+bool tn_trainer_works_ahead(const tn_trainer *trainer);
+
 uint64_t tn_trainer_parameters(const tn_trainer *trainer);  /* trainable values */
 uint64_t tn_trainer_steps_total(const tn_trainer *trainer); /* steps that hypes.solver asks for (epochs or steps) */
 uint64_t tn_trainer_steps_per_epoch(const tn_trainer *trainer);

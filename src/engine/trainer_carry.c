@@ -51,11 +51,11 @@ tn_status tn_trainer_lay_carried(tn_trainer *t, const tn_hypes *hypes, tn_error 
     return t->carried && t->carried_on ? TN_OK : tn_fail_memory(error, t->carried_size * sizeof *t->carried);
 }
 
-void tn_trainer_draw_streams(tn_trainer *t)
+void tn_trainer_draw_streams(const tn_trainer *t, uint32_t *order)
 {
     const size_t steps = t->epoch_samples / t->batch;
     for (size_t i = 0; i < t->epoch_samples; i++)
-        t->order[i] = (uint32_t)(i % t->batch * steps + i / t->batch);
+        order[i] = (uint32_t)(i % t->batch * steps + i / t->batch);
 }
 
 /* Whether sequence b of the batch that comes now goes on where that of the last batch ended. */

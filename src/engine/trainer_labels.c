@@ -1,4 +1,4 @@
-/* trainer_labels.c: what a batch holds, whether the network fits it, and what it costs. */
+/* trainer_labels.c: whether the network fits inputs and labels, and what a batch costs it, as a loss. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,69 +67,6 @@ tn_status tn_trainer_check_labels(const tn_trainer *t, const tn_hypes *hypes, tn
              "the last node has %zu outputs for a sample, and the data has %zu target%s; make them the same number", t->output_size,
              targets, targets == 1 ? "" : "s");
     return fail_at_output(t, hypes, error, message);
-}
-
-#ifdef TN_REAL_DOUBLE
-/* In double the data comes as floats into `staging` and is widened. */
-static void widen(const float *from, size_t count, tn_real *to)
-{
-    for (size_t i = 0; i < count; i++)
-        to[i] = (tn_real)from[i];
-}
-#endif
-
-void tn_trainer_gather(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
-{
-#ifdef TN_REAL_DOUBLE
-    float *inputs = t->staging;
-#else
-    float *inputs = t->memory + t->plan.input;
-#endif
-    tn_dataset_inputs(set, samples, count, inputs);
-    if (training && t->augment.is_on)
-        tn_augment_batch(&t->augment, set, t->samples, count, t->pool, inputs);
-#ifdef TN_REAL_DOUBLE
-    widen(t->staging, count * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
-#endif
-}
-
-static void gather_targets(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
-{
-#ifdef TN_REAL_DOUBLE
-    float *targets = t->staging;
-#else
-    float *targets = t->targets;
-#endif
-    tn_dataset_target_labels(set, samples, count, targets);
-    if (training && t->augment.is_on)
-        tn_augment_boxes(&t->augment, set, t->samples, count, targets);
-#ifdef TN_REAL_DOUBLE
-    widen(t->staging, count * t->output_size, t->targets);
-#endif
-}
-
-tn_labels tn_trainer_labels(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, bool training)
-{
-    if (tn_dataset_label_kind(set) != TN_LABELS_CLASSES) {
-        gather_targets(t, set, samples, count, training);
-        return (tn_labels){.targets = t->targets};
-    }
-    tn_dataset_class_labels(set, samples, count, t->classes);
-    if (t->loss->takes_classes) {
-        tn_labels labels = {.classes = t->classes};
-        for (size_t i = 0; i < count * t->label_steps; i++)
-            labels.counted += t->classes[i] >= 0;
-        return labels;
-    }
-    size_t width = t->output_size;
-    memset(t->targets, 0, count * width * sizeof *t->targets);
-    for (size_t i = 0; i < count; i++) {
-        if (width == 1)
-            t->targets[i] = (tn_real)t->classes[i];
-        else
-            t->targets[i * width + (size_t)t->classes[i]] = 1;
-    }
-    return (tn_labels){.targets = t->targets};
 }
 
 double tn_trainer_losses(tn_trainer *t, size_t batch, const tn_real *output, const tn_labels *labels, tn_real *d_output)
@@ -207,8 +144,9 @@ tn_status tn_trainer_check_tokens(tn_trainer *t, const tn_hypes *hypes, tn_error
             batch = samples - first < t->plan.batch ? samples - first : t->plan.batch;
             for (size_t i = 0; i < batch; i++)
                 t->numbers[i] = (uint32_t)(first + i);
-            tn_trainer_gather(t, sets[s], t->numbers, batch, false);
-            const tn_real *tokens = t->memory + t->plan.input;
+            const tn_trainer_wanted wanted = {.set = sets[s], .samples = t->numbers};
+            tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
+            const tn_real *tokens = t->place->inputs;
             for (size_t i = 0; i < batch * width; i++) {
                 const double token = (double)tokens[i];
                 if (!(token >= 0 && token < (double)known && token == (double)(size_t)token))

@@ -41,6 +41,24 @@ typedef struct tn_trainer_observed {
     tn_vitals changes, values;
 } tn_trainer_observed;
 
+/* Where the samples of a batch lie: [plan.batch] of each. */
+typedef struct tn_trainer_place {
+    tn_real *inputs;  /* [, input size] */
+    int32_t *classes; /* [, label_steps] */
+    tn_real *targets; /* [, output_size]; empty where each step has a label */
+    float *staging;   /* the double build only: [, the larger of input and targets] */
+} tn_trainer_place;
+
+/* What a batch, or a part of one, is made of. */
+typedef struct tn_trainer_wanted {
+    const tn_dataset *set;
+    const uint32_t *samples;
+    bool training;   /* inputs and labels are changed as data.augment says */
+    uint64_t number; /* then: that of samples[0] among all that were trained on */
+} tn_trainer_wanted;
+
+typedef struct tn_trainer_ahead tn_trainer_ahead; /* trainer_ahead.c */
+
 struct tn_trainer {
     tn_graph graph;
     tn_plan plan;
@@ -75,9 +93,9 @@ struct tn_trainer {
     size_t output_size;
     size_t label_steps,
         label_width; /* rows of the output of a sample that have a label each, and their width: 1 and output_size but for labels of each step */
-    int32_t *classes;              /* [plan.batch, label_steps] */
-    tn_real *targets;              /* [plan.batch, output_size]; NULL where the loss takes classes */
-    float *staging;                /* the double build only: [plan.batch, the larger of input and targets] */
+    tn_trainer_place own;          /* its inputs are in `memory` */
+    const tn_trainer_place *place; /* of the present batch: own, or one of ahead's; tn_trainer_move_to */
+    tn_trainer_ahead *ahead;       /* NULL: each step makes its batch itself */
     tn_real *sample_losses;        /* [plan.batch] */
     tn_real *step_losses;          /* [plan.batch, label_steps]; NULL where label_steps is 1 */
     uint32_t *numbers;             /* [plan.batch] of the samples of one batch of a prediction */
@@ -106,13 +124,55 @@ struct tn_trainer {
 /* The order of the epoch that begins now. Saves the generator first, so that the order can be drawn again. */
 void tn_trainer_draw_order(tn_trainer *trainer);
 
+/* order [training samples] of the epoch that `generator` comes to next. */
+void tn_trainer_draw_order_by(const tn_trainer *trainer, tn_rng *generator, uint32_t *order);
+
+/* ---- trainer_batch.c ---- */
+
+/* A place for plan.batch samples; `inputs` is left to the caller. false where memory is out. */
+bool tn_trainer_place_init(const tn_trainer *trainer, tn_trainer_place *place);
+void tn_trainer_place_deinit(tn_trainer_place *place); /* all but its inputs */
+
+/* Samples first .. first + count - 1 of what is wanted to the rows of the same numbers. Thread-safe for rows that do not overlap. */
+void tn_trainer_load_inputs(const tn_trainer *trainer, const tn_trainer_wanted *wanted, size_t first, size_t count, tn_pool *pool,
+                            const tn_trainer_place *to);
+void tn_trainer_load_labels(const tn_trainer *trainer, const tn_trainer_wanted *wanted, size_t first, size_t count,
+                            const tn_trainer_place *to);
+
+/* The labels of the present batch, of `count` samples of `set`, which have been loaded. */
+tn_labels tn_trainer_labels(const tn_trainer *trainer, const tn_dataset *set, size_t count);
+
+/* The present batch is the one at `place`: all passes that read the network's input read it there. */
+void tn_trainer_move_to(tn_trainer *trainer, const tn_trainer_place *place);
+
+/* ---- trainer_ahead.c ---- */
+
+/* What making a batch takes in ns, counted rather than timed. */
+double tn_trainer_batch_work(const tn_trainer *trainer);
+
+/* tn_trainer_work_ahead, however little a batch takes. */
+tn_status tn_trainer_start_ahead(tn_trainer *trainer, tn_error *error);
+
+/* The batch of the step that comes now, of `count` samples, where it was made ahead: moves to it. Else false. */
+bool tn_trainer_take_ahead(tn_trainer *trainer);
+
+/* Begins to make the batch behind the present one of `count` samples. Nothing where the trainer does not work ahead. */
+void tn_trainer_begin_ahead(tn_trainer *trainer, size_t count);
+
+/* The order of the epoch that begins now, where it was drawn ahead: as tn_trainer_draw_order leaves it. Else false. */
+bool tn_trainer_take_order(tn_trainer *trainer);
+
+/* Forgets what was made ahead; afterwards no thread reads anything of the trainer. */
+void tn_trainer_drop_ahead(tn_trainer *trainer);
+void tn_trainer_ahead_destroy(tn_trainer *trainer);
+
 /* ---- trainer_carry.c ---- */
 
 /* Whether samples and net can carry a state where solver.carry_state asks for it; lays the state out and allocates it. */
 tn_status tn_trainer_lay_carried(tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
 
-/* The order of an epoch: step s takes the s-th sample of each stream. */
-void tn_trainer_draw_streams(tn_trainer *trainer);
+/* order [training samples] of an epoch: step s takes the s-th sample of each stream. */
+void tn_trainer_draw_streams(const tn_trainer *trainer, uint32_t *order);
 
 /* Before a step: the state where the step before left it; 0 for sequences that begin. */
 void tn_trainer_begin_carried(tn_trainer *trainer, size_t batch);
@@ -121,10 +181,6 @@ void tn_trainer_begin_carried(tn_trainer *trainer, size_t batch);
 
 /* Whether the network's output fits loss and labels; else an error at the last node, or at the loss. */
 tn_status tn_trainer_check_labels(const tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
-
-/* Inputs of samples[0 .. count - 1] of `set` into the memory of the batch, and their labels. Those of a training step are changed as data.augment says. */
-void tn_trainer_gather(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, bool training);
-tn_labels tn_trainer_labels(tn_trainer *trainer, const tn_dataset *set, const uint32_t *samples, size_t count, bool training);
 
 /* The loss of each sample of a batch into trainer->sample_losses, that of a sequence being the mean over its steps with a label, and the gradient into d_output unless NULL. Returns the
  * reduced loss; a mean is one over all labels of the batch. */

@@ -1,6 +1,6 @@
 /* trainer_step.c: one step of training, and prediction.
  *
- * 1. the batch: the next samples of the epoch's order
+ * 1. the batch: the next samples of the epoch's order; where the trainer works ahead (trainer_ahead.c) it is there already, and the one behind it is begun
  * 2. forward through the vertices, the loss, backward through them
  * 3. the norm, where it is wanted or needed for clipping
  * 4. the update. Where nothing is clipped, an op may hand slices of its gradient to the optimizer during backward already
@@ -13,20 +13,36 @@
 #include "base/simd.h"
 #include "engine/trainer_parts.h"
 
-void tn_trainer_draw_order(tn_trainer *t)
+void tn_trainer_draw_order_by(const tn_trainer *t, tn_rng *generator, uint32_t *order)
 {
     size_t samples = tn_dataset_samples(t->data->train);
-    t->epoch_batches = t->batches;
     if (t->carries) {
-        tn_trainer_draw_streams(t);
+        tn_trainer_draw_streams(t, order);
         return;
     }
     if (t->shuffle) {
-        tn_rng_permutation(&t->batches, t->order, samples);
+        tn_rng_permutation(generator, order, samples);
         return;
     }
     for (size_t i = 0; i < samples; i++)
-        t->order[i] = (uint32_t)i;
+        order[i] = (uint32_t)i;
+}
+
+void tn_trainer_draw_order(tn_trainer *t)
+{
+    t->epoch_batches = t->batches;
+    tn_trainer_draw_order_by(t, &t->batches, t->order);
+}
+
+/* The batch of this step, made ahead or now. */
+static void load_batch(tn_trainer *t, const uint32_t *order, size_t batch)
+{
+    const tn_trainer_wanted wanted = {.set = t->data->train, .samples = order, .training = true, .number = t->samples};
+    if (!tn_trainer_take_ahead(t)) {
+        tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
+        tn_trainer_load_labels(t, &wanted, 0, batch, t->place);
+    }
+    tn_trainer_begin_ahead(t, batch);
 }
 
 /* Where the tap is shown what a step makes; fn is NULL where nobody looks. */
@@ -248,12 +264,12 @@ static void update_observed(tn_trainer *t, const tn_update *update, bool fused, 
 
 void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result)
 {
-    const tn_dataset *set = t->data->train;
     size_t samples = t->epoch_samples;
     if (t->position == samples) {
         t->position = 0;
         t->epoch++;
-        tn_trainer_draw_order(t);
+        if (!tn_trainer_take_order(t))
+            tn_trainer_draw_order(t);
     }
     size_t batch = samples - t->position < t->batch ? samples - t->position : t->batch;
     const uint32_t *order = t->order + t->position;
@@ -263,13 +279,13 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
 
     if (tap)
         find_rows(t, order, batch);
-    tn_trainer_gather(t, set, order, batch, true);
-    show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->memory + t->plan.input);
+    load_batch(t, order, batch);
+    show(&seen, t->input_tensor, batch * tn_shape_size(&t->graph.input), t->place->inputs);
     if (t->carries)
         tn_trainer_begin_carried(t, batch);
     forward(t, batch, true, &seen);
     tn_pass *last = &t->passes[t->graph.count - 1];
-    tn_labels labels = tn_trainer_labels(t, set, order, batch, true);
+    tn_labels labels = tn_trainer_labels(t, t->data->train, batch);
     double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
     bool fused = !(t->clip_norm > 0), failed = t->fault.code != TN_OK;
@@ -303,14 +319,16 @@ void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *sa
         size_t batch = count - first < t->plan.batch ? count - first : t->plan.batch;
         for (size_t i = 0; i < batch; i++)
             t->numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-        tn_trainer_gather(t, set, t->numbers, batch, false);
+        const tn_trainer_wanted wanted = {.set = set, .samples = t->numbers};
+        tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
         forward(t, batch, false, &nobody);
         const tn_real *output = t->passes[t->graph.count - 1].output;
         for (size_t i = 0; i < batch * width; i++)
             outputs[first * width + i] = (float)output[i];
         if (!losses)
             continue;
-        tn_labels labels = tn_trainer_labels(t, set, t->numbers, batch, false);
+        tn_trainer_load_labels(t, &wanted, 0, batch, t->place);
+        tn_labels labels = tn_trainer_labels(t, set, batch);
         (void)tn_trainer_losses(t, batch, output, &labels, NULL);
         for (size_t i = 0; i < batch; i++)
             losses[first + i] = (float)t->sample_losses[i];

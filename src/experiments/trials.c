@@ -87,8 +87,8 @@ typedef struct batch {
     tn_trial_result *results;
     tn_status *statuses;
     tn_error *errors;
-    bool *taken;    /* from the store, and not run */
-    size_t threads; /* for each trial */
+    bool *taken;                /* from the store, and not run */
+    size_t threads, processors; /* for each trial */
 } batch;
 
 enum { OBSERVERS_MAX = 4 };
@@ -118,6 +118,7 @@ static void run_one(void *context, size_t tile, size_t worker)
     request.observer_count = count;
     request.deadline_ns = investigation->deadline_ns;
     request.own_steps = investigation->own_steps;
+    request.processors = all->processors;
     request.spent = &investigation->spent;
     if (!taken)
         all->statuses[tile] = tn_subject_run(investigation->subject, &request, all->threads, &all->results[tile], &all->errors[tile]);
@@ -151,6 +152,8 @@ tn_status tn_trials_run(tn_investigation *investigation, const tn_trial_request 
         .taken = tn_memory_create(count, sizeof *all.taken),
         .threads = count == 1 && gains_by_threads(investigation->facts) ? investigation->options->threads : 1,
     };
+    const size_t pool = tn_pool_threads(investigation->pool), at_once = count < pool ? count : pool;
+    all.processors = tn_processor_count() / (at_once > 0 ? at_once : 1);
     tn_status status = TN_OK;
     if (!all.statuses || !all.errors || !all.taken) {
         status = tn_fail_memory(error, count * sizeof *all.errors);

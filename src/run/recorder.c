@@ -86,6 +86,11 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     return TN_OK;
 }
 
+bool tn_recorder_has_thread(const tn_recorder *recorder)
+{
+    return recorder->queue != NULL;
+}
+
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step)
 {
     bool is_watched = step > 0 && step >= recorder->config.watch_from && step <= recorder->config.watch_to;

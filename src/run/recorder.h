@@ -102,6 +102,9 @@ typedef struct tn_recorder_config {
 
 tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **recorder, tn_error *error);
 
+/* Whether it keeps a processor busy beside the training's, since observers and store may lag. */
+bool tn_recorder_has_thread(const tn_recorder *recorder);
+
 /* Whether the coming step's tensors are wanted. */
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
 

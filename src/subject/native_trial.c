@@ -132,6 +132,13 @@ static tn_status open_recorder(trial *t, tn_error *error)
     return tn_recorder_create(&config, &t->recorder, error);
 }
 
+/* Batches are made ahead where the trial may keep one more processor busy than it does. */
+static tn_status work_ahead(trial *t, size_t threads, tn_error *error)
+{
+    size_t busy = (threads > 1 ? threads : 1) + (tn_recorder_has_thread(t->recorder) ? 1 : 0);
+    return busy < t->request->processors ? tn_trainer_work_ahead(t->trainer, error) : TN_OK;
+}
+
 static tn_status prepare(trial *t, size_t threads, tn_error *error)
 {
     const tn_knobs *knobs = &t->request->knobs;
@@ -151,6 +158,8 @@ static tn_status prepare(trial *t, size_t threads, tn_error *error)
         status = open_probes(t, error);
     if (status == TN_OK)
         status = open_recorder(t, error);
+    if (status == TN_OK)
+        status = work_ahead(t, threads, error);
     /* Where nothing is observed nothing is seen around an incident either. */
     if (status == TN_OK && t->request->is_training && (t->request->vitals_every || t->request->vitals_share > 0))
         status = tn_replay_init(&t->replay, t->trainer, error);

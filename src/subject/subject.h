@@ -85,7 +85,9 @@ typedef struct tn_trial_request {
     bool want_norms;      /* fill result.gradient_norms */
     uint64_t own_steps;   /* after which the subject is known to end by itself, where its facts do not say (steps_total 0); 0: not known */
     uint64_t deadline_ns; /* by tn_clock_ns: where a trial that waits for its program to start ends as cancelled; 0: none */
-    bool may_lag;         /* of a native training that is observed at every step: observers that may hear of it late do (run/recorder.h) */
+    size_t
+        processors; /* that the trial may keep busy, its threads among them: where one is left, the next batch is made there. 0: no more than its threads */
+    bool may_lag; /* of a native training that is observed at every step: observers that may hear of it late do (run/recorder.h) */
     const tn_observer *observers;
     size_t observer_count;
     const atomic_bool *spent; /* true where the budget is: a trial that an observer ends then is cancelled, not stopped; NULL: never */

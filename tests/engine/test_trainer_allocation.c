@@ -11,6 +11,7 @@
 
 #include "engine/support_text.h"
 #include "engine/support_trainer.h"
+#include "engine/trainer_parts.h"
 #include "support/allocator.h"
 
 static const support_problem images = {.samples = 20, .rank = 3, .dims = {8, 8, 2}, .classes = 3};
@@ -45,6 +46,40 @@ static void a_step_allocates_nothing(void **state)
     assert_int_equal(tn_allocator_count(), 0);
     assert_true(seen > 0);
     support_trainer_close(&s);
+}
+
+/* The same where batches are made ahead, by a thread that allocates nothing either; and what a failed allocation leaves is a trainer that makes them itself. */
+static void working_ahead_allocates_at_its_beginning(void **state)
+{
+    (void)state;
+    support_trainer s;
+    tn_error error;
+    tn_step_result result;
+    if (support_trainer_open(&s, &images, 1, rest, &error))
+        fail_msg("%s (%s)", error.message, error.pointer);
+    uint64_t alive = tn_allocator_alive(), n = 1;
+    tn_status status = TN_ERROR_MEMORY;
+    for (; n < 50 && status; n++) {
+        error = (tn_error){0};
+        tn_allocator_fail_at(n);
+        status = tn_trainer_start_ahead(s.trainer, &error);
+        tn_allocator_fail_at(0);
+        if (status == TN_OK)
+            break;
+        assert_int_equal(status, TN_ERROR_MEMORY);
+        assert_true(strlen(error.message) > 0);
+        assert_false(tn_trainer_works_ahead(s.trainer));
+        assert_int_equal(tn_allocator_alive(), alive);
+        tn_trainer_step(s.trainer, false, NULL, NULL, &result);
+    }
+    assert_int_equal(status, TN_OK);
+    assert_true(n > 9 && tn_trainer_works_ahead(s.trainer));
+    tn_allocator_fail_at(0);
+    for (int i = 0; i < 12; i++)
+        tn_trainer_step(s.trainer, false, NULL, NULL, &result);
+    assert_int_equal(tn_allocator_count(), 0);
+    support_trainer_close(&s);
+    assert_int_equal(tn_allocator_alive(), 0);
 }
 
 /* Creates a trainer again and again, with the n-th allocation failing. */
@@ -95,6 +130,7 @@ int main(void)
     tn_allocator_install();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_step_allocates_nothing),
+        cmocka_unit_test(working_ahead_allocates_at_its_beginning),
         cmocka_unit_test(every_failed_allocation_is_told_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
