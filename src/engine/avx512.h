@@ -1,34 +1,16 @@
-/* avx512.h: what the AVX-512 kernels of the engine share. Empty where they cannot be built: another processor, or the engine in double.
- *
- * Kernels are built for AVX-512 function by function, whatever the rest is built for, and are called only where tn_isa_best() says so. */
+/* avx512.h: what the AVX-512 kernels of the engine share. Empty where they cannot be built (kernel.h). */
 #ifndef TN_ENGINE_AVX512_H
 #define TN_ENGINE_AVX512_H
 
-#include "base/simd.h"
-#include "engine/real.h"
+#include "engine/kernel.h"
 
-#if defined(__x86_64__) && !defined(TN_REAL_DOUBLE)
+#ifdef TN_WITH_KERNELS
 
 #define TN_WITH_AVX512 1
 
-#include <immintrin.h>
-#include <stddef.h>
-
 #define TN_TARGET_AVX512 target("avx512f,avx512vl,avx512bw,avx512dq,fma")
 #define TN_AVX512        __attribute__((TN_TARGET_AVX512))
-
-/* A kernel is written once for any size of its block, and inlined with constants for each size, so that all sums are registers. Under a
- * sanitizer those many instrumented copies take minutes to compile: there it stays one function, called with the size as it is
- * (TN_ONE_SIZE_FITS_ALL). */
-#ifdef TN_SANITIZED
-#define TN_ONE_SIZE_FITS_ALL 1
-#define TN_UNROLL
-#define TN_INLINE_AVX512 static __attribute__((TN_TARGET_AVX512))
-#else
-#define TN_ONE_SIZE_FITS_ALL 0
-#define TN_UNROLL            _Pragma("GCC unroll 32")
-#define TN_INLINE_AVX512     static inline __attribute__((always_inline, TN_TARGET_AVX512))
-#endif
+#define TN_INLINE_AVX512 TN_INLINE_TARGET(TN_TARGET_AVX512)
 
 enum { TN_LANES = 16 }; /* floats of a register */
 

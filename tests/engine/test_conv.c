@@ -14,7 +14,7 @@
 #include "base/threads.h"
 #include "engine/ops/conv.h"
 
-static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_depthwise, &tn_conv_direct};
+static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_depthwise, &tn_conv_direct, &tn_conv_direct_avx2};
 
 typedef struct shape {
     size_t samples, h, w, channels, size_h, size_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w, filters, groups;
@@ -27,6 +27,8 @@ static const shape shapes[] = {
     {2, 8, 8, 32, 3, 3, 1, 1, 1, 1, 8, 8, 32, 1},    {1, 6, 6, 64, 3, 3, 2, 2, 0, 0, 3, 3, 64, 1},
     /* more weights than are worked on at once, in more than one block of filters */
     {2, 4, 3, 600, 3, 3, 1, 1, 1, 1, 4, 3, 80, 1},   {1, 3, 4, 80, 3, 3, 1, 1, 1, 1, 3, 4, 600, 1},
+    /* more images than go together in the gradient of the weights, and one of more pixels than do */
+    {11, 5, 5, 3, 3, 3, 1, 1, 1, 1, 5, 5, 9, 1},     {2, 23, 19, 9, 3, 3, 1, 1, 1, 1, 23, 19, 12, 1},
     /* one pixel, one channel, one filter, 1x1 */
     {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1},      {3, 4, 5, 7, 1, 1, 1, 1, 0, 0, 4, 5, 3, 1},
     /* odd sizes, strides beyond the kernel, rows that no window reaches, uneven "same" padding, more filters than one block */
@@ -130,8 +132,11 @@ static void expect_near(const char *what, const tn_conv_way *way, const shape *s
     for (size_t i = 0; i < rows * columns; i++) {
         size_t at = i / columns * stride + i % columns;
         if (!(fabs((double)values[at] - expected[at]) <= 3e-6 * size[at]))
-            fail_msg("%s by %s of shape %zu: value %zu is %.9g, expected %.9g", what, way->name, (size_t)(s - shapes), i,
-                     (double)values[at], expected[at]);
+            fail_msg(
+                "%s by %s: value %zu is %.9g, expected %.9g (%zu samples of %zu x %zu x %zu, kernel %zu x %zu, stride %zu x %zu, padding "
+                "%zu x %zu, output %zu x %zu x %zu, groups %zu)",
+                what, way->name, i, (double)values[at], expected[at], s->samples, s->h, s->w, s->channels, s->size_h, s->size_w,
+                s->stride_h, s->stride_w, s->pad_top, s->pad_left, s->out_h, s->out_w, s->filters, s->groups);
     }
 }
 
@@ -174,16 +179,50 @@ static void check_way(const tn_conv_way *way, const shape *s)
 /* In a tile of the pool, as in training, so that oneDNN stays on one thread. */
 static void check_shape(void *context, size_t tile, size_t worker)
 {
-    (void)context;
+    const shape *of = context;
     (void)worker;
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        check_way(ways[i], &shapes[tile]);
+        check_way(ways[i], &of[tile]);
 }
 
 static void every_way_agrees_with_plain_loops(void **state)
 {
     (void)state;
-    tn_pool_run(NULL, sizeof shapes / sizeof *shapes, check_shape, NULL);
+    shape all[sizeof shapes / sizeof *shapes];
+    memcpy(all, shapes, sizeof shapes);
+    tn_pool_run(NULL, sizeof shapes / sizeof *shapes, check_shape, all);
+}
+
+static size_t between(tn_rng *rng, size_t least, size_t most)
+{
+    return least + (size_t)tn_rng_below(rng, most - least + 1);
+}
+
+/* Sizes at random: each number of pixels in a row, of taps in a run and of filters beside a register's meets each other one somewhere. */
+static void every_way_agrees_over_a_sweep(void **state)
+{
+    (void)state;
+    enum { SHAPES = 400 };
+    shape *sweep = calloc(SHAPES, sizeof *sweep);
+    assert_non_null(sweep);
+    tn_rng rng;
+    tn_rng_init(&rng, 5, TN_STREAM_TEST);
+    for (size_t i = 0; i < SHAPES; i++) {
+        shape s = {.samples = between(&rng, 1, 3), .size_h = between(&rng, 1, 5), .size_w = between(&rng, 1, 5), .groups = 1};
+        s.stride_h = between(&rng, 1, 3), s.stride_w = between(&rng, 1, 2);
+        s.pad_top = between(&rng, 0, s.size_h - 1), s.pad_left = between(&rng, 0, s.size_w - 1);
+        s.out_h = between(&rng, 1, 4), s.out_w = between(&rng, 1, 14);
+        s.channels = i % 3 == 0 ? 8 * between(&rng, 1, 4) : between(&rng, 1, 9);
+        s.filters = i % 5 == 0 ? between(&rng, 17, 80) : between(&rng, 1, 17);
+        /* From the least image for this output up to a few pixels that no window reaches. */
+        s.h = (s.out_h - 1) * s.stride_h + s.size_h - s.pad_top + between(&rng, 0, 2);
+        s.w = (s.out_w - 1) * s.stride_w + s.size_w - s.pad_left + between(&rng, 0, 2);
+        /* As much padding after the image as before it, where it stays an image. */
+        s.h -= s.h > s.pad_top ? s.pad_top : 0, s.w -= s.w > s.pad_left ? s.pad_left : 0;
+        sweep[i] = s;
+    }
+    tn_pool_run(NULL, SHAPES, check_shape, sweep);
+    free(sweep);
 }
 
 static void the_choice_fits(void **state)
@@ -201,6 +240,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_agrees_with_plain_loops),
+        cmocka_unit_test(every_way_agrees_over_a_sweep),
         cmocka_unit_test(the_choice_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,9 +26,16 @@ void tn_conv_prepare_nothing(const tn_conv *conv, const tn_real *weight, tn_real
     (void)shared;
 }
 
+bool tn_conv_never_fits(const tn_conv *conv)
+{
+    (void)conv;
+    return false;
+}
+
 const tn_conv_way *tn_conv_choose(const tn_conv *conv)
 {
-    static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_depthwise, &tn_conv_patches}; /* the faster first */
+    static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_direct_avx2, &tn_conv_depthwise,
+                                              &tn_conv_patches}; /* the faster first */
     size_t i = 0;
     while (i + 1 < sizeof ways / sizeof *ways && !ways[i]->fits(conv)) /* the last takes every shape */
         i++;

@@ -43,13 +43,17 @@ typedef struct tn_conv_way {
     void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
 } tn_conv_way;
 
-extern const tn_conv_way tn_conv_patches;   /* fits always; the only one that rounds its factors */
-extern const tn_conv_way tn_conv_depthwise; /* a channel and a filter in each group */
-extern const tn_conv_way tn_conv_direct;    /* AVX-512, float; one group */
+extern const tn_conv_way tn_conv_patches;     /* fits always; the only one that rounds its factors */
+extern const tn_conv_way tn_conv_depthwise;   /* a channel and a filter in each group */
+extern const tn_conv_way tn_conv_direct;      /* AVX-512, float; one group */
+extern const tn_conv_way tn_conv_direct_avx2; /* the same in AVX2 */
 
 /* Of a way that takes the weights as they are. */
 size_t tn_conv_no_reals(const tn_conv *conv);
 void tn_conv_prepare_nothing(const tn_conv *conv, const tn_real *weight, tn_real *shared);
+
+/* Of a way that this build has not. */
+bool tn_conv_never_fits(const tn_conv *conv);
 
 /* groups divides the channels and the filters. */
 tn_conv tn_conv_of(const tn_window *window, size_t filters, size_t groups);
