@@ -122,7 +122,9 @@ static void *run(void *context)
     tn_rule_settings_init(&settings);
     if (tn_subject_native(t->hypes, t->store, NULL, &subject, &error) != TN_OK || tn_rule_set_create(&settings, &rules, &error) != TN_OK)
         bench_fail(error.message);
-    const tn_observer observers[] = {tn_rule_set_observer(rules), {.context = t, .on_step = on_step, .on_tensor = on_tensor}};
+    /* As tenet train has them: who hears of steps at once hears of no tensors. */
+    const tn_observer observers[] = {
+        tn_rule_set_observer(rules), {.context = t, .on_tensor = on_tensor, .may_lag = true}, {.context = t, .on_step = on_step}};
     const tn_trial_request request = {.experiment = "train",
                                       .stop_at_train_score = 2, /* never */
                                       .vitals_every = t->mode == ALL ? 1 : 0,

@@ -1,5 +1,6 @@
 /* trainer_update.c: passes over parameters and their gradients: the norm and the optimizer. Long blocks are cut in fixed pieces, so
  * results do not depend on the threads. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -84,6 +85,20 @@ typedef struct job {
     size_t first, count;
 } job;
 
+_Static_assert((int)TN_TENSOR_PIECES_MAX == (int)TN_TILES_MAX, "a tile is a piece");
+
+void tn_trainer_leave_weights(tn_trainer *t, void (*before_change)(void *context), void *context)
+{
+    t->before_change = before_change;
+    t->change_context = context;
+}
+
+void tn_trainer_settle(tn_trainer *t)
+{
+    if (t->before_change)
+        t->before_change(t->change_context);
+}
+
 void tn_trainer_apply(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients)
 {
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
@@ -107,7 +122,7 @@ void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t firs
 }
 
 /* Values of a pass: what they were stays in the first cache, all that belongs to them in the second. */
-enum { OBSERVED = 4096 };
+enum { OBSERVED = TN_TENSOR_BLOCK };
 
 /* The values of an observed parameter are cut in tiles of equal size, at most TN_TILES_MAX of at least OBSERVED_TILE. */
 enum { OBSERVED_TILE = 8 * OBSERVED };
@@ -136,9 +151,10 @@ static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, 
 #endif
 }
 
-/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. kept [count]: where the changes go; NULL: they are not kept. */
+/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. kept [count]: where the changes go; NULL: they are not kept. is_left: the vitals of the values
+ * are left to the tap. */
 static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *kept,
-                          size_t whole, tn_trainer_observed *found)
+                          bool is_left, size_t whole, tn_trainer_observed *found)
 {
     tn_real before[OBSERVED], *values = t->values + first;
     memcpy(before, values, count * sizeof *before);
@@ -150,7 +166,18 @@ static void observe_block(tn_trainer *t, const tn_update *update, size_t first, 
     /* The next block's weights, and its momentum where there is any. */
     const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + OBSERVED : values + OBSERVED;
     take_vitals(&found->changes, kept ? kept : before, count, whole, ahead);
-    take_vitals(&found->values, values, count, whole, values + OBSERVED);
+    if (!is_left)
+        take_vitals(&found->values, values, count, whole, values + OBSERVED);
+}
+
+void tn_trainer_update_kept(tn_trainer *t, const tn_update *update, size_t index)
+{
+    const tn_trainer_parameter_view *view = &t->parameters[index];
+    tn_real before[OBSERVED], *values = t->values + view->offset, *gradients = t->gradients + view->offset;
+    assert(view->size <= OBSERVED);
+    memcpy(before, values, view->size * sizeof *before);
+    tn_trainer_apply(t, update, view->offset, view->size, gradients);
+    subtract(view->size, values, before, gradients);
 }
 
 typedef struct observed_job {
@@ -171,7 +198,7 @@ static void observe_tile(void *context, size_t tile, size_t worker)
     for (size_t at = start; at < end; at += OBSERVED) {
         size_t count = end - at < OBSERVED ? end - at : OBSERVED;
         tn_real *gradients = t->gradients + j->first + at;
-        observe_block(t, j->update, j->first + at, count, gradients, gradients, j->count, found);
+        observe_block(t, j->update, j->first + at, count, gradients, gradients, false, j->count, found);
     }
 }
 
@@ -215,11 +242,14 @@ void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t i
         tn_vitals_init(&found->gradients);
         tn_vitals_init(&found->changes);
         tn_vitals_init(&found->values);
+        found->first = offset;
+        found->slice = count;
     }
+    assert(count <= found->slice && (offset - found->first) % found->slice == 0);
     for (size_t at = 0; at < count; at += OBSERVED) {
         size_t block = count - at < OBSERVED ? count - at : OBSERVED;
         take_vitals(&found->gradients, gradients + at, block, view->size, gradients + at + OBSERVED);
-        observe_block(t, update, view->offset + offset + at, block, gradients + at, NULL, view->size, found);
+        observe_block(t, update, view->offset + offset + at, block, gradients + at, NULL, t->before_change != NULL, view->size, found);
     }
 }
 
@@ -231,12 +261,19 @@ void tn_trainer_end_streamed(tn_trainer *t, size_t vertex)
             continue;
         tn_trainer_observed *all = &t->streamed[t->parameters[index].streamed];
         const tn_trainer_observed *tiles = tiles_of(t, index);
+        tn_tensor_cuts *cuts = &t->cuts[t->parameters[index].streamed];
         *all = tiles[0];
-        for (size_t i = 1; i < TN_TILES_MAX; i++)
-            if (tiles[i].changes.count > 0) {
-                tn_vitals_merge(&all->gradients, &tiles[i].gradients);
-                tn_vitals_merge(&all->changes, &tiles[i].changes);
-                tn_vitals_merge(&all->values, &tiles[i].values);
-            }
+        cuts->count = 0;
+        for (size_t i = 0; i < TN_TILES_MAX; i++) {
+            if (tiles[i].changes.count == 0)
+                continue;
+            cuts->firsts[cuts->count] = tiles[i].first;
+            cuts->slices[cuts->count++] = tiles[i].slice;
+            if (i == 0)
+                continue;
+            tn_vitals_merge(&all->gradients, &tiles[i].gradients);
+            tn_vitals_merge(&all->changes, &tiles[i].changes);
+            tn_vitals_merge(&all->values, &tiles[i].values);
+        }
     }
 }

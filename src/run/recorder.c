@@ -9,7 +9,7 @@
 #include "run/cadence.h"
 #include "run/recorder_back.h"
 #include "run/recorder_queue.h"
-#include "vitals/saturation.h"
+#include "run/recorder_taker.h"
 
 struct tn_recorder {
     tn_recorder_config config;
@@ -23,20 +23,15 @@ struct tn_recorder {
     uint64_t observe_until;             /* every step, after an incident */
     uint64_t spent_ns, step_spent_ns;   /* in taps: in all, and when the last step ended */
     size_t fired;                       /* rules, when last asked */
-    tn_vitals vitals;
-    tn_vitals *tiles; /* [TILES], of one tensor */
-    tn_unit *units;   /* [config.units_max, at most TN_UNITS_MAX] */
+    tn_taker taker;                     /* of units [config.units_max, at most TN_UNITS_MAX] */
+    bool leaves_vitals;                 /* to the queue, as far as it takes them */
 };
-
-/* A large tensor's vitals are taken in tiles of equal size, at most TILES of at least TILE_VALUES, and merged in their order, so that they are the same at any number of threads. */
-enum { TILES = 16, TILE_VALUES = 32768, TILE_UNIT = 4096 };
 
 static void destroy(tn_recorder *recorder)
 {
     tn_queue_destroy(recorder->queue);
     tn_back_destroy(recorder->back);
-    tn_memory_destroy(recorder->tiles);
-    tn_memory_destroy(recorder->units);
+    tn_taker_deinit(&recorder->taker);
     tn_memory_destroy(recorder);
 }
 
@@ -49,6 +44,15 @@ static bool may_lag(const tn_recorder_config *config)
     return config->may_lag && config->vitals_every == 1 && any && tn_processor_count() > 1;
 }
 
+/* Only where there is a processor that the training leaves idle, and nobody who must hear of them at once. */
+static bool may_leave_vitals(const tn_recorder_config *config)
+{
+    bool any_prompt = false;
+    for (size_t i = 0; i < config->observer_count; i++)
+        any_prompt = any_prompt || (config->observers[i].on_tensor && !config->observers[i].may_lag);
+    return !any_prompt && tn_pool_threads(config->pool) < tn_processor_count();
+}
+
 static tn_status open_queue(tn_recorder *recorder, tn_error *error)
 {
     if (!may_lag(&recorder->config))
@@ -56,6 +60,7 @@ static tn_status open_queue(tn_recorder *recorder, tn_error *error)
     tn_status status = tn_queue_create(recorder->back, recorder->config.units_max, &recorder->queue, error);
     if (status == TN_OK)
         tn_back_tell_only(recorder->back, TN_HEARERS_LAGGING);
+    recorder->leaves_vitals = status == TN_OK && may_leave_vitals(&recorder->config);
     return status == TN_ERROR_UNSUPPORTED ? TN_OK : status; /* without a thread all is done at once */
 }
 
@@ -69,11 +74,7 @@ tn_status tn_recorder_create(const tn_recorder_config *config, tn_recorder **rec
     tn_cadence_init(&created->cadence, config->vitals_every, config->vitals_share);
     size_t units = config->units_max < TN_UNITS_MAX ? config->units_max : TN_UNITS_MAX;
     created->config.units_max = units;
-    created->units = tn_memory_create(units, sizeof *created->units);
-    created->tiles = tn_memory_create(TILES, sizeof *created->tiles);
-    tn_status status = TN_OK;
-    if (!created->units || !created->tiles)
-        status = tn_fail_memory(error, units * sizeof *created->units + TILES * sizeof *created->tiles);
+    tn_status status = tn_taker_init(&created->taker, units, config->pool, error);
     if (status == TN_OK)
         status = tn_back_create(&created->config, &created->back, error);
     if (status == TN_OK)
@@ -186,38 +187,6 @@ static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
     return has_units && name->units <= recorder->config.units_max && tn_unit_vitals_are_due(recorder->tapped_steps - 1);
 }
 
-/* How a tensor is cut: tile i holds the values from i * size on. */
-typedef struct tiling {
-    const float *values;
-    size_t count, size;
-    tn_vitals *tiles;
-} tiling;
-
-static void take_tile(void *context, size_t tile, size_t worker)
-{
-    (void)worker;
-    const tiling *cut = context;
-    size_t first = tile * cut->size, left = cut->count - first;
-    tn_vitals_init(&cut->tiles[tile]);
-    tn_vitals_add_part(&cut->tiles[tile], cut->values + first, left < cut->size ? left : cut->size, cut->count);
-}
-
-static void take_vitals(tn_recorder *recorder, const float *values, size_t count)
-{
-    tn_vitals_init(&recorder->vitals);
-    size_t tiles = count / TILE_VALUES < TILES ? count / TILE_VALUES : TILES;
-    if (tiles < 2) {
-        tn_vitals_add_part(&recorder->vitals, values, count, count);
-        return;
-    }
-    size_t size = ((count + tiles - 1) / tiles + TILE_UNIT - 1) / TILE_UNIT * TILE_UNIT;
-    tiling cut = {values, count, size, recorder->tiles};
-    tiles = (count + size - 1) / size;
-    tn_pool_run(recorder->config.pool, tiles, take_tile, &cut);
-    for (size_t i = 0; i < tiles; i++)
-        tn_vitals_merge(&recorder->vitals, &recorder->tiles[i]);
-}
-
 void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
 {
     tn_recorder *recorder = context;
@@ -226,27 +195,32 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
     tn_tensor_seen seen = {.step = recorder->replayed_step ? recorder->replayed_step : recorder->last_step + 1,
                            .name = name,
                            .index = shown->index,
-                           .vitals = &recorder->vitals,
                            .replayed = recorder->replayed_step != 0,
                            .batch = shown->batch,
                            .maker = shown->maker};
     recorder->tapped_steps += recorder->tapped_step != seen.step;
     recorder->tapped_step = seen.step;
-    if (shown->vitals)
-        seen.vitals = shown->vitals;
-    else
-        take_vitals(recorder, shown->values, name->count);
-    tn_unit_vitals units;
-    if (wants_units(recorder, name)) {
-        float low, high;
-        tn_saturation_limits(name, &low, &high);
-        tn_unit_vitals_init(&units, recorder->units, name->units, low, high);
-        tn_unit_vitals_add_known(&units, shown->values, name->count / name->units, 1, seen.vitals);
-        seen.units = &units;
+    bool with_units = wants_units(recorder, name);
+    if (recorder->leaves_vitals && tn_queue_values(recorder->queue, &seen, shown, with_units)) {
+        note_seen(recorder, seen.step);
+        return;
     }
+    tn_taker_take(&recorder->taker, shown->values, shown->vitals, shown->cuts, with_units, &seen);
     tn_recorder_tensor(recorder, &seen);
     if (is_measured(recorder))
         recorder->spent_ns += tn_clock_ns() - start_ns;
+}
+
+bool tn_recorder_leaves_weights(const tn_recorder *recorder)
+{
+    return recorder->leaves_vitals;
+}
+
+void tn_recorder_settle_weights(void *recorder)
+{
+    tn_recorder *of = recorder;
+    if (of->queue)
+        tn_queue_settle(of->queue);
 }
 
 /* A replay stands between steps, and belongs to none. */

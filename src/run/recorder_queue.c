@@ -4,7 +4,8 @@
  *                       taken       published      head
  *
  * Positions count bytes since the start. A record lies in one piece; where it would not fit before the ring's end, one of kind PAD fills that. A histogram is a few buckets among many that are 0,
- * so only the lines of LINE buckets that hold something are copied. `taken` and `published` are shared, under the lock; so is what lies between them. */
+ * so only the lines of LINE buckets that hold something are copied. Where the thread keeps up the ring begins anew before its
+ * end, so that records stay in a processor's second cache. `taken` and `published` are shared, under the lock; so is what lies between them. */
 #include "run/recorder_queue.h"
 
 #include <pthread.h>
@@ -14,10 +15,12 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/simd.h"
+#include "run/recorder_taker.h"
 
 enum {
-    RING_LEAST = 4096 * 1024,   /* bytes: a few dozen steps of a small network, and less than a processor's second cache */
-    PUBLISH_BYTES = 128 * 1024, /* the thread is woken for so much at least: waking costs as much as several tensors */
+    RING_LEAST = 4096 * 1024,      /* bytes: a few dozen steps of a small network, and less than a processor's second cache */
+    PUBLISH_BYTES = 128 * 1024,    /* the thread is woken for so much at least: waking costs as much as several tensors */
+    ANEW_FROM = 2 * PUBLISH_BYTES, /* where the ring begins anew, if the thread has done all that it was shown before */
     ALIGNMENT = 64
 };
 
@@ -30,7 +33,10 @@ _Static_assert(LINES == 64, "a bit of a uint64_t each");
 enum { FIGURES = offsetof(tn_vitals, histogram) };
 _Static_assert(sizeof(tn_vitals) == FIGURES + LINES * LINE * sizeof(uint64_t), "the histogram comes last");
 
-typedef enum record_kind { PAD, TENSOR, STEP } record_kind;
+/* Values of a tensor below which they are copied and not taken: half of what it costs to take them is the same for any size. */
+enum { COPIED_BELOW = TN_VITALS_SAMPLED_FROM };
+
+typedef enum record_kind { PAD, TENSOR, VALUES, STEP } record_kind;
 
 typedef struct record {
     record_kind kind;
@@ -52,6 +58,16 @@ typedef struct tensor_record {
     _Alignas(16) unsigned char figures[FIGURES];
 } tensor_record;
 
+/* Then values [name.count] unless they lie elsewhere. */
+typedef struct values_record {
+    record head;
+    tn_tensor_seen seen;
+    tn_tensor_name name;
+    bool with_units;
+    const float *elsewhere; /* borrowed until tn_queue_settle, as are the cuts; NULL: they are copied */
+    const tn_tensor_cuts *cuts;
+} values_record;
+
 struct tn_recorder_queue {
     tn_recorder_back *back;
     unsigned char *ring;
@@ -60,12 +76,15 @@ struct tn_recorder_queue {
 
     /* of the caller */
     uint64_t head, shown,
-        room_until; /* shown: as published; room_until: nothing that is not done lies before it, one turn of the ring on */
+        room_until;    /* shown: as published; room_until: nothing that is not done lies before it, one turn of the ring on */
+    uint64_t borrowed; /* values that lie elsewhere are of records before it */
     uint64_t shown_ns;
+    bool kept_up; /* all that was shown before had been done when the last was */
 
     /* of the thread */
     tn_vitals vitals;
     uint64_t lines; /* of vitals.histogram that hold something */
+    tn_taker taker;
 
     pthread_mutex_t lock;
     pthread_cond_t work, done;
@@ -96,10 +115,20 @@ static void read_tensor(tn_recorder_queue *queue, tensor_record *read)
     tn_back_tensor(queue->back, &read->seen);
 }
 
+static void read_values(tn_recorder_queue *queue, values_record *read)
+{
+    const float *values = read->elsewhere ? read->elsewhere : (const float *)(const void *)(read + 1);
+    read->seen.name = &read->name;
+    tn_taker_take(&queue->taker, values, NULL, read->cuts, read->with_units, &read->seen);
+    tn_back_tensor(queue->back, &read->seen);
+}
+
 static size_t read_record(tn_recorder_queue *queue, record *read)
 {
     if (read->kind == TENSOR)
         read_tensor(queue, (tensor_record *)(void *)read);
+    else if (read->kind == VALUES)
+        read_values(queue, (values_record *)(void *)read);
     else if (read->kind == STEP)
         (void)tn_back_step(queue->back, &((step_record *)(void *)read)->step);
     return read->size;
@@ -160,6 +189,8 @@ static void publish(tn_recorder_queue *queue)
     queue->shown = queue->head;
     queue->shown_ns = tn_clock_ns();
     pthread_mutex_lock(&queue->lock);
+    queue->kept_up = queue->taken == queue->published;
+    queue->room_until = queue->taken + queue->capacity;
     queue->published = queue->head;
     bool wakes = queue->is_idle;
     queue->is_idle = false;
@@ -185,6 +216,9 @@ static void wait_until(tn_recorder_queue *queue, uint64_t taken)
 static void *begin_record(tn_recorder_queue *queue, record_kind kind, size_t size)
 {
     size_t at = (size_t)(queue->head % queue->capacity), left = queue->capacity - at, pad = left < size ? left : 0;
+    if (queue->kept_up && at >= ANEW_FROM && queue->head + left + size <= queue->room_until)
+        pad = left;
+    queue->kept_up = false;
     if (queue->head + pad + size > queue->room_until)
         wait_until(queue, queue->head + pad + size - queue->capacity);
     if (pad) {
@@ -250,13 +284,57 @@ void tn_queue_tensor(tn_recorder_queue *queue, const tn_tensor_seen *seen)
     end_record(queue, &made->head, (size_t)(at - (unsigned char *)made));
 }
 
+/* Copies values and says whether all of them are finite. */
+TN_SIMD_CLONES
+static bool copy_finite(size_t count, const float *restrict values, float *restrict to)
+{
+    uint32_t largest = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &values[i], sizeof bits);
+        bits &= 0x7FFFFFFFU;
+        largest = bits > largest ? bits : largest;
+        to[i] = values[i];
+    }
+    return largest < 0x7F800000U;
+}
+
+bool tn_queue_values(tn_recorder_queue *queue, const tn_tensor_seen *seen, const tn_tensor_shown *shown, bool with_units)
+{
+    size_t count = seen->name->count, size = sizeof(values_record);
+    bool is_copied = count < COPIED_BELOW;
+    if (shown->vitals || (!is_copied && !shown->cuts))
+        return false;
+    size += is_copied ? count * sizeof *shown->values : 0;
+    values_record *made = begin_record(queue, VALUES, rounded(size));
+    made->seen = *seen;
+    made->seen.batch.rows = NULL;
+    made->name = *seen->name;
+    made->with_units = with_units;
+    made->elsewhere = is_copied ? NULL : shown->values;
+    made->cuts = shown->cuts;
+    /* Who looks for what is not finite wants the rows of the batch. */
+    if (is_copied && !copy_finite(count, shown->values, (float *)(void *)(made + 1)) && seen->batch.rows)
+        return false;
+    end_record(queue, &made->head, size);
+    if (!is_copied)
+        queue->borrowed = queue->head;
+    return true;
+}
+
 void tn_queue_step(tn_recorder_queue *queue, const tn_step *step)
 {
     step_record *made = begin_record(queue, STEP, rounded(sizeof *made));
     made->step = *step;
     end_record(queue, &made->head, sizeof *made);
-    if (queue->head - queue->shown >= PUBLISH_BYTES || tn_clock_ns() - queue->shown_ns >= PUBLISH_NS)
+    if (queue->borrowed > queue->shown || queue->head - queue->shown >= PUBLISH_BYTES || tn_clock_ns() - queue->shown_ns >= PUBLISH_NS)
         publish(queue);
+}
+
+void tn_queue_settle(tn_recorder_queue *queue)
+{
+    if (queue->borrowed + queue->capacity > queue->room_until)
+        wait_until(queue, queue->borrowed);
 }
 
 void tn_queue_drain(tn_recorder_queue *queue)
@@ -275,6 +353,7 @@ static void deinit_locks(tn_recorder_queue *queue)
 
 static void release(tn_recorder_queue *queue)
 {
+    tn_taker_deinit(&queue->taker);
     tn_memory_destroy(queue->ring);
     tn_memory_destroy(queue);
 }
@@ -291,6 +370,7 @@ tn_status tn_queue_create(tn_recorder_back *back, size_t units_max, tn_recorder_
 {
     *queue = NULL;
     /* The largest record and its pad fit beside another one. */
+    _Static_assert(RING_LEAST >= 4 * (sizeof(values_record) + COPIED_BELOW * sizeof(float) + ALIGNMENT), "copied values fit as well");
     size_t most = 4 * tensor_size(units_max), capacity = most > RING_LEAST ? most : RING_LEAST;
     tn_recorder_queue *created = tn_memory_create(1, sizeof *created);
     if (created)
@@ -299,6 +379,11 @@ tn_status tn_queue_create(tn_recorder_back *back, size_t units_max, tn_recorder_
         if (created)
             release(created);
         return tn_fail_memory(error, capacity);
+    }
+    tn_status status = tn_taker_init(&created->taker, units_max, NULL, error);
+    if (status != TN_OK) {
+        release(created);
+        return status;
     }
     created->back = back;
     created->capacity = created->room_until = capacity;

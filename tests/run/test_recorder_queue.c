@@ -17,14 +17,26 @@
 #include "run/recorder_queue.h"
 #include "store/store_sqlite.h"
 
-enum { TENSORS = 4, UNITS = 40, COUNT = 25 * UNITS, BATCH = 25, STEPS = 1500 /* several times what the ring holds */, ODD_STEP = 700 };
+enum {
+    TENSORS = 5,
+    UNITS = 40,
+    COUNT = 25 * UNITS, /* values that are copied */
+    LARGE = 55 * UNITS, /* that are not */
+    BATCH = 25,
+    STEPS = 1500, /* several times what the ring holds */
+    ODD_STEP = 700
+};
 
 static const tn_tensor_name NAMES[TENSORS] = {
     {.node = "input", .op = "input", .role = TN_ROLE_INPUT, .count = COUNT, .units = UNITS},
     {.node = "dense_0", .op = "dense", .role = TN_ROLE_ACTIVATION, .count = COUNT, .units = UNITS},
     {.node = "dense_0", .parameter = "weight", .op = "dense", .role = TN_ROLE_GRADIENT, .count = COUNT, .units = UNITS},
     {.node = "dense_0", .parameter = "weight", .op = "dense", .role = TN_ROLE_WEIGHT, .count = COUNT, .units = UNITS},
+    {.node = "dense_1", .parameter = "weight", .op = "dense", .role = TN_ROLE_WEIGHT, .count = LARGE, .units = UNITS},
 };
+
+/* Of the last, which is read where it lies. */
+static const tn_tensor_cuts CUTS = {.count = 3, .firsts = {0, 700, 1400}, .slices = {350, 300, 1200}};
 
 /* Everything that an observer hears, as one number. */
 typedef struct ear {
@@ -196,7 +208,7 @@ static content content_of(tn_store *store)
 
 static void make_values(float *values, tn_rng *rng, uint64_t step, size_t tensor)
 {
-    for (size_t i = 0; i < COUNT; i++)
+    for (size_t i = 0; i < NAMES[tensor].count; i++)
         values[i] = (float)tn_rng_normal(rng) * (tensor == 2 ? 1e-6f : 1.0f);
     if (tensor == 1) /* a relu's */
         for (size_t i = 0; i < COUNT; i++)
@@ -207,7 +219,7 @@ static void make_values(float *values, tn_rng *rng, uint64_t step, size_t tensor
 
 static uint64_t train(tn_recorder *recorder)
 {
-    static float values[COUNT];
+    static float values[COUNT], weights[LARGE];
     uint32_t rows[BATCH];
     tn_rng rng;
     tn_rng_init(&rng, 7, 1);
@@ -221,8 +233,15 @@ static uint64_t train(tn_recorder *recorder)
         for (size_t i = 0; i < BATCH; i++)
             rows[i] = (uint32_t)(step * 31 + i);
         for (size_t i = 0; i < TENSORS; i++) {
-            make_values(values, &rng, step, i);
-            tn_tensor_shown shown = {.name = &NAMES[i], .index = i, .values = values, .maker = {.node = NAMES[i].node, .op = NAMES[i].op}};
+            bool is_large = NAMES[i].count == LARGE;
+            if (is_large)
+                tn_recorder_settle_weights(recorder); /* they change */
+            make_values(is_large ? weights : values, &rng, step, i);
+            tn_tensor_shown shown = {.name = &NAMES[i],
+                                     .index = i,
+                                     .values = is_large ? weights : values,
+                                     .maker = {.node = NAMES[i].node, .op = NAMES[i].op},
+                                     .cuts = is_large ? &CUTS : NULL};
             if (i < 2)
                 shown.batch = (tn_batch_rows){BATCH, rows};
             tn_recorder_tap(recorder, &shown);
@@ -244,12 +263,15 @@ typedef struct outcome {
     content stored;
 } outcome;
 
-static outcome run(bool may_lag, uint64_t stop_at, uint64_t expected_steps)
+/* prompt_hears: of tensors too, so that their vitals are taken at once. */
+static outcome run(bool may_lag, bool prompt_hears, uint64_t stop_at, uint64_t expected_steps)
 {
     tn_store *store;
     assert_int_equal(tn_store_open(":memory:", &store, NULL), TN_OK);
     outcome made = {.prompt = {.stop_at = stop_at}};
-    const tn_observer observers[] = {observer_of(&made.rules, true), observer_of(&made.prompt, false)};
+    tn_observer observers[] = {observer_of(&made.rules, true), observer_of(&made.prompt, false)};
+    if (!prompt_hears)
+        observers[1].on_tensor = NULL;
     const tn_recorder_config config = {.store = store,
                                        .trial = {.key = "0011"},
                                        .vitals_every = 1,
@@ -259,6 +281,7 @@ static outcome run(bool may_lag, uint64_t stop_at, uint64_t expected_steps)
                                        .observer_count = 2};
     tn_recorder *recorder;
     assert_int_equal(tn_recorder_create(&config, &recorder, NULL), TN_OK);
+    assert_int_equal(tn_recorder_leaves_weights(recorder), may_lag && !prompt_hears && tn_processor_count() > 1);
     assert_int_equal(train(recorder), expected_steps);
     assert_int_equal(tn_recorder_end(recorder, "completed", "{}", NULL), TN_OK);
     assert_int_equal(tn_store_flush(store, NULL), TN_OK);
@@ -267,34 +290,47 @@ static outcome run(bool may_lag, uint64_t stop_at, uint64_t expected_steps)
     return made;
 }
 
-static void check_heard(const ear *late, const ear *at_once, uint64_t steps)
+static void check_heard(const ear *late, const ear *at_once, bool hears, uint64_t steps)
 {
     assert_int_equal(at_once->steps, steps);
-    assert_int_equal(at_once->tensors, steps * TENSORS);
+    assert_int_equal(at_once->tensors, hears ? steps * TENSORS : 0);
     assert_int_equal(at_once->ends, 1);
-    assert_true(at_once->units > 0 && (steps < ODD_STEP || at_once->rows == 1)); /* the rest of the odd tensors are of parameters */
+    assert_true(!hears ||
+                (at_once->units > 0 && (steps < ODD_STEP || at_once->rows == 1))); /* the rest of the odd tensors are of parameters */
     assert_memory_equal(late, at_once, sizeof *late);
 }
 
-static void late_is_as_at_once(void **state)
+static void check_all(bool prompt_hears)
 {
-    (void)state;
-    const outcome late = run(true, 0, STEPS), at_once = run(false, 0, STEPS);
-    check_heard(&late.rules, &at_once.rules, STEPS);
-    check_heard(&late.prompt, &at_once.prompt, STEPS);
+    const outcome late = run(true, prompt_hears, 0, STEPS), at_once = run(false, prompt_hears, 0, STEPS);
+    check_heard(&late.rules, &at_once.rules, true, STEPS);
+    check_heard(&late.prompt, &at_once.prompt, prompt_hears, STEPS);
     assert_int_equal(at_once.stored.blob_count, STEPS * TENSORS);
     assert_int_equal(at_once.stored.value_count, 2 * STEPS + 4 * (1 + STEPS / 400));
     assert_true(at_once.stored.signals != 0);
     assert_memory_equal(&late.stored, &at_once.stored, sizeof late.stored);
 }
 
+static void late_is_as_at_once(void **state)
+{
+    (void)state;
+    check_all(true);
+}
+
+/* Neither does it matter who takes the vitals: small tensors are copied, a large one is read where it lies until it changes. */
+static void vitals_taken_late_are_the_same(void **state)
+{
+    (void)state;
+    check_all(false);
+}
+
 /* One who must not lag ends the trial at its step, and nothing that came before is lost. */
 static void a_prompt_observer_stops_at_once(void **state)
 {
     (void)state;
-    const outcome late = run(true, 333, 333), at_once = run(false, 333, 333);
-    check_heard(&late.rules, &at_once.rules, 333);
-    check_heard(&late.prompt, &at_once.prompt, 333);
+    const outcome late = run(true, true, 333, 333), at_once = run(false, true, 333, 333);
+    check_heard(&late.rules, &at_once.rules, true, 333);
+    check_heard(&late.prompt, &at_once.prompt, true, 333);
     assert_memory_equal(&late.stored, &at_once.stored, sizeof late.stored);
 }
 
@@ -448,6 +484,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(late_is_as_at_once),
+        cmocka_unit_test(vitals_taken_late_are_the_same),
         cmocka_unit_test(a_prompt_observer_stops_at_once),
         cmocka_unit_test(incidents_are_heeded_where_they_matter),
         cmocka_unit_test(the_caller_goes_on_meanwhile),
