@@ -1,14 +1,14 @@
 /* vitals_pack.c: vitals as a blob of the store, and back.
  *
- * All numbers little-endian:
- *   byte       version: 1 where the histogram counts every finite value, 2 where it counts a sample of them
- *   byte       0
+ * All numbers little-endian; LEB128 is seven bits a byte, the low ones first, the top bit set but in the last byte:
+ *   byte       version: 3 where the histogram counts every finite value, 4 where it counts a sample of them
  *   uint16     buckets that follow
- *   uint64 x7  count, nan, positive_infinity, negative_infinity, zeros, subnormals, first_nonfinite
+ *   LEB128 x7  count, nan, positive_infinity, negative_infinity, zeros, subnormals, and first_nonfinite plus 1 (0: none)
  *   float32 x2 min, max
  *   float64 x4 sum, sum_of_squares, mean, m2
- *   buckets    uint16 (sign * 256 + exponent), rising; then how many as LEB128: seven bits a byte, the low ones first, the top bit set but in the last byte
- * Typically 150 bytes, where the struct has four thousand. A blob may come from anywhere, so unpacking checks all that the counts promise of each other. */
+ *   buckets    by rising number (sign * 256 + exponent), LEB128 each: how many numbers are left out since the one before; how many values
+ * Typically 100 bytes, where the struct has four thousand. Versions 1 and 2 (whole and sampled) are read: behind the version a byte 0, then the uint16; counts and first_nonfinite are uint64, and a bucket's
+ * number is a uint16. A blob may come from anywhere, so unpacking checks all that the counts promise of each other. */
 #include "run/recorder.h"
 
 #include <stdbool.h>
@@ -16,7 +16,9 @@
 
 #include "base/simd.h"
 
-enum { WHOLE = 1, SAMPLED = 2, HEADER = 4 + 7 * 8 + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
+enum { OLD_WHOLE = 1, OLD_SAMPLED, WHOLE, SAMPLED };
+
+enum { COUNT_MOST = 10 /* bytes */, HEADER_MOST = 3 + 7 * COUNT_MOST + 2 * 4 + 4 * 8, BUCKETS = 2 * TN_VITALS_EXPONENTS };
 
 /* Written out, so that a compiler makes one store of it. */
 static unsigned char *put_uint64(unsigned char *at, uint64_t value)
@@ -85,6 +87,7 @@ static bool any_of_few(const uint64_t *histogram)
 /* The buckets that are not 0, how many there are, and the sum of all. */
 static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, uint64_t *used, uint64_t *sum)
 {
+    size_t next = 0;
     for (size_t i = 0; i < BUCKETS; i += FEW) {
         if (i % MANY == 0 && !any_of_many(histogram + i)) {
             i += MANY - FEW;
@@ -94,7 +97,8 @@ static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, 
             continue;
         for (size_t k = i; k < i + FEW; k++)
             if (histogram[k]) {
-                at = put_count(put_uint16(at, k), histogram[k]);
+                at = put_count(put_count(at, k - next), histogram[k]);
+                next = k + 1;
                 ++*used;
                 *sum += histogram[k];
             }
@@ -105,26 +109,26 @@ static unsigned char *put_buckets(unsigned char *at, const uint64_t *histogram, 
 /* bytes [TN_VITALS_PACKED_MAX] */
 static size_t pack(const tn_vitals *vitals, unsigned char *bytes)
 {
-    const uint64_t counts[7] = {vitals->count, vitals->nan,        vitals->positive_infinity, vitals->negative_infinity,
-                                vitals->zeros, vitals->subnormals, vitals->first_nonfinite};
+    const uint64_t counts[7] = {vitals->count, vitals->nan,        vitals->positive_infinity,  vitals->negative_infinity,
+                                vitals->zeros, vitals->subnormals, vitals->first_nonfinite + 1};
+    _Static_assert(TN_VITALS_NO_INDEX + 1 == 0, "none is the shortest");
     const double sums[4] = {vitals->sum, vitals->sum_of_squares, vitals->mean, vitals->m2};
-    unsigned char *at = bytes + 4;
+    unsigned char *at = bytes + 3;
     for (size_t i = 0; i < 7; i++)
-        at = put_uint64(at, counts[i]);
+        at = put_count(at, counts[i]);
     at = put_float(put_float(at, vitals->min), vitals->max);
     for (size_t i = 0; i < 4; i++)
         at = put_double(at, sums[i]);
     uint64_t used = 0, counted = 0;
     at = put_buckets(at, &vitals->histogram[0][0], &used, &counted);
     bytes[0] = counted == tn_vitals_finite(vitals) ? WHOLE : SAMPLED;
-    bytes[1] = 0;
-    put_uint16(bytes + 2, used);
+    put_uint16(bytes + 1, used);
     return (size_t)(at - bytes);
 }
 
 size_t tn_vitals_pack(const tn_vitals *vitals, unsigned char *bytes, size_t capacity)
 {
-    _Static_assert(HEADER + BUCKETS * (2 + 10) <= TN_VITALS_PACKED_MAX, "a count takes at most ten bytes");
+    _Static_assert(HEADER_MOST + BUCKETS * (2 + COUNT_MOST) <= TN_VITALS_PACKED_MAX, "a number left out is below 2^14");
     if (capacity >= TN_VITALS_PACKED_MAX)
         return pack(vitals, bytes);
     unsigned char whole[TN_VITALS_PACKED_MAX];
@@ -210,7 +214,7 @@ static bool consistent(const tn_vitals *vitals, uint64_t version)
         for (size_t exponent = 0; exponent < TN_VITALS_EXPONENTS; exponent++)
             if (!take(exponent == 0 ? &small : &left, vitals->histogram[sign][exponent]))
                 return false;
-    return (left == 0 && small == 0) == (version == WHOLE);
+    return (left == 0 && small == 0) == (version == WHOLE || version == OLD_WHOLE);
 }
 
 tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *vitals, tn_error *error)
@@ -220,25 +224,30 @@ tn_status tn_vitals_unpack(const unsigned char *bytes, size_t size, tn_vitals *v
         return tn_fail(error, TN_ERROR_STORE, "these vitals have the format %u; this tenet knows formats up to %d. Update tenet.", bytes[0],
                        SAMPLED);
     unpacker from = {.bytes = bytes, .size = size};
-    uint64_t version = get(&from, 1), zero = get(&from, 1), used = get(&from, 2);
-    vitals->count = get(&from, 8);
-    vitals->nan = get(&from, 8);
-    vitals->positive_infinity = get(&from, 8);
-    vitals->negative_infinity = get(&from, 8);
-    vitals->zeros = get(&from, 8);
-    vitals->subnormals = get(&from, 8);
-    vitals->first_nonfinite = get(&from, 8);
+    uint64_t version = get(&from, 1);
+    bool is_old = version <= OLD_SAMPLED;
+    uint64_t zero = is_old ? get(&from, 1) : 0, used = get(&from, 2), counts[7];
+    for (size_t i = 0; i < 7; i++)
+        counts[i] = is_old ? get(&from, 8) : get_count(&from);
+    vitals->count = counts[0];
+    vitals->nan = counts[1];
+    vitals->positive_infinity = counts[2];
+    vitals->negative_infinity = counts[3];
+    vitals->zeros = counts[4];
+    vitals->subnormals = counts[5];
+    vitals->first_nonfinite = is_old ? counts[6] : counts[6] - 1;
     vitals->min = get_float(&from);
     vitals->max = get_float(&from);
     vitals->sum = get_double(&from);
     vitals->sum_of_squares = get_double(&from);
     vitals->mean = get_double(&from);
     vitals->m2 = get_double(&from);
-    bool sound = version >= WHOLE && zero == 0 && used <= BUCKETS;
+    bool sound = version >= OLD_WHOLE && zero == 0 && used <= BUCKETS;
     uint64_t next = 0;
     for (uint64_t i = 0; sound && i < used && !from.failed; i++) {
-        uint64_t bucket = get(&from, 2), values = get_count(&from);
-        sound = bucket >= next && bucket < BUCKETS && values > 0;
+        uint64_t left = is_old ? get(&from, 2) - next : get_count(&from), values = get_count(&from);
+        uint64_t bucket = next + left; /* of a damaged blob both may wrap */
+        sound = left < BUCKETS && bucket < BUCKETS && values > 0;
         if (sound)
             (&vitals->histogram[0][0])[bucket] = values;
         next = bucket + 1;
