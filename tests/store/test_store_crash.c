@@ -20,7 +20,7 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "store/store.h"
+#include "store/store_sqlite.h"
 #include "support_folder.h"
 
 /* Step i of the series holds a value that only step i has. */
@@ -173,6 +173,16 @@ static void killed_at_random_moments(void **state)
     assert_true(least_lost_ns < 1000000000);
 }
 
+static size_t page_size(tn_store *store)
+{
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_prepare_v2(store->database, "PRAGMA page_size", -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    size_t bytes = (size_t)sqlite3_column_int64(statement, 0);
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    return bytes;
+}
+
 /* The log as it stands while the store is open, cut at every page's edges and at many bytes between: what opens is a prefix, and the longer the cut the longer the prefix. */
 static void log_cut_anywhere(void **state)
 {
@@ -190,8 +200,9 @@ static void log_cut_anywhere(void **state)
     const char *copy = folder_path(state, "cut.db");
     snprintf(copied_log, sizeof copied_log, "%s-wal", copy);
     size_t size = file_size(log);
-    enum { HEADER = 32, FRAME = 24 + 4096 };
-    assert_true(size > (size_t)20 * FRAME);
+    enum { HEADER = 32, BEFORE_PAGE = 24 };
+    size_t frame = BEFORE_PAGE + page_size(store);
+    assert_true(size > 20 * frame);
     uint64_t last = 0;
     size_t cuts = 0;
     for (size_t cut = 0; cut <= size; cuts++) {
@@ -204,13 +215,13 @@ static void log_cut_anywhere(void **state)
         assert_int_equal(kept.steps % 40, 0);
         last = kept.steps;
         /* The first bytes, then each side of a frame's edges and its middle. */
-        size_t inside = cut < HEADER ? 0 : (cut - HEADER) % FRAME;
+        size_t inside = cut < HEADER ? 0 : (cut - HEADER) % frame;
         cut += cut < HEADER     ? 1
                : inside == 0    ? 1
                : inside == 1    ? 23
                : inside == 24   ? 1
                : inside == 25   ? 2000
-               : inside == 2025 ? FRAME - 1 - 2025
+               : inside == 2025 ? frame - 1 - 2025
                                 : 1;
     }
     assert_int_equal(last, 800);
