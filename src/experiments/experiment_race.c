@@ -146,7 +146,7 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     self->tried++;
     bool suspected = is_suspected(self, candidate->fix, &confirmation);
     bool asks_again = !confirmation.confirmed && (suspected || works_on_most(&confirmation));
-    const tn_candidate *second = asks_again ? tn_race_second_form(&self->race, candidate) : NULL;
+    const tn_candidate *second = asks_again ? tn_race_second_form(&self->race, candidate, &confirmation) : NULL;
     if (second && !atomic_load(&self->investigation->spent)) {
         status = confirm(self, second->fix, &other, error);
         if (status != TN_OK)
@@ -228,6 +228,14 @@ static int by_promise(const void *a, const void *b)
     return (promise_x < promise_y) - (promise_x > promise_y);
 }
 
+/* The first of a pair names its cause: the change that fresh seeds suspect already, else the specific one. */
+static void add_pair(diagnosis *self, const tn_fix *one, const tn_fix *other)
+{
+    bool one_suspected = tn_finding_names(&self->findings, one->cause), other_suspected = tn_finding_names(&self->findings, other->cause);
+    bool other_first = one_suspected == other_suspected ? one->general && !other->general : other_suspected;
+    tn_fix_add_pair(&self->fixes, other_first ? other : one, other_first ? one : other);
+}
+
 /* Where no single change repairs: pairs of the most promising, one of each cause. */
 static tn_status race_pairs(diagnosis *self, tn_error *error)
 {
@@ -246,7 +254,7 @@ static tn_status race_pairs(diagnosis *self, tn_error *error)
     }
     for (size_t i = 0; i < kept; i++)
         for (size_t j = i + 1; j < kept; j++)
-            tn_fix_add_pair(&self->fixes, promising[i]->fix, promising[j]->fix);
+            add_pair(self, promising[i]->fix, promising[j]->fix);
     tn_race *pairs = self->fixes.failed ? NULL : tn_memory_create(1, sizeof *pairs);
     if (!pairs)
         return tn_fail_memory(error, sizeof *pairs);

@@ -152,7 +152,7 @@ static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_ca
 /* Standings within this count as equal when a rate is chosen among several. Unit: score. */
 static const double EQUAL = 0.05;
 
-/* Of the rates of one cause that went as far and do as well as the best of them, the middle one. Proposals stand in the order of their rates. */
+/* Of the rates of one cause that went as far and do as well as the best of them, the middle one; of two in the middle the lower. */
 static const tn_candidate *middle_rate(const tn_candidate *candidates, size_t count, const tn_candidate *best)
 {
     if (!(best->fix->knobs.set & TN_KNOB_LEARNING_RATE) || best->fix->other_cause != best->fix->cause)
@@ -164,11 +164,11 @@ static const tn_candidate *middle_rate(const tn_candidate *candidates, size_t co
         if (candidate->fix->cause != best->fix->cause || candidate->rounds < best->rounds || candidate->standing < best->standing - EQUAL)
             continue;
         size_t place = equals++;
-        for (; place > 0 && equal[place - 1]->fix > candidate->fix; place--)
+        for (; place > 0 && equal[place - 1]->fix->knobs.learning_rate > candidate->fix->knobs.learning_rate; place--)
             equal[place] = equal[place - 1];
         equal[place] = candidate;
     }
-    return equals > 0 ? equal[equals / 2] : best;
+    return equals > 0 ? equal[(equals - 1) / 2] : best;
 }
 
 /* For the last and longest round: of each cause only the one that stands for it. Candidates come sorted; what stays is put first. */
@@ -385,24 +385,37 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked)
     return distinct;
 }
 
-/* Whether `other` may be tried where fresh seeds only suspect `first`: another form of the same change; of lower rates one that is lower still, which breaks less often, of higher ones one that is higher still,
- * which is more often there in time. The forms of other general remedies are shades of one number. */
-static bool is_second_form(const tn_fix *first, const tn_fix *other)
+/* Whether `other` may be tried where fresh seeds only suspect `first`: another form of the same change; of rates one that is lower, which breaks less often, or one that is higher, which is more often there in
+ * time. The forms of other general remedies are shades of one number. */
+static bool is_second_form(const tn_fix *first, const tn_fix *other, bool wants_lower)
 {
     if (other->cause != first->cause || other->other_cause != first->other_cause)
         return false;
     bool are_rates =
         first->knobs.set == TN_KNOB_LEARNING_RATE && other->knobs.set == TN_KNOB_LEARNING_RATE && !first->patch && !other->patch;
     bool is_lower = other->knobs.learning_rate < first->knobs.learning_rate;
-    return are_rates ? is_lower == (first->cause == TN_CAUSE_lr_too_high) : !first->general;
+    return are_rates ? is_lower == wants_lower : !first->general;
 }
 
-const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first)
+/* A score below this is next to that of the trivial predictor; as in look.c. */
+static const double LEARNS_NOTHING = 0.1;
+
+/* A rate that learns nothing on some seed, though it does on most, breaks there. */
+static bool breaks_on_some(const tn_confirmation *confirmation)
 {
+    for (size_t i = 0; i < confirmation->pairs; i++)
+        if (confirmation->after[i] < LEARNS_NOTHING)
+            return true;
+    return false;
+}
+
+const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first, const tn_confirmation *confirmation)
+{
+    bool wants_lower = first->fix->cause == TN_CAUSE_lr_too_high || breaks_on_some(confirmation);
     const tn_candidate *second = NULL;
     for (size_t i = 0; i < race->count; i++) {
         const tn_candidate *candidate = &race->candidates[i];
-        if (candidate != first && is_second_form(first->fix, candidate->fix) && candidate->valid &&
+        if (candidate != first && is_second_form(first->fix, candidate->fix, wants_lower) && candidate->valid &&
             tn_race_is_repair(race, race->base, candidate->standing) && (!second || by_key(candidate, second) < 0))
             second = candidate;
     }

@@ -80,10 +80,6 @@ bool tn_race_is_repair(const tn_race *race, double base, double with);
  * stands furthest from either edge. ranked [TN_FIXES_MAX]; returns how many. */
 size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
 
-/* The best other candidate of the cause of `first` that repairs as far as it ran, to be tried where fresh seeds do not quite agree on `first`: the cause may be the right one
- * and the form of its fix not. Of rates it is a lower one. NULL where there is none, and for other general remedies, whose forms are shades of one number. */
-const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first);
-
 /* What fresh paired seeds say about a candidate. */
 typedef struct tn_confirmation {
     size_t pairs, better; /* run, and better with the fix */
@@ -93,6 +89,11 @@ typedef struct tn_confirmation {
     bool consistent; /* all of 5 pairs better, or 7 of 8 (a program's first 5, where all are, are enough) */
     bool confirmed;  /* consistent, and the means a repair */
 } tn_confirmation;
+
+/* The best other candidate of the cause of `first` that repairs as far as it ran, to be tried where fresh seeds do not quite agree on `first`: the cause may be the right one
+ * and the form of its fix not. Of rates it is a lower one where `first` breaks on some of them or is itself to be lower than given, else a higher one. NULL where there is none, and for other general remedies, whose
+ * forms are shades of one number. */
+const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first, const tn_confirmation *confirmation);
 
 /* What it takes for the seeds to go on: while they may still suspect the fix, or only while they may still agree on it (advice is never suspected). */
 typedef enum tn_confirm_goal { TN_CONFIRM_OR_SUSPECT, TN_CONFIRM_ONLY } tn_confirm_goal;

@@ -63,7 +63,7 @@ void tn_fixes_deinit(tn_fix_list *list);
 tn_fix *tn_fix_add_knobs(tn_fix_list *list, tn_cause_id cause, uint32_t knobs, const char *format, ...) TN_PRINTF(4, 5);
 tn_fix *tn_fix_add_patch(tn_fix_list *list, tn_cause_id cause, json_t *patch, const char *format, ...) TN_PRINTF(4, 5);
 
-/* Adds both changes as one candidate. False where they touch the same thing, or do not go together. */
+/* Adds both changes as one candidate, of the cause of the first. False where they touch the same thing, or do not go together. */
 bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *second);
 
 /* The knobs that a fix turns, TN_KNOB_PATCH among them where it is a patch. */

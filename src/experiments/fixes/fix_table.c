@@ -107,12 +107,6 @@ bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *secon
 {
     if (list->count >= TN_FIXES_MAX || first->cause == second->cause || (first->knobs.set & second->knobs.set) != 0)
         return false;
-    /* The specific change names the cause. */
-    if (first->general && !second->general) {
-        const tn_fix *specific = second;
-        second = first;
-        first = specific;
-    }
     tn_fix pair = *first;
     if (first->patch && second->patch) {
         /* Both are changes of the subject as given, so either may be made first. */
