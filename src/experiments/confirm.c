@@ -104,7 +104,7 @@ static tn_status run_pairs(tn_investigation *investigation, uint64_t steps, doub
 tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix, tn_confirm_goal goal,
                           tn_confirmation *confirmation, tn_outcome *outcome, tn_error *error)
 {
-    *confirmation = (tn_confirmation){0};
+    *confirmation = (tn_confirmation){.steps = steps};
     size_t pairs = race->pairs > 0 ? race->pairs : tn_race_pair_count(investigation, steps), first = 0;
     while (first < pairs && !confirmation->given_up && !has_reached(investigation, confirmation) && !atomic_load(&investigation->spent)) {
         size_t stop = first < PAIRS ? PAIRS : pairs, count = stop - first < PAIRS_AT_ONCE ? stop - first : PAIRS_AT_ONCE;

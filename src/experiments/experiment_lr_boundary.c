@@ -1,15 +1,17 @@
 /* experiment_lr_boundary.c: how high may the learning rate be? (PROTOCOL A1, A2)
  *
  * Every trial starts from the same initial state and runs 100 steps. Where the given rate breaks (NaN, Inf, or a diverged loss), it is divided by 3 until a trial runs clean;
- * where it is clean, it is multiplied by 3 until one breaks, at most 12 times. The boundary is the lowest rate tried that breaks; the best working rate
- * usually lies 1 to 10 times below it. Where rate after rate gives NaN however small it is, the rate is not the cause; where the data hold NaN, or the loss is NaN before the first update, no rate is
+ * where it is clean, it is multiplied by 3 until one breaks, at most 12 times; where steps are costly, by 9, and the rate between the last clean one and the one that breaks is tried last. The boundary is the
+ * lowest rate tried that breaks; the best working rate usually lies 1 to 10 times below it. Where rate after rate gives NaN however small it is, the rate is not the cause; where the data hold NaN, or the loss is NaN before the first update, no rate is
  * tried. */
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "experiments/experiment.h"
+#include "experiments/look.h"
 
-enum { RUNGS_MAX = 32 };
+enum { RUNGS_MAX = 32, STRIDE_COSTLY = 2 };
 
 /* How far below the boundary the window begins (PROTOCOL A2). */
 static const double WINDOW = 10;
@@ -27,6 +29,7 @@ typedef struct rate_ladder {
     tn_outcome *outcome;
     uint64_t steps;
     double factor;
+    size_t stride;       /* going up, a trial's rate is factor ^ stride times the one before */
     double initial_loss; /* from the first trial, which alone is scored; all start from the same state */
     size_t rungs_max;
     rate_rung rungs[RUNGS_MAX + 1]; /* in the order tried; [0] is the given rate */
@@ -97,7 +100,7 @@ static tn_status climb(rate_ladder *ladder, const rate_rung **turning, tn_error 
 {
     *turning = NULL;
     bool given_broke = broke(&ladder->rungs[0]);
-    double factor = given_broke ? 1 / ladder->factor : ladder->factor;
+    double factor = given_broke ? 1 / ladder->factor : pow(ladder->factor, (double)ladder->stride);
     size_t side_by_side = ladder->investigation->options->threads;
     while (ladder->count <= ladder->rungs_max && !*turning) {
         size_t left = ladder->rungs_max + 1 - ladder->count, first = ladder->count;
@@ -113,6 +116,20 @@ static tn_status climb(rate_ladder *ladder, const rate_rung **turning, tn_error 
         }
     }
     return TN_OK;
+}
+
+/* Where rates were left out on the way up: tries the one below the rate that broke, and puts it in its place. *turning: the lowest that breaks. */
+static tn_status refine(rate_ladder *ladder, const rate_rung **turning, tn_error *error)
+{
+    size_t place = (size_t)(*turning - ladder->rungs);
+    tn_status status = try_rates(ladder, ladder->rungs[place].rate / ladder->factor, 1, 1, error);
+    if (status != TN_OK || !ladder->rungs[ladder->count - 1].valid)
+        return status;
+    rate_rung between = ladder->rungs[ladder->count - 1];
+    memmove(&ladder->rungs[place + 1], &ladder->rungs[place], (ladder->count - 1 - place) * sizeof between);
+    ladder->rungs[place] = between;
+    *turning = broke(&between) ? &ladder->rungs[place] : &ladder->rungs[place + 1];
+    return status;
 }
 
 static void record(rate_ladder *ladder, double clean, double boundary, const char *kind)
@@ -199,6 +216,14 @@ static void conclude_clean(rate_ladder *ladder, const rate_rung *broken)
                         given, below ? "below" : "inside", broken->rate / WINDOW, broken->rate, kind_of(broken));
 }
 
+/* How many rates above the given one are tried at most. */
+static size_t rungs_up(const tn_investigation *investigation)
+{
+    size_t rungs = (size_t)tn_investigation_setting(investigation, "boundary_rungs", 12);
+    rungs = tn_look_is_costly(investigation) ? rungs / STRIDE_COSTLY : rungs;
+    return rungs < RUNGS_MAX ? rungs : RUNGS_MAX;
+}
+
 static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     rate_ladder ladder = {
@@ -206,10 +231,10 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         .outcome = outcome,
         .steps = (uint64_t)tn_investigation_setting(investigation, "nan_steps", 100),
         .factor = tn_investigation_setting(investigation, "ladder_factor", 3),
+        .stride = tn_look_is_costly(investigation) ? STRIDE_COSTLY : 1,
         .initial_loss = NAN,
-        .rungs_max = (size_t)tn_investigation_setting(investigation, "boundary_rungs", 12),
+        .rungs_max = rungs_up(investigation),
     };
-    ladder.rungs_max = ladder.rungs_max < RUNGS_MAX ? ladder.rungs_max : RUNGS_MAX;
     tn_investigation_expect(investigation, ladder.steps * (ladder.rungs_max + 1), "the ladder of learning rates");
     double given = investigation->facts->learning_rate;
     if (!tn_investigation_can(investigation, TN_KNOB_LEARNING_RATE, false, outcome))
@@ -227,6 +252,8 @@ static tn_status run(tn_investigation *investigation, tn_outcome *outcome, tn_er
         ladder.rungs_max = RUNGS_MAX;
     const rate_rung *turning = NULL;
     status = other_blame(&ladder) ? TN_OK : climb(&ladder, &turning, error);
+    if (status == TN_OK && turning && !given_broke && ladder.stride > 1)
+        status = refine(&ladder, &turning, error);
     if (status != TN_OK || atomic_load(&investigation->spent) || !ladder.rungs[ladder.count - 1].valid)
         return status;
     if (given_broke)
@@ -244,7 +271,9 @@ static tn_status plan(tn_investigation *investigation, tn_planned *planned, tn_e
     uint64_t steps = (uint64_t)tn_investigation_setting(investigation, "nan_steps", 100);
     double factor = tn_investigation_setting(investigation, "ladder_factor", 3), given = investigation->facts->learning_rate;
     tn_planned_add(planned, 1, steps, "learning rate %.4g, as given", given);
-    tn_planned_add(planned, (uint64_t)tn_investigation_setting(investigation, "boundary_rungs", 12), steps,
+    if (tn_look_is_costly(investigation))
+        factor = pow(factor, STRIDE_COSTLY);
+    tn_planned_add(planned, rungs_up(investigation), steps,
                    "learning rates %.4g, %.4g, ... until one breaks; lower ones where the given one does", given * factor,
                    given * factor * factor);
     return TN_OK;

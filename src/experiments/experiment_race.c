@@ -118,9 +118,10 @@ static bool works_on_most(const tn_confirmation *confirmation)
            confirmation->after_mean - confirmation->before_mean >= TN_RACE_LIFT;
 }
 
-static tn_status confirm(diagnosis *self, const tn_fix *fix, tn_confirmation *confirmation, tn_error *error)
+static tn_status confirm(diagnosis *self, const tn_candidate *candidate, tn_confirmation *confirmation, tn_error *error)
 {
-    return tn_race_confirm(self->investigation, self->look->steps, &self->race, fix, TN_CONFIRM_OR_SUSPECT, confirmation, self->outcome,
+    uint64_t steps = tn_race_steps_to_confirm(self->investigation, self->look, candidate);
+    return tn_race_confirm(self->investigation, steps, &self->race, candidate->fix, TN_CONFIRM_OR_SUSPECT, confirmation, self->outcome,
                            error);
 }
 
@@ -135,7 +136,7 @@ static tn_candidate *runner_of(diagnosis *self, const tn_candidate *ranked)
 static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, tn_error *error)
 {
     tn_confirmation confirmation, other;
-    tn_status status = confirm(self, candidate->fix, &confirmation, error);
+    tn_status status = confirm(self, candidate, &confirmation, error);
     if (status != TN_OK)
         return status;
     /* Nothing dramatic, and how far the best reaches is not known yet: it may come back when it is. */
@@ -148,7 +149,7 @@ static tn_status confirm_cause(diagnosis *self, const tn_candidate *candidate, t
     bool asks_again = !confirmation.confirmed && (suspected || works_on_most(&confirmation));
     const tn_candidate *second = asks_again ? tn_race_second_form(&self->race, candidate, &confirmation) : NULL;
     if (second && !atomic_load(&self->investigation->spent)) {
-        status = confirm(self, second->fix, &other, error);
+        status = confirm(self, second, &other, error);
         if (status != TN_OK)
             return status;
         if (other.confirmed) {

@@ -194,10 +194,13 @@ void tn_finding_add_fix(tn_investigation *investigation, tn_findings *findings, 
     tn_finding_describe_look(look, given, sizeof given);
     tn_evidence_add(investigation, evidence, look->standing, NAN, "look", "as given: %s", given);
     add_measurements(investigation, evidence, fix);
+    char when[48] = "";
+    if (confirmation->steps > 0 && confirmation->steps < look->steps)
+        snprintf(when, sizeof when, " after %llu steps", (unsigned long long)confirmation->steps);
     if (confirmation->pairs > 0)
         tn_evidence_add(investigation, evidence, confirmation->after_mean, confirmation->before_mean, "race",
-                        "%s, and nothing else changed: better on %zu of %zu fresh seeds, mean score %.2f where it was %.2f", fix->text,
-                        confirmation->better, confirmation->pairs, confirmation->after_mean, confirmation->before_mean);
+                        "%s, and nothing else changed: better on %zu of %zu fresh seeds, mean score%s %.2f where it was %.2f", fix->text,
+                        confirmation->better, confirmation->pairs, when, confirmation->after_mean, confirmation->before_mean);
     else
         tn_evidence_add(investigation, evidence, NAN, NAN, "race",
                         "%s, and nothing else changed: better on one seed, and no fresh ones were run", fix->text);

@@ -26,11 +26,21 @@ static double near_trivial(const tn_subject_facts *facts)
     return fmin(fmax(NEAR_TRIVIAL, STANDARD_ERRORS * error), NEAR_TRIVIAL_MOST);
 }
 
+/* Multiply-adds of a step, forward and backward. */
+static double work_of_step(const tn_subject_facts *facts)
+{
+    double work = facts->work > 0 ? facts->work : (double)facts->parameters;
+    return 3 * work * (double)facts->batch_size + 1;
+}
+
+bool tn_look_is_costly(const tn_investigation *investigation)
+{
+    return STEPS_MIN * work_of_step(investigation->facts) > WORK_AFFORDABLE;
+}
+
 uint64_t tn_look_steps(const tn_investigation *investigation)
 {
-    const tn_subject_facts *facts = investigation->facts;
-    double work = facts->work > 0 ? facts->work : (double)facts->parameters;
-    double step_work = 3 * work * (double)facts->batch_size + 1;
+    double step_work = work_of_step(investigation->facts);
     double plateau = tn_investigation_setting(investigation, "plateau_steps", 2000);
     /* A tiny net runs as long as its user would let it; a large one as long as it must to learn something. */
     double steps = fmin(fmax(plateau, WORK_CHEAP / step_work), STEPS_MAX);

@@ -40,6 +40,9 @@ void tn_look_take_own_end(tn_investigation *investigation, tn_look *look, const 
 /* Steps that a trial of the subject may take: the user's own where affordable, else PROTOCOL B1's 2,000, or as many as the work of the net allows. */
 uint64_t tn_look_steps(const tn_investigation *investigation);
 
+/* Whether the shortest trial that shows whether a network learns is more than a trial may cost: trials are then few, and no longer than what they are to show takes. */
+bool tn_look_is_costly(const tn_investigation *investigation);
+
 /* Whether the rule fired in the look. */
 bool tn_look_fired(const tn_look *look, const char *rule);
 

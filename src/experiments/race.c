@@ -10,7 +10,10 @@
 
 /* How far each round goes, of the steps of the look, and the part that goes on to the next. */
 static const double ROUNDS[] = {0.1, 0.35, 1};
-enum { ROUND_COUNT = 3, KEPT_OF = 3, KEPT_MIN = 6, ROUND_STEPS_MIN = 100 };
+enum { ROUND_COUNT = 3, KEPT_OF = 3, KEPT_MIN = 6, KEPT_MIN_COSTLY = 3, ROUND_STEPS_MIN = 100 };
+
+/* A round that goes less than so many times as far as the one before tells nothing new. */
+static const double FURTHER = 1.5;
 
 /* A prior of 1 is worth this much score as a head start. */
 static const double HEAD_START = 0.3;
@@ -32,6 +35,12 @@ static double work_of(const tn_investigation *investigation, uint64_t steps)
     const tn_subject_facts *facts = investigation->facts;
     double work = facts->work > 0 ? facts->work : (double)facts->parameters;
     return 3 * work * (double)facts->batch_size * (double)steps;
+}
+
+uint64_t tn_race_steps_to_confirm(const tn_investigation *investigation, const tn_look *look, const tn_candidate *candidate)
+{
+    bool is_shorter = tn_look_is_costly(investigation) && candidate->dramatic_at > 0;
+    return is_shorter ? candidate->dramatic_at : look->steps;
 }
 
 bool tn_race_is_cheap(const tn_investigation *investigation, uint64_t steps)
@@ -76,13 +85,17 @@ static int by_key(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+static bool only_trains_longer(const tn_fix *fix)
+{
+    return fix->cost > 1 && fix->knobs.set == 0 && !fix->patch;
+}
+
 /* The scores of a trial that may end early, in each of the steps of the look. */
 enum { SCORES_A_LOOK = 10 };
 
 void tn_race_end_early(const tn_investigation *investigation, const tn_fix *fix, double base, tn_trial_request *request)
 {
-    bool only_longer = fix->cost > 1 && fix->knobs.set == 0 && !fix->patch;
-    if (!investigation->facts->is_program || investigation->facts->unscored || !only_longer)
+    if (!investigation->facts->is_program || investigation->facts->unscored || !only_trains_longer(fix))
         return;
     double dramatic = base + fmax(0.1, (1 - base) / 2);
     uint64_t every = (uint64_t)((double)request->knobs.steps / fix->cost / SCORES_A_LOOK);
@@ -136,6 +149,8 @@ static tn_status run_round(tn_investigation *investigation, tn_look *look, tn_ca
             candidate->standing = tn_trial_diverged(&results[i], NAN) ? 0 : tn_trial_standing(investigation, &results[i]);
             candidate->base_standing = base_standing_after(look, results[i].samples);
             candidate->rounds++;
+            if (candidate->valid && candidate->dramatic_at == 0 && tn_standing_is_dramatic(look->standing, candidate->standing))
+                candidate->dramatic_at = steps;
             candidate->finished = candidate->valid && steps >= look->steps;
             json_t *entry = tn_trial_json(investigation, &requests[i], &results[i]);
             tn_json_set(investigation, entry, "fix", json_string(candidate->fix->text));
@@ -197,23 +212,33 @@ static bool is_hopeful(const tn_race *race, const tn_candidate *candidate)
     return candidate->valid && (race->broken || candidate->standing - candidate->base_standing >= LEAD_MIN);
 }
 
-/* What only trains longer is the subject itself in every round but the last, and leads by nothing. It goes on where the subject learns, and scores poorly at its end. */
-static bool only_trains_longer(const tn_race *race, const tn_candidate *candidate)
+/* What only trains longer is the subject itself in the first round, and leads by nothing. It goes on where the subject learns, and scores poorly at its end; of a broken one where its rounds were spared. */
+static bool goes_on_longer(const tn_race *race, const tn_candidate *candidate)
 {
-    const tn_fix *fix = candidate->fix;
-    return fix->cost > 1 && fix->knobs.set == 0 && !fix->patch && candidate->valid && !race->broken && race->base < TN_RACE_POOR;
+    bool may = only_trains_longer(candidate->fix) && candidate->valid && race->base < TN_RACE_POOR;
+    return may && (!race->broken || candidate->rounds == 0);
+}
+
+static size_t kept_at_least(const tn_investigation *investigation)
+{
+    return tn_look_is_costly(investigation) ? KEPT_MIN_COSTLY : KEPT_MIN;
+}
+
+static size_t part_kept(size_t count, size_t least)
+{
+    size_t part = (count + KEPT_OF - 1) / KEPT_OF;
+    return part > least ? part : least;
 }
 
 /* Puts those that go on first and returns how many: of the hopeful ones the best third, whoever already repairs, and who cannot show yet what it does. */
-static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, bool last_is_next)
+static size_t keep(const tn_race *race, tn_candidate *candidates, size_t count, size_t least, bool last_is_next)
 {
     qsort(candidates, count, sizeof *candidates, by_key);
-    size_t wanted = (count + KEPT_OF - 1) / KEPT_OF, kept = 0;
-    wanted = wanted < KEPT_MIN ? KEPT_MIN : wanted;
+    size_t wanted = part_kept(count, least), kept = 0;
     for (size_t i = 0; i < count; i++) {
         bool leads = !candidates[i].fix->general && candidates[i].standing - candidates[i].base_standing >= LEAD_CLEAR;
         bool has_place = kept < wanted || leads || tn_standing_is_dramatic(race->base, candidates[i].standing);
-        if (!(is_hopeful(race, &candidates[i]) && has_place) && !only_trains_longer(race, &candidates[i]))
+        if (!(is_hopeful(race, &candidates[i]) && has_place) && !goes_on_longer(race, &candidates[i]))
             continue;
         tn_candidate hopeful = candidates[i];
         candidates[i] = candidates[kept];
@@ -230,14 +255,26 @@ static uint64_t round_steps(const tn_look *look, size_t round)
     return steps > look->steps ? look->steps : steps;
 }
 
+/* The round after one of `steps` steps: the first that tells more, or the last, whose scores are those of the look's end. */
+static size_t next_round(const tn_look *look, size_t round, uint64_t steps)
+{
+    do
+        round++;
+    while (round + 1 < ROUND_COUNT && (double)round_steps(look, round) < FURTHER * (double)steps);
+    return round;
+}
+
 void tn_race_plan(const tn_investigation *investigation, const tn_look *look, const tn_fix_list *list, tn_planned *planned)
 {
-    size_t first = tn_race_is_cheap(investigation, look->steps) ? ROUND_COUNT - 1 : 0, alive = list->count;
+    bool is_cheap = tn_race_is_cheap(investigation, look->steps);
+    size_t alive = list->count, least = kept_at_least(investigation);
+    size_t round = is_cheap ? ROUND_COUNT - 1 : 0;
     for (size_t i = 0; i < list->count; i++)
-        tn_planned_add(planned, 1, round_steps(look, first), "%s", list->fixes[i].text);
-    for (size_t round = first + 1; round < ROUND_COUNT && round_steps(look, round - 1) < look->steps; round++) {
-        size_t third = (alive + KEPT_OF - 1) / KEPT_OF;
-        alive = third > KEPT_MIN ? third : alive < KEPT_MIN ? alive : KEPT_MIN;
+        tn_planned_add(planned, 1, round_steps(look, round), "%s", list->fixes[i].text);
+    while (round_steps(look, round) < look->steps) {
+        size_t part = part_kept(alive, least);
+        alive = part < alive ? part : alive;
+        round = next_round(look, round, round_steps(look, round));
         tn_planned_add(planned, alive, round_steps(look, round), "the better ones of these, further");
     }
 }
@@ -271,18 +308,22 @@ tn_status tn_race_screen(tn_investigation *investigation, tn_look *look, const t
             race->spared++;
     }
     race->alive = race->count;
-    size_t last = ROUND_COUNT - 1;
-    for (size_t round = tn_race_is_cheap(investigation, look->steps) ? last : 0; round < last && race->alive > 0; round++) {
+    bool is_costly = tn_look_is_costly(investigation);
+    size_t last = ROUND_COUNT - 1, round = tn_race_is_cheap(investigation, look->steps) ? last : 0;
+    while (round < last && race->alive > 0) {
         tn_candidate *running[TN_FIXES_MAX] = {NULL};
         uint64_t steps = round_steps(look, round);
+        size_t count = 0;
         if (steps == look->steps)
             return TN_OK;
         for (size_t i = 0; i < race->alive; i++)
-            running[i] = &race->candidates[i];
-        tn_status status = run_round(investigation, look, running, race->alive, steps, outcome, error);
+            if (!is_costly || !only_trains_longer(race->candidates[i].fix))
+                running[count++] = &race->candidates[i];
+        tn_status status = run_round(investigation, look, running, count, steps, outcome, error);
         if (status != TN_OK || atomic_load(&investigation->spent))
             return status;
-        race->alive = keep(race, race->candidates, race->alive, round + 1 == last);
+        round = next_round(look, round, steps);
+        race->alive = keep(race, race->candidates, race->alive, kept_at_least(investigation), round == last);
     }
     return TN_OK;
 }
@@ -400,7 +441,7 @@ static bool is_second_form(const tn_fix *first, const tn_fix *other, bool wants_
 /* A score below this is next to that of the trivial predictor; as in look.c. */
 static const double LEARNS_NOTHING = 0.1;
 
-/* A rate that learns nothing on some seed, though it does on most, breaks there. */
+/* A rate that learns nothing on some seed, though it does on most, breaks there, or is far too low. */
 static bool breaks_on_some(const tn_confirmation *confirmation)
 {
     for (size_t i = 0; i < confirmation->pairs; i++)
@@ -409,9 +450,8 @@ static bool breaks_on_some(const tn_confirmation *confirmation)
     return false;
 }
 
-const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first, const tn_confirmation *confirmation)
+static const tn_candidate *best_second_form(const tn_race *race, const tn_candidate *first, bool wants_lower)
 {
-    bool wants_lower = first->fix->cause == TN_CAUSE_lr_too_high || breaks_on_some(confirmation);
     const tn_candidate *second = NULL;
     for (size_t i = 0; i < race->count; i++) {
         const tn_candidate *candidate = &race->candidates[i];
@@ -420,4 +460,13 @@ const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate 
             second = candidate;
     }
     return second;
+}
+
+const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first, const tn_confirmation *confirmation)
+{
+    if (first->fix->cause != TN_CAUSE_lr_too_low)
+        return best_second_form(race, first, true);
+    bool breaks = breaks_on_some(confirmation);
+    const tn_candidate *second = best_second_form(race, first, breaks);
+    return second ? second : best_second_form(race, first, !breaks);
 }

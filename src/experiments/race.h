@@ -16,6 +16,7 @@ typedef struct tn_candidate {
     const tn_fix *fix;
     tn_trial_end end;     /* of its longest trial */
     uint64_t steps;       /* of that trial */
+    uint64_t dramatic_at; /* steps of the first round that left it dramatically better than the subject at its own end; 0: none has */
     double standing;      /* of that trial */
     double base_standing; /* of the subject as given, after as many samples */
     size_t rounds;        /* that it ran */
@@ -83,6 +84,7 @@ size_t tn_race_rank(const tn_race *race, const tn_candidate **ranked);
 /* What fresh paired seeds say about a candidate. */
 typedef struct tn_confirmation {
     size_t pairs, better; /* run, and better with the fix */
+    uint64_t steps;       /* of the subject as given, in each */
     bool given_up;        /* before all pairs were run, since they could no longer reach the goal */
     double before[TN_PAIRED_SEEDS_MAX], after[TN_PAIRED_SEEDS_MAX];
     double before_mean, after_mean;
@@ -91,7 +93,7 @@ typedef struct tn_confirmation {
 } tn_confirmation;
 
 /* The best other candidate of the cause of `first` that repairs as far as it ran, to be tried where fresh seeds do not quite agree on `first`: the cause may be the right one
- * and the form of its fix not. Of rates it is a lower one where `first` breaks on some of them or is itself to be lower than given, else a higher one. NULL where there is none, and for other general remedies, whose
+ * and the form of its fix not. Of rates that are to be lower than given it is a lower one, of higher ones a lower one where `first` learns nothing on some of them, if there is one, else a higher one. NULL where there is none, and for other general remedies, whose
  * forms are shades of one number. */
 const tn_candidate *tn_race_second_form(const tn_race *race, const tn_candidate *first, const tn_confirmation *confirmation);
 
@@ -100,6 +102,9 @@ typedef enum tn_confirm_goal { TN_CONFIRM_OR_SUSPECT, TN_CONFIRM_ONLY } tn_confi
 
 /* A fix that helped on fewer of the fresh seeds is not even suspected. */
 #define TN_SUSPECTED_SHARE 0.6
+
+/* How long the pairs of a candidate are trained: as long as the look, or, where steps are costly, as long as it took the candidate to leave the subject's end dramatically behind. */
+uint64_t tn_race_steps_to_confirm(const tn_investigation *investigation, const tn_look *look, const tn_candidate *candidate);
 
 /* Each pair is trained for `steps` steps, twice: as given, and with the fix. Pairs run two at a time, and no further once they can no longer reach the goal. */
 tn_status tn_race_confirm(tn_investigation *investigation, uint64_t steps, const tn_race *race, const tn_fix *fix, tn_confirm_goal goal,

@@ -33,6 +33,39 @@ static void finds_the_boundary_above_a_clean_rate(void **state)
     json_decref(report);
 }
 
+/* 0.01, 0.09 run clean, 0.81 breaks, and so 0.27 is tried: the same boundary with a trial less, and rungs in the order of their rates. */
+static void climbs_faster_where_steps_are_costly(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.01, 0.09, 0.27, 0.81};
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.work = 1e7;
+    subject.nan_rate = 0.5;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *result = json_object_get(report_experiment(report, "lr_boundary"), "result"), *ladder = json_object_get(result, "ladder");
+    assert_float_equal(number(result, "boundary"), 0.81, 1e-6);
+    assert_float_equal(number(result, "clean_rate"), 0.27, 1e-6);
+    for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+        assert_float_equal(number(json_array_get(ladder, i), "rate"), rates[i], 1e-6);
+    json_decref(report);
+}
+
+/* ... and where the rate between breaks too, it is the boundary. */
+static void finds_the_boundary_between_two_costly_rates(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.work = 1e7;
+    subject.nan_rate = 0.2;
+    json_t *report = made_up_experiment(&subject, "lr");
+    const json_t *result = json_object_get(report_experiment(report, "lr_boundary"), "result");
+    assert_float_equal(number(result, "boundary"), 0.27, 1e-6);
+    assert_float_equal(number(result, "clean_rate"), 0.09, 1e-6);
+    json_decref(report);
+}
+
 static void tells_divergence_from_nan(void **state)
 {
     (void)state;
@@ -151,6 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_boundary_above_a_clean_rate),
+        cmocka_unit_test(climbs_faster_where_steps_are_costly),
+        cmocka_unit_test(finds_the_boundary_between_two_costly_rates),
         cmocka_unit_test(tells_divergence_from_nan),
         cmocka_unit_test(divides_a_rate_that_breaks_until_one_runs_clean),
         cmocka_unit_test(says_when_there_is_no_boundary),

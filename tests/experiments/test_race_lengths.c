@@ -1,7 +1,8 @@
-/* test_race_lengths.c: the race of a program whose length only a trial tells: how long its trials are, and what is said where it cannot be trained longer. */
+/* test_race_lengths.c: how long the trials of a race are: of a program whose length only a trial tells, and of a subject whose steps are costly. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -97,6 +98,67 @@ static void a_poor_program_that_cannot_be_trained_longer_is_not_healthy(void **s
     json_decref(report);
 }
 
+/* Below a rate of 0.05 nothing is learnt. */
+static double needs_a_higher_rate(const tn_knobs *knobs)
+{
+    return knobs->learning_rate < 0.05 ? 0.02 : 0.9;
+}
+
+/* The steps of the trials that confirm, all alike; how many there are in *count. */
+static json_int_t steps_of_confirmation(const json_t *report, size_t *count)
+{
+    size_t i;
+    const json_t *trial;
+    json_int_t steps = 0;
+    *count = 0;
+    json_array_foreach(json_object_get(report_experiment(report, "race"), "trials"), i, trial)
+    {
+        if (!json_object_get(trial, "confirms"))
+            continue;
+        json_int_t its = json_integer_value(json_object_get(trial, "steps"));
+        assert_true(*count == 0 || its == steps);
+        steps = its;
+        ++*count;
+    }
+    return steps;
+}
+
+/* A tenth of the look shows what the rate does; so much of it is enough on fresh seeds, and the report says after how many steps. */
+static void a_costly_subject_is_confirmed_as_soon_as_the_change_shows(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.work = 1e7;
+    subject.score = needs_a_higher_rate;
+    size_t pairs;
+    json_t *report = made_up_debug(&subject);
+    const json_t *finding = report_finding(report, 0);
+    assert_string_equal(report_string(finding, "cause"), "lr_too_low");
+    assert_true(json_is_true(json_object_get(finding, "confirmed")));
+    assert_int_equal(steps_of_confirmation(report, &pairs), 100);
+    assert_int_equal(pairs, 10);
+    char *evidence = json_dumps(json_object_get(finding, "evidence"), 0);
+    assert_non_null(strstr(evidence, "mean score after 100 steps 0.90 where it was 0.02"));
+    free(evidence);
+    assert_int_equal(steps_with(report, "10 times as many steps"), 0);
+    json_decref(report);
+}
+
+static void a_subject_that_costs_little_is_confirmed_at_its_full_length(void **state)
+{
+    (void)state;
+    made_up subject;
+    made_up_init(&subject);
+    subject.facts.work = 1e5;
+    subject.score = needs_a_higher_rate;
+    size_t pairs;
+    json_t *report = made_up_debug(&subject);
+    assert_true(json_is_true(json_object_get(report_finding(report, 0), "confirmed")));
+    assert_int_equal(steps_of_confirmation(report, &pairs), 1000);
+    json_decref(report);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +166,8 @@ int main(void)
         cmocka_unit_test(a_program_that_breaks_before_its_end_is_repaired),
         cmocka_unit_test(a_program_of_unknown_length_is_trained_longer),
         cmocka_unit_test(a_poor_program_that_cannot_be_trained_longer_is_not_healthy),
+        cmocka_unit_test(a_costly_subject_is_confirmed_as_soon_as_the_change_shows),
+        cmocka_unit_test(a_subject_that_costs_little_is_confirmed_at_its_full_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

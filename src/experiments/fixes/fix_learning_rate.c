@@ -39,6 +39,8 @@ void tn_fix_propose_learning_rate(const tn_fix_case *about, tn_fix_list *list)
         propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest / 10), 0.5);
         propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest / 3), 0.5);
         propose(list, TN_CAUSE_lr_too_low, rounded(rates->steepest), 0.5);
+        if (tn_look_is_costly(about->investigation))
+            return;
     }
     bool unstable = about->look->nonfinite || about->look->diverged || tn_look_fired(about->look, "diverging");
     for (size_t i = 0; i < sizeof lower / sizeof *lower; i++)
