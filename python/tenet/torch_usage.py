@@ -20,8 +20,8 @@ from . import knob_answers, torch_usage_wraps
 from .torch_trace import here, is_loss_module
 from .torch_usage_pass import PassRecorder
 
-CHECKS = ("usage_inputs", "usage_gradients", "usage_modes", "usage_axes", "usage_losses", "usage_batch", "usage_backward", "usage_stability", "usage_schedule", "usage_clipping", "usage_inits",
-          "usage_guard")
+CHECKS = ("usage_inputs", "usage_gradients", "usage_modes", "usage_axes", "usage_losses", "usage_batch", "usage_backward", "usage_stability", "usage_schedule", "usage_clipping", "usage_optimizer",
+          "usage_inits", "usage_guard")
 
 PREFIX = "program."  # of a mend's path in a patch
 OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum")  # mends after which the loss is another number
@@ -113,6 +113,11 @@ class Usage:
 
     def living_optimizers(self):
         return [(found, place) for found, place in ((reference(), place) for reference, place in self.optimizers.values()) if found is not None]
+
+    def place_of(self, optimizer):
+        """Where it was made; None where that is not known."""
+        reference, place = self.optimizers.get(id(optimizer), (None, None))
+        return place if reference and reference() is optimizer else None
 
     def root_input(self, module, args, kwargs):
         if not is_loss_module(module):

@@ -197,6 +197,42 @@ for step in range(30):
         seen, fixed = self.see("scheduler_every_batch", "schedule_by_epochs", "wrong_schedule", "scheduler.step()")
         self.alike(self.turn("scheduler_every_batch", seen, "schedule_by_epochs"), fixed, 4)
 
+    def test_a_warm_up_that_never_ends(self):
+        script = HEAD + """
+optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / %d))
+for step in range(60):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    scheduler.step()
+"""
+        slow, usual, constant = look(script % 100000), look(script % 500), look(script % 1)
+        mend = mends_of(slow)["schedule_left_out"]
+        self.assertEqual((mend["cause"], list(mends_of(slow))), ("wrong_schedule", ["schedule_left_out"]))
+        self.assertIn("LambdaLR: in 60 steps it brought the rate to 6e-06 of the 0.01", mend["seen"])
+        self.assertEqual(slow.facts["places"]["program"]["schedule_left_out"]["text"], "scheduler.step()")
+        self.assertEqual(mends_of(usual), {})
+        turned = support_parent.run(script % 100000, {"mode": "trial", "steps": STEPS, "patch": {"program.schedule_left_out": True}, "known": slow.facts["private"]})
+        self.assertEqual(turned.refused, {})
+        self.assertEqual([step.loss for step in turned.steps], [step.loss for step in constant.steps])
+
+    def test_a_rate_that_is_gone_for_most_of_the_steps(self):
+        script = HEAD + """
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1, %s)
+for step in range(60):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    if step %% 10 == 9:
+        scheduler.step()
+"""
+        gone, slow = look(script % 0.1), look(script % 0.7)
+        self.assertEqual(list(mends_of(gone)), ["schedule_left_out"])
+        self.assertIn("StepLR: it had brought the rate from 0.1 to 1e-06 by step 30 of 60", mends_of(gone)["schedule_left_out"]["seen"])
+        self.assertEqual(mends_of(slow), {})
+
     def test_a_network_judged_in_training_mode(self):
         seen, _ = self.see("never_in_evaluation_mode", "evaluation_mode", "wrong_mode", "model(x).argmax(1)")
         self.assertFalse(mends_of(seen)["evaluation_mode"]["race"])

@@ -1,4 +1,4 @@
-/* fix_solver.c: what the solver may do otherwise, the learning rate apart: shuffling, clipping, Adam, another batch size, more steps. */
+/* fix_solver.c: what the solver may do otherwise, the learning rate apart: shuffling, clipping, its other settings, Adam, another batch size, more steps. */
 #include <math.h>
 #include <string.h>
 
@@ -60,6 +60,23 @@ static void propose_clip(const tn_fix_case *about, tn_fix_list *list)
     }
 }
 
+/* An epsilon that outweighs the gradients it is added to, and a momentum near 1, which keeps each step going for hundreds. As python/tenet/usage_optimizer.py has it for programs. */
+static void propose_settings(const tn_fix_case *about, tn_fix_list *list)
+{
+    static const struct {
+        const char *path;
+        double large, usual;
+    } settings[] = {{"solver.epsilon", 1e-3, 1e-8}, {"solver.momentum", 0.98, 0.9}, {"solver.beta1", 0.98, 0.9}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings && about->hypes && !about->investigation->facts->is_program; i++) {
+        double given = tn_hypes_number(about->hypes, settings[i].path);
+        if (!(given >= settings[i].large))
+            continue;
+        json_t *patch = json_pack("{s:f}", settings[i].path, settings[i].usual);
+        tn_fix_add_patch(list, TN_CAUSE_wrong_optimizer, patch, "%s %g in place of %g", settings[i].path, settings[i].usual, given)->prior =
+            0.5;
+    }
+}
+
 static void propose_batch(const tn_fix_case *about, tn_fix_list *list)
 {
     const tn_subject_facts *facts = about->investigation->facts;
@@ -91,6 +108,7 @@ void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
             about->investigation->facts->label_order > SORTED ? 0.9 : 0.5;
     }
     propose_clip(about, list);
+    propose_settings(about, list);
     propose_batch(about, list);
     propose_adam(about, list);
     /* A run cut short by what a trial may cost says nothing about whether the user's own is long enough. */

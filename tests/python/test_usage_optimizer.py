@@ -1,0 +1,61 @@
+"""Settings of an optimizer beside its rate (usage_optimizer.py): an unusual epsilon or momentum is told with the line that made the optimizer, and a trial trains as with the customary one."""
+import unittest
+
+import support_parent
+
+STEPS = 30  # of a look
+
+PROGRAM = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+torch.manual_seed(0)
+x, y = torch.randn(64, 8), torch.randint(0, 3, (64,))
+model = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 3))
+optimizer = torch.optim.%s
+for step in range(30):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+"""
+
+
+def run(optimizer, **trial):
+    return support_parent.run(PROGRAM % optimizer, dict({"mode": "look", "steps": STEPS}, **trial))
+
+
+def losses(one):
+    return [step.loss for step in one.steps]
+
+
+class Settings(unittest.TestCase):
+    def see(self, unusual, usual, words):
+        seen = run(unusual)
+        self.assertEqual([note for note in seen.facts["notes"] if "tenet failed" in note], [])
+        mend = {mend["name"]: mend for mend in seen.facts["mends"]}["usual_settings"]
+        self.assertEqual((mend["cause"], mend["certain"], mend["race"]), ("wrong_optimizer", False, True))
+        self.assertIn(words, mend["text"])
+        self.assertEqual(seen.facts["places"]["program"]["usual_settings"]["text"], "optimizer = torch.optim." + unusual)
+        turned = run(unusual, mode="trial", patch={"program.usual_settings": True}, known=seen.facts["private"])
+        self.assertEqual(turned.refused, {})
+        self.assertIn("patch", turned.applied)
+        self.assertEqual(losses(turned), losses(run(usual)))
+        self.assertNotEqual(losses(turned), losses(seen))
+
+    def test_an_epsilon_that_outweighs_the_gradients(self):
+        self.see("Adam(model.parameters(), lr=0.01, eps=10)", "Adam(model.parameters(), lr=0.01)", "Adam with eps of 1e-08 in place of 10")
+
+    def test_a_momentum_near_one(self):
+        self.see("SGD(model.parameters(), lr=0.01, momentum=0.999)", "SGD(model.parameters(), lr=0.01, momentum=0.9)", "SGD with momentum of 0.9 in place of 0.999")
+
+    def test_a_first_beta_near_one(self):
+        self.see("AdamW(model.parameters(), betas=(0.99, 0.95))", "AdamW(model.parameters(), betas=(0.9, 0.95))", "AdamW with betas of 0.9 in place of 0.99")
+
+    def test_settings_in_use_are_left_alone(self):
+        for optimizer in ("Adam(model.parameters(), eps=1e-4)", "Adam(model.parameters(), betas=(0.5, 0.999))", "SGD(model.parameters(), lr=0.1, momentum=0.95)", "SGD(model.parameters(), lr=0.1)",
+                          "RMSprop(model.parameters(), alpha=0.99)", "Adagrad(model.parameters())", "Adadelta(model.parameters())"):
+            self.assertEqual([mend["name"] for mend in run(optimizer).facts.get("mends", ())], [], optimizer)
+
+
+if __name__ == "__main__":
+    unittest.main()
