@@ -39,7 +39,7 @@ _inside = threading.local()
 
 
 class LossCall:
-    """One call of a loss function. Listeners of loss_input may replace prediction, target and name; `unscaled` is the target before
+    """One call of a loss function. Listeners of loss_input may replace prediction, target, name and kwargs; `unscaled` is the target before
     label_scale."""
     __slots__ = ("name", "function", "prediction", "target", "kwargs", "result", "file", "line", "training", "unscaled", "original_name")
 
@@ -175,7 +175,7 @@ def patched(name, original):
         call = LossCall("huber" if name == "smooth_l1" and given.get("beta", 1.0) == 1.0 else name, original, prediction, target, given)
         with unseen():
             session.emit("loss_input", call)
-            if call.prediction is prediction and call.target is target and call.name == call.original_name:
+            if call.prediction is prediction and call.target is target and call.kwargs is given and call.name == call.original_name:
                 call.result = original(*args, **kwargs)
             else:
                 call.result = call.run()

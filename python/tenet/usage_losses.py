@@ -1,11 +1,12 @@
-"""What a loss function is given: probabilities where it takes logits, logits where it takes probabilities or their logarithms, and (n, 1) against (n,), which broadcast to (n, n).
+"""What a loss function is given: probabilities where it takes logits, logits where it takes probabilities or their logarithms, (n, 1) against (n,), which broadcast to (n, n), and weights of
+classes or a smoothing of labels under which classes count for nothing.
 
 Where the network is described as one of the hypes (torch_net.py), the outputs are raced as patches of it; here are those of all other networks, since what a loss needs can be had from
 what it was given: log(softmax(z)) has the softmax of z.
 """
 import torch
 
-from .torch_losses import LABEL_SCALED
+from .torch_losses import CLASSIFYING, LABEL_SCALED
 from .torch_trace import place_of
 from .torch_usage import Check, Turned
 from .torch_usage_pass import Catcher
@@ -13,6 +14,7 @@ from .torch_usage_pass import Catcher
 CALLS = 12  # of a site that are judged
 SUM_TOLERANCE = 1e-3  # of a row of probabilities from 1; own choice, above half precision's
 TINIEST = 1e-30
+LISTED = 3  # classes that are named
 PAIRED = ("sub", "rsub", "__rsub__", "subtract")
 SQUEEZED = ("softmax", "sigmoid")
 
@@ -184,4 +186,57 @@ class Shapes(Check):
         return turned
 
 
-CHECKS = (Outputs, Shapes)
+LOPSIDED = 1000  # the largest weight of a class over the smallest, beyond what rarity asks for in practice. Own choice
+SMOOTH = 0.5  # a smoothing that leaves the right class less than half of its label
+
+
+def unusual_settings(call):
+    """{"weight" or "label_smoothing": what is unusual about it, in words} of a call of a loss for classes."""
+    found, weight, smoothing = {}, call.kwargs.get("weight"), call.kwargs.get("label_smoothing") or 0.0
+    if isinstance(weight, torch.Tensor) and weight.dim() == 1 and weight.numel() > 1:
+        least, most = float(weight.min()), float(weight.max())
+        if least <= 0:
+            classes = (weight <= 0).nonzero().flatten().tolist()
+            found["weight"] = "a weight of %.3g for class %s, which then counts for nothing" % (least, ", ".join(map(str, classes[:LISTED])))
+        elif most > LOPSIDED * least:
+            found["weight"] = "weights of classes from %.3g to %.3g" % (least, most)
+    if smoothing >= SMOOTH:
+        found["label_smoothing"] = "a label smoothing of %.3g, which leaves the right class %.3g of its label" % (smoothing, 1 - smoothing)
+    return found
+
+
+class Settings(Check):
+    """Weights of classes, and a smoothing of labels, that a loss function is given. Rare classes are weighted on purpose: the race has to show that the plain loss trains."""
+
+    MENDS = ("plain_loss",)
+
+    def listen(self):
+        self.sites = {}  # site: [what is unusual, its place]; empty where nothing is
+        self.session.on("loss_input", self.usage.within(self.loss_input))
+
+    def loss_input(self, call):
+        if call.training and call.original_name in CLASSIFYING and call.site not in self.sites:
+            found = unusual_settings(call)
+            self.sites[call.site] = (found, place_of(call.file, call.line)) if found else None
+
+    def tell(self):
+        for site, seen in self.sites.items():
+            if seen:
+                found, place = seen
+                what = " and ".join(name.replace("weight", "weights of classes").replace("_", " ") for name in found)
+                self.usage.found("plain_loss", "wrong_loss", "the loss without its %s" % what, "the loss has %s" % " and ".join(found.values()), place,
+                                 "leave the %s out, or weight each class by how rare it is" % what, prior=0.6, known={"site": site})
+
+    def turn(self, name, known):
+        turned = Turned("the loss function")
+
+        def loss_input(call):
+            settings = unusual_settings(call) if call.site == known.get("site") else {}
+            if settings:
+                call.kwargs = {key: value for key, value in call.kwargs.items() if key not in settings}
+                turned.happened()
+        self.on("loss_input", loss_input)
+        return turned
+
+
+CHECKS = (Outputs, Shapes, Settings)

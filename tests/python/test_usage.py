@@ -197,6 +197,30 @@ for step in range(30):
         seen, fixed = self.see("scheduler_every_batch", "schedule_by_epochs", "wrong_schedule", "scheduler.step()")
         self.alike(self.turn("scheduler_every_batch", seen, "schedule_by_epochs"), fixed, 4)
 
+    def test_a_loss_under_which_classes_count_for_nothing(self):
+        script = HEAD + """
+criterion = nn.CrossEntropyLoss(%s)
+for step in range(60):
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+        plain = [step.loss for step in look(script % "").steps]
+        for settings, what, words in (("weight=torch.tensor([0.0, 1.0, 0.0])", "the loss without its weights of classes", "a weight of 0 for class 0, 2, which"),
+                                      ("weight=torch.tensor([1.0, 1e-4, 1.0])", "the loss without its weights of classes", "weights of classes from 0.0001 to 1"),
+                                      ("label_smoothing=0.95", "the loss without its label smoothing", "a label smoothing of 0.95, which leaves the right class 0.05")):
+            with tempfile.TemporaryDirectory() as folder:
+                seen = support_parent.run(script % settings, {"mode": "look", "steps": STEPS}, folder=folder)
+                turned = support_parent.run(script % settings, {"mode": "trial", "steps": STEPS, "patch": {"program.plain_loss": True}, "known": seen.facts["private"]}, folder=folder)
+            mend = mends_of(seen)["plain_loss"]
+            self.assertEqual((mend["cause"], mend["text"], mend["certain"]), ("wrong_loss", what, False))
+            self.assertIn(words, mend["seen"])
+            self.assertEqual(seen.facts["places"]["program"]["plain_loss"]["text"], "loss = criterion(model(x), y)")
+            self.assertEqual((turned.refused, [step.loss for step in turned.steps]), ({}, plain))
+        for settings in ("weight=torch.tensor([1.0, 20.0, 5.0])", "label_smoothing=0.1"):
+            self.assertEqual(mends_of(look(script % settings)), {})
+
     def test_a_warm_up_that_never_ends(self):
         script = HEAD + """
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
