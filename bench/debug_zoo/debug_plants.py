@@ -226,6 +226,8 @@ def plants(data, folder):
         ("too_few_steps", ["digits/tanh", "spirals/relu", "friedman1/relu", "swiss_roll/elu", "positions/cnn", "shapes/cnn"], with_solver(steps=4), ("lr_too_low",)),
         ("no_decay", ["friedman1/tanh", "swiss_roll/tanh", "digits/batchnorm", "positions/cnn_tanh", "moons/tanh", "spirals/tanh", "halfspace/tanh", "circles/tanh", "sine/tanh"], with_solver(rate=5, batch_size=4), ("lr_too_high", "batch_size")),
         ("wrong_optimizer", ["digits/deep", "spirals/deep", "friedman1/deep", "sine/residual", "positions/cnn", "swiss_roll/deep", "friedman3/residual", "digits/tanh", "digit_images/cnn"], with_solver(opt="adadelta", learning_rate=0.001), ("lr_too_low",)),
+        ("wrong_schedule", ["digits/tanh", "spirals/relu", "friedman1/deep", "positions/cnn", "copy/gru"], with_solver(warmup=10**9), ("lr_too_low",)),
+        ("wrong_schedule", ["blobs/tanh", "waves/relu", "moons/deep"], with_solver(decay={"kind": "step", "factor": 1e5, "after": 0, "every": 1}), ("lr_too_low",)),
     ]
 
 

@@ -97,6 +97,19 @@ static void settings_far_from_the_custom_are_brought_back(void **state)
     proposal_expect_patch(USUAL ", \"solver\": {\"opt\": \"adam\", \"epsilon\": 1e-4}", TN_CAUSE_wrong_optimizer, "");
 }
 
+/* The made-up subject makes 1,000 steps, in epochs of 62. */
+static void a_schedule_that_takes_the_rate_away_is_left_out(void **state)
+{
+    (void)state;
+    proposal_expect_patch(USUAL ", \"solver\": {\"warmup\": 100000}", TN_CAUSE_wrong_schedule, "{\"solver.warmup\":0}");
+    proposal_expect_patch(USUAL ", \"solver\": {\"decay\": {\"kind\": \"step\", \"factor\": 10, \"after\": 1, \"every\": 1}}",
+                          TN_CAUSE_wrong_schedule, "{\"solver.decay\":null}");
+    proposal_expect_patch(USUAL
+                          ", \"solver\": {\"warmup\": 1000, \"decay\": {\"kind\": \"step\", \"factor\": 10, \"after\": 7, \"every\": 2}}",
+                          TN_CAUSE_wrong_schedule, "");
+    proposal_expect_patch(USUAL ", \"solver\": {\"decay\": {\"kind\": \"cosine\"}}", TN_CAUSE_wrong_schedule, "");
+}
+
 static void rare_classes_are_drawn_as_often(void **state)
 {
     (void)state;
@@ -211,6 +224,7 @@ int main(void)
         cmocka_unit_test(an_explosion_is_clipped_at_the_customary_limit_too),
         cmocka_unit_test(a_limit_far_below_the_norms_is_loosened),
         cmocka_unit_test(settings_far_from_the_custom_are_brought_back),
+        cmocka_unit_test(a_schedule_that_takes_the_rate_away_is_left_out),
         cmocka_unit_test(rare_classes_are_drawn_as_often),
         cmocka_unit_test(constant_features_are_left_out),
         cmocka_unit_test(what_overfits_is_held_back),

@@ -1,4 +1,4 @@
-/* fix_solver.c: what the solver may do otherwise, the learning rate apart: shuffling, clipping, its other settings, Adam, another batch size, more steps. */
+/* fix_solver.c: what the solver may do otherwise, the learning rate apart: shuffling, clipping, the schedule and other settings, Adam, another batch size, more steps. */
 #include <math.h>
 #include <string.h>
 
@@ -77,6 +77,39 @@ static void propose_settings(const tn_fix_case *about, tn_fix_list *list)
     }
 }
 
+/* A warm-up that leaves the rate below a third at the end, and divisions that leave a hundredth of it half way: as python/tenet/usage_schedule.py has them for programs. */
+static const double WARM = 3, FADED = 0.01;
+
+/* What the divisions of solver.decay leave of the rate after half of the steps. */
+static double left_half_way(const tn_fix_case *about)
+{
+    const tn_hypes *hypes = about->hypes;
+    if (tn_hypes_is_null(hypes, "solver.decay") || strcmp(tn_hypes_string(hypes, "solver.decay.kind"), "step") != 0)
+        return 1;
+    double epoch_steps = fmax(1, (double)about->investigation->facts->train_samples / (double)about->investigation->facts->batch_size);
+    double epoch = floor((double)tn_investigation_length(about->investigation) / 2 / epoch_steps) -
+                   (double)tn_hypes_integer(hypes, "solver.decay.after");
+    double divisions = epoch < 0 ? 0 : 1 + floor(epoch / (double)tn_hypes_integer(hypes, "solver.decay.every"));
+    return pow(tn_hypes_number(hypes, "solver.decay.factor"), -divisions);
+}
+
+static void propose_schedule(const tn_fix_case *about, tn_fix_list *list)
+{
+    uint64_t total = tn_investigation_length(about->investigation);
+    if (!about->hypes || about->investigation->facts->is_program || total == 0)
+        return;
+    int64_t warmup = tn_hypes_integer(about->hypes, "solver.warmup");
+    if ((double)warmup > WARM * (double)total)
+        tn_fix_add_patch(list, TN_CAUSE_wrong_schedule, json_pack("{s:i}", "solver.warmup", 0), "no warm-up in place of one of %lld steps",
+                         (long long)warmup)
+            ->prior = 0.6;
+    double left = left_half_way(about);
+    if (left <= FADED)
+        tn_fix_add_patch(list, TN_CAUSE_wrong_schedule, json_pack("{s:n}", "solver.decay"),
+                         "no decay of the learning rate, which leaves %.2g of it half way", left)
+            ->prior = 0.6;
+}
+
 static void propose_batch(const tn_fix_case *about, tn_fix_list *list)
 {
     const tn_subject_facts *facts = about->investigation->facts;
@@ -109,6 +142,7 @@ void tn_fix_propose_solver(const tn_fix_case *about, tn_fix_list *list)
     }
     propose_clip(about, list);
     propose_settings(about, list);
+    propose_schedule(about, list);
     propose_batch(about, list);
     propose_adam(about, list);
     /* A run cut short by what a trial may cost says nothing about whether the user's own is long enough. */
