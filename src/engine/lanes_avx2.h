@@ -4,6 +4,8 @@
 #ifndef TN_ENGINE_LANES_AVX2_H
 #define TN_ENGINE_LANES_AVX2_H
 
+#include <stdint.h>
+
 #include "engine/avx2.h"
 
 #ifdef TN_WITH_AVX2
@@ -21,6 +23,8 @@ typedef struct tn_lanes_mask {
     size_t count;
     __m256i bits;
 } tn_lanes_mask;
+
+typedef __m256 tn_lanes_choice; /* any lanes: all bits of them */
 
 /* The first `count` lanes; all from LANES on. */
 TN_INLINE_KERNEL tn_lanes_mask tn_lanes_first(size_t count)
@@ -74,7 +78,7 @@ TN_INLINE_KERNEL void tn_lanes_store_some(float *to, tn_lanes_mask mask, tn_lane
         to += 2;
     }
     if (mask.count & 1)
-        _mm_store_ss(to, rest);
+        _mm_storeu_si32(to, _mm_castps_si128(rest));
 }
 
 TN_INLINE_KERNEL tn_lanes tn_lanes_add(tn_lanes a, tn_lanes b)
@@ -93,6 +97,29 @@ TN_INLINE_KERNEL tn_lanes tn_lanes_keep(tn_lanes lanes)
 TN_INLINE_KERNEL tn_lanes tn_lanes_multiply_add(tn_lanes a, tn_lanes b, tn_lanes c)
 {
     return _mm256_fmadd_ps(a, b, c);
+}
+
+/* The bits of a whole number in each lane. */
+TN_INLINE_KERNEL tn_lanes tn_lanes_bits(uint32_t bits)
+{
+    return _mm256_castsi256_ps(_mm256_set1_epi32((int)bits));
+}
+
+TN_INLINE_KERNEL tn_lanes_choice tn_lanes_equal_bits(tn_lanes a, tn_lanes b)
+{
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(_mm256_castps_si256(a), _mm256_castps_si256(b)));
+}
+
+/* Where a is greater than b or NaN, and b is a number. */
+TN_INLINE_KERNEL tn_lanes_choice tn_lanes_beats(tn_lanes a, tn_lanes b)
+{
+    return _mm256_and_ps(_mm256_cmp_ps(b, b, _CMP_ORD_Q), _mm256_cmp_ps(a, b, _CMP_NLE_UQ));
+}
+
+/* a where chosen, else b */
+TN_INLINE_KERNEL tn_lanes tn_lanes_choose(tn_lanes_choice choice, tn_lanes a, tn_lanes b)
+{
+    return _mm256_blendv_ps(b, a, choice);
 }
 
 #define tn_lanes_transpose tn_transpose_avx2

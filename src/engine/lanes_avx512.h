@@ -4,6 +4,8 @@
 #ifndef TN_ENGINE_LANES_AVX512_H
 #define TN_ENGINE_LANES_AVX512_H
 
+#include <stdint.h>
+
 #include "engine/avx512.h"
 
 #ifdef TN_WITH_AVX512
@@ -15,7 +17,8 @@
 enum { LANES = TN_LANES };
 
 typedef __m512 tn_lanes;
-typedef __mmask16 tn_lanes_mask; /* some lanes, the first ones */
+typedef __mmask16 tn_lanes_mask;   /* some lanes, the first ones */
+typedef __mmask16 tn_lanes_choice; /* any lanes */
 
 /* The first `count` lanes; all from LANES on. */
 TN_INLINE_KERNEL tn_lanes_mask tn_lanes_first(size_t count)
@@ -69,6 +72,29 @@ TN_INLINE_KERNEL tn_lanes tn_lanes_keep(tn_lanes lanes)
 TN_INLINE_KERNEL tn_lanes tn_lanes_multiply_add(tn_lanes a, tn_lanes b, tn_lanes c)
 {
     return _mm512_fmadd_ps(a, b, c);
+}
+
+/* The bits of a whole number in each lane. */
+TN_INLINE_KERNEL tn_lanes tn_lanes_bits(uint32_t bits)
+{
+    return _mm512_castsi512_ps(_mm512_set1_epi32((int)bits));
+}
+
+TN_INLINE_KERNEL tn_lanes_choice tn_lanes_equal_bits(tn_lanes a, tn_lanes b)
+{
+    return _mm512_cmpeq_epi32_mask(_mm512_castps_si512(a), _mm512_castps_si512(b));
+}
+
+/* Where a is greater than b or NaN, and b is a number. */
+TN_INLINE_KERNEL tn_lanes_choice tn_lanes_beats(tn_lanes a, tn_lanes b)
+{
+    return _mm512_mask_cmp_ps_mask(_mm512_cmp_ps_mask(b, b, _CMP_ORD_Q), a, b, _CMP_NLE_UQ);
+}
+
+/* a where chosen, else b */
+TN_INLINE_KERNEL tn_lanes tn_lanes_choose(tn_lanes_choice choice, tn_lanes a, tn_lanes b)
+{
+    return _mm512_mask_mov_ps(b, choice, a);
 }
 
 #define tn_lanes_transpose tn_transpose_avx512

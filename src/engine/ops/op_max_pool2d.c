@@ -3,24 +3,31 @@
  *
  * x [B, H, W, C], y [B, H', W', C]. saved: for each value of y the tap of its window that it came from, as uint32_t; backward sends dy
  * there. Windows that overlap add up.
- * With AVX-512 16 channels go at once, fewer under a mask; windows that do not overlap are then written once each, and nothing is added. */
+ * With AVX2 or AVX-512 channels go in vectors (max_pool.h). */
 #include <assert.h>
-#include <stdint.h>
 #include <string.h>
 
-#include "engine/avx512.h"
+#include "base/simd.h"
+#include "engine/ops/max_pool.h"
 #include "engine/ops/ops.h"
-#include "engine/ops/window.h"
 #include "engine/tiles.h"
 
 typedef struct attributes {
     tn_window window;
-    bool inside; /* no window reaches out of the image */
-    bool apart;  /* and none overlaps another */
-    bool wide;   /* the processor has AVX-512, and this build may use it */
+    bool inside;                  /* no window reaches out of the image */
+    bool apart;                   /* and none overlaps another */
+    const tn_max_pool_wide *wide; /* NULL: plain loops */
 } attributes;
 
 _Static_assert(sizeof(attributes) <= TN_OP_ATTRIBUTES_BYTES, "the attributes fit a node");
+
+static const tn_max_pool_wide *widest(void)
+{
+    tn_isa best = tn_isa_best();
+    if (best >= TN_ISA_AVX512 && tn_max_pool_avx512.pool_inside)
+        return &tn_max_pool_avx512;
+    return best >= TN_ISA_AVX2 && tn_max_pool_avx2.pool_inside ? &tn_max_pool_avx2 : NULL;
+}
 
 static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *error)
 {
@@ -34,18 +41,9 @@ static tn_status configure(tn_node *node, const json_t *hypes_node, tn_error *er
     own->inside = w->pad_top == 0 && w->pad_left == 0 && (w->out_h - 1) * w->stride_h + w->size_h <= w->in_h &&
                   (w->out_w - 1) * w->stride_w + w->size_w <= w->in_w;
     own->apart = own->inside && w->stride_h >= w->size_h && w->stride_w >= w->size_w;
-#ifdef TN_WITH_AVX512
-    own->wide = tn_isa_best() == TN_ISA_AVX512;
-#endif
+    own->wide = widest();
     return TN_OK;
 }
-
-/* One sample of a pass: forward reads x and writes y and taps; backward reads dy and taps and writes dx. */
-typedef struct sample {
-    const tn_real *x, *dy;
-    tn_real *y, *dx;
-    uint32_t *taps;
-} sample;
 
 /* ---- plain ---- */
 
@@ -111,7 +109,7 @@ static inline void pool_channel(const tn_window *w, const span *in, size_t c, tn
 enum { FEW_CHANNELS = 8 };
 
 TN_SIMD_CLONES
-static void pool_sample(const tn_window *w, const sample *s)
+static void pool_sample(const tn_window *w, const tn_max_pool_sample *s)
 {
     for (size_t oy = 0; oy < w->out_h; oy++) {
         for (size_t ox = 0; ox < w->out_w; ox++) {
@@ -125,7 +123,7 @@ static void pool_sample(const tn_window *w, const sample *s)
     }
 }
 
-static void spread_sample(const tn_window *w, const sample *s)
+static void spread_sample(const tn_window *w, const tn_max_pool_sample *s)
 {
     assert(s->dx && s->dy);
     const uint32_t size_w = (uint32_t)w->size_w;
@@ -142,85 +140,6 @@ static void spread_sample(const tn_window *w, const sample *s)
     }
 }
 
-/* ---- AVX-512 ---- */
-
-#ifdef TN_WITH_AVX512
-
-/* Every window lies inside; size_h and size_w are constants where this is inlined for one size. */
-TN_INLINE_AVX512 void pool_inside(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
-{
-    const size_t channels = w->channels, row = w->in_w * channels;
-    tn_real *y = s->y;
-    uint32_t *taps = s->taps;
-    for (size_t oy = 0; oy < w->out_h; oy++) {
-        const tn_real *at = s->x + oy * w->stride_h * row;
-        for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, y += channels, taps += channels) {
-            for (size_t c = 0; c < channels; c += TN_LANES) {
-                __mmask16 lanes = tn_lane_mask(channels - c);
-                __m512 best = _mm512_maskz_loadu_ps(lanes, at + c);
-                __m512i tap = _mm512_setzero_si512();
-                for (size_t i = 1; i < size_h * size_w; i++) {
-                    __m512 value = _mm512_maskz_loadu_ps(lanes, at + i / size_w * row + i % size_w * channels + c);
-                    __mmask16 number = _mm512_cmp_ps_mask(best, best, _CMP_ORD_Q);
-                    __mmask16 larger = _mm512_mask_cmp_ps_mask(number, value, best, _CMP_NLE_UQ);
-                    best = _mm512_mask_mov_ps(best, larger, value);
-                    tap = _mm512_mask_mov_epi32(tap, larger, _mm512_set1_epi32((int)i));
-                }
-                _mm512_mask_storeu_ps(y + c, lanes, best);
-                _mm512_mask_storeu_epi32(taps + c, lanes, tap);
-            }
-        }
-    }
-}
-
-/* The same for windows that do not overlap: each pixel of dx is in one window at most. Those in none are 0. */
-TN_INLINE_AVX512 void spread_apart(const tn_window *w, size_t size_h, size_t size_w, const sample *s)
-{
-    assert(s->dx && s->dy);
-    const size_t channels = w->channels, row = w->in_w * channels;
-    const tn_real *dy = s->dy;
-    const uint32_t *taps = s->taps;
-    if (w->out_h * size_h != w->in_h || w->out_w * size_w != w->in_w)
-        memset(s->dx, 0, w->in_h * row * sizeof *s->dx);
-    for (size_t oy = 0; oy < w->out_h; oy++) {
-        tn_real *at = s->dx + oy * w->stride_h * row;
-        for (size_t ox = 0; ox < w->out_w; ox++, at += w->stride_w * channels, dy += channels, taps += channels) {
-            for (size_t c = 0; c < channels; c += TN_LANES) {
-                __mmask16 lanes = tn_lane_mask(channels - c);
-                __m512 value = _mm512_maskz_loadu_ps(lanes, dy + c);
-                __m512i tap = _mm512_maskz_loadu_epi32(lanes, taps + c);
-                for (size_t i = 0; i < size_h * size_w; i++) {
-                    __mmask16 here = _mm512_cmpeq_epi32_mask(tap, _mm512_set1_epi32((int)i));
-                    _mm512_mask_storeu_ps(at + i / size_w * row + i % size_w * channels + c, lanes, _mm512_maskz_mov_ps(here, value));
-                }
-            }
-        }
-    }
-}
-
-TN_AVX512 static void pool_sample_wide(const tn_window *w, const sample *s)
-{
-    if (w->size_h == 2 && w->size_w == 2)
-        pool_inside(w, 2, 2, s);
-    else
-        pool_inside(w, w->size_h, w->size_w, s);
-}
-
-TN_AVX512 static void spread_sample_wide(const tn_window *w, const sample *s)
-{
-    if (w->size_h == 2 && w->size_w == 2)
-        spread_apart(w, 2, 2, s);
-    else
-        spread_apart(w, w->size_h, w->size_w, s);
-}
-
-#else
-
-#define pool_sample_wide   pool_sample
-#define spread_sample_wide spread_sample
-
-#endif
-
 /* ---- the op ---- */
 
 typedef struct job {
@@ -229,16 +148,16 @@ typedef struct job {
     tn_tiles samples;
 } job;
 
-static sample sample_at(const job *j, size_t s)
+static tn_max_pool_sample sample_at(const job *j, size_t s)
 {
     const tn_window *w = &j->own->window;
     size_t in = w->in_h * w->in_w * w->channels, out = w->out_h * w->out_w * w->channels;
     const tn_pass *pass = j->pass;
-    return (sample){.x = pass->inputs[0] ? pass->inputs[0] + s * in : NULL,
-                    .dy = pass->d_output ? pass->d_output + s * out : NULL,
-                    .y = pass->output ? pass->output + s * out : NULL,
-                    .dx = pass->d_inputs[0] ? pass->d_inputs[0] + s * in : NULL,
-                    .taps = (uint32_t *)(void *)pass->saved + s * out};
+    return (tn_max_pool_sample){.x = pass->inputs[0] ? pass->inputs[0] + s * in : NULL,
+                                .dy = pass->d_output ? pass->d_output + s * out : NULL,
+                                .y = pass->output ? pass->output + s * out : NULL,
+                                .dx = pass->d_inputs[0] ? pass->d_inputs[0] + s * in : NULL,
+                                .taps = (uint32_t *)(void *)pass->saved + s * out};
 }
 
 static void forward_tile(void *context, size_t tile, size_t worker)
@@ -248,9 +167,9 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     size_t first, count;
     tn_tiles_range(&j->samples, tile, &first, &count);
     for (size_t s = first; s < first + count; s++) {
-        sample one = sample_at(j, s);
+        tn_max_pool_sample one = sample_at(j, s);
         if (j->own->wide && j->own->inside)
-            pool_sample_wide(&j->own->window, &one);
+            j->own->wide->pool_inside(&j->own->window, &one);
         else
             pool_sample(&j->own->window, &one);
     }
@@ -263,9 +182,9 @@ static void backward_tile(void *context, size_t tile, size_t worker)
     size_t first, count;
     tn_tiles_range(&j->samples, tile, &first, &count);
     for (size_t s = first; s < first + count; s++) {
-        sample one = sample_at(j, s);
+        tn_max_pool_sample one = sample_at(j, s);
         if (j->own->wide && j->own->apart)
-            spread_sample_wide(&j->own->window, &one);
+            j->own->wide->spread_apart(&j->own->window, &one);
         else
             spread_sample(&j->own->window, &one);
     }
