@@ -102,11 +102,16 @@ class unseen:
     """Losses that tenet itself computes are not the program's."""
 
     def __enter__(self):
-        self.before = getattr(_inside, "busy", False)
+        self.before = is_unseen()
         _inside.busy = True
 
     def __exit__(self, *_):
         _inside.busy = self.before
+
+
+def is_unseen():
+    """Whether tenet itself is computing."""
+    return getattr(_inside, "busy", False)
 
 
 # ---- a loss by its name ----
@@ -164,7 +169,7 @@ def patched(name, original):
     @functools.wraps(original)
     def loss_function(*args, **kwargs):
         session = sessions.current()
-        if session is None or not session.sees_losses or session.ended or getattr(_inside, "busy", False) or torch.jit.is_tracing():
+        if session is None or not session.sees_losses or session.ended or is_unseen() or torch.jit.is_tracing():
             return original(*args, **kwargs)
         given = dict(zip(names, args))
         given.update(kwargs)

@@ -1,10 +1,11 @@
-"""Values that are missing from the data: NaN or infinity in what the network is given. The mend puts the mean of their column in their place (torch_knobs.InputScale has it from the look), which is what a
-person would do first, and shows whether anything else is wrong.
+"""What the network is given. Values that are missing from the data, NaN or infinity: the mend puts the mean of their column in their place (torch_knobs.InputScale has it from the look), which is what a
+person would do first, and shows whether anything else is wrong. And inputs that are prepared otherwise where the network is judged than where it trains, so that it meets there what it has never seen.
 """
 import torch
 
-from .torch_knobs import first_float, name_of, replaced
-from .torch_trace import place_of
+from . import torch_losses, torch_rows
+from .torch_knobs import as_columns, first_float, name_of, replaced
+from .torch_trace import here, place_of
 from .torch_usage import Check, Turned
 
 
@@ -45,4 +46,52 @@ class Missing(Check):
         return Turned()  # such a value may come late
 
 
-CHECKS = (Missing,)
+class Judged(Check):
+    """Statistics of the inputs in passes without gradients, against those of training."""
+
+    MENDS = ("evaluation_inputs",)
+    ROWS = 32, 10000  # at least and at most
+    # Deviations of the training's between the means, and what the deviations are of the training's; of half of the columns. Other data of the same kind stay well between. Own choice.
+    FAR, WIDE, NARROW = 10, 10, 0.02
+
+    def listen(self):
+        self.statistics = self.place = None
+        self.on("root_input", self.root_input)
+
+    def root_input(self, module, args, kwargs):
+        trained = self.session.input_scale
+        if torch.is_grad_enabled() or torch_losses.is_unseen() or trained.statistics is None or name_of(module) != trained.kind:
+            return
+        found, value = first_float(args, kwargs)
+        if found is None or value.is_sparse or value.is_complex() or self.statistics is not None and self.statistics.rows >= self.ROWS[1]:
+            return
+        columns = as_columns(value.detach(), trained.axis)
+        if columns.shape[1] != trained.statistics.width:
+            return
+        if self.statistics is None:
+            self.statistics, self.place = torch_rows.ColumnStatistics(columns.shape[1]), here()
+        self.statistics.add(columns)
+
+    def tell(self):
+        judged, trained = self.statistics, self.session.input_scale.statistics
+        if judged is None or trained is None or judged.width != trained.width or min(judged.rows, trained.rows) < self.ROWS[0]:
+            return
+        varies = trained.std() > 0
+        if not bool(varies.any()):
+            return
+        mean, std, other_mean, other_std = (one[varies] for one in (trained.mean(), trained.std(), judged.mean(), judged.std()))
+        far = float(((other_mean - mean).abs() / std).median())
+        wider = float((other_std / std).median())
+        if far < self.FAR and (self.NARROW < wider < self.WIDE or wider == 0):
+            return
+        self.usage.found(
+            "evaluation_inputs", "unscaled_input", "inputs prepared for evaluation as for training",
+            "without gradients the network is given other numbers than in training", self.place, "scale these inputs as those of the training, by the training's mean and deviation", prior=0.7, race=False,
+            control="half of the %d columns lie at least %.3g deviations from where they are in training, and vary %.3g times as much (means %.3g and %.3g, deviations %.3g and %.3g, on average)" % (
+                len(mean), far, wider, float(mean.mean()), float(other_mean.mean()), float(std.mean()), float(other_std.mean())))
+
+    def turn(self, name, known):
+        return Turned()  # no score that a trial takes would show it
+
+
+CHECKS = (Missing, Judged)

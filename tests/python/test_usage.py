@@ -257,6 +257,72 @@ for step in range(60):
         self.assertIn("StepLR: it had brought the rate from 0.1 to 1e-06 by step 30 of 60", mends_of(gone)["schedule_left_out"]["seen"])
         self.assertEqual(mends_of(slow), {})
 
+    def test_a_network_judged_on_inputs_that_were_not_scaled(self):
+        script = HEAD + """
+for step in range(60):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+    model.eval()
+    with torch.no_grad():
+        model(%s)
+    model.train()
+"""
+        seen = look(script % "300 + 70 * x")
+        mend = mends_of(seen)["evaluation_inputs"]
+        self.assertEqual((mend["cause"], mend["race"], list(mends_of(seen))), ("unscaled_input", False, ["evaluation_inputs"]))
+        self.assertIn("half of the 8 columns lie at least", mend["control"])
+        self.assertEqual(seen.facts["places"]["program"]["evaluation_inputs"]["text"], "model(300 + 70 * x)")
+        self.assertIn("evaluation_inputs", mends_of(look(script % "x / 255")))
+        for usual in ("2 * x + 1", "torch.randn(64, 8)", "torch.zeros(64, 8)"):
+            self.assertEqual(mends_of(look(script % usual)), {}, usual)
+
+    def test_a_function_whose_slope_is_0(self):
+        script = HEAD + """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(8, 16), nn.Linear(16, 3)
+    def forward(self, x):
+        hidden = torch.sigmoid(self.body(x))
+        return self.head(%s)
+model = Net()
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(60):
+    optimizer.zero_grad()
+    F.cross_entropy(model(x), y).backward()
+    optimizer.step()
+"""
+        straight = look(script % "hidden + (torch.round(hidden) - hidden).detach()")
+        with tempfile.TemporaryDirectory() as folder:
+            seen = support_parent.run(script % "torch.round(hidden)", {"mode": "look", "steps": STEPS}, folder=folder)
+            trial = {"mode": "trial", "steps": STEPS, "patch": {"program.straight_through": True}, "known": seen.facts["private"]}
+            turned = support_parent.run(script % "torch.round(hidden)", trial, folder=folder)
+        mend = mends_of(seen)["straight_through"]
+        self.assertEqual((mend["cause"], list(mends_of(seen))), ("frozen_parameters", ["straight_through"]))
+        self.assertIn("2 parameters got a gradient of exactly 0 in each of 20 steps", mend["seen"])
+        self.assertEqual(seen.facts["places"]["program"]["straight_through"]["text"], "return self.head(torch.round(hidden))")
+        self.assertEqual((turned.refused, [step.loss for step in turned.steps]), ({}, [step.loss for step in straight.steps]))
+        self.assertEqual(mends_of(straight), {})
+
+    def test_labels_that_are_the_networks_own_answers(self):
+        script = HEAD + """
+for step in range(60):
+    optimizer.zero_grad()
+    output = model(x)
+    loss = F.cross_entropy(output, %s)
+    loss.backward()
+    optimizer.step()
+"""
+        seen = look(script % "output.argmax(1)")
+        mend = mends_of(seen)["own_answers"]
+        self.assertEqual((mend["cause"], mend["race"], mend["certain"]), ("misaligned_labels", False, True))
+        self.assertIn("gave the label of 256 of 256 samples in the first 4 steps", mend["control"])
+        self.assertIn("F.cross_entropy(output, output.argmax(1))", seen.facts["places"]["program"]["own_answers"]["text"])
+        self.assertEqual(mends_of(look(script % "y")), {})
+        knows = script.replace("for step in range(60):", "for _ in range(300):\n    F.cross_entropy(model(x[:32]), y[:32]).backward(); optimizer.step(); optimizer.zero_grad()\nfor step in range(60):")
+        self.assertNotIn("own_answers", mends_of(look(knows % "y")))
+
     def test_a_network_judged_in_training_mode(self):
         seen, _ = self.see("never_in_evaluation_mode", "evaluation_mode", "wrong_mode", "model(x).argmax(1)")
         self.assertFalse(mends_of(seen)["evaluation_mode"]["race"])
