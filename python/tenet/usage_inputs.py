@@ -51,8 +51,8 @@ class Judged(Check):
 
     MENDS = ("evaluation_inputs",)
     ROWS = 32, 10000  # at least and at most
-    # Deviations of the training's between the means, and what the deviations are of the training's; of half of the columns. Other data of the same kind stay well between. Own choice.
-    FAR, WIDE, NARROW = 10, 10, 0.02
+    # Deviations of the training's between the means, and deviations over the training's, of a quarter of the columns; too narrow of half of them. Other data of the same kind stay well between. Own choice.
+    FAR, WIDE, NARROW = 5, 10, 0.02
 
     def listen(self):
         self.statistics = self.place = None
@@ -80,15 +80,15 @@ class Judged(Check):
         if not bool(varies.any()):
             return
         mean, std, other_mean, other_std = (one[varies] for one in (trained.mean(), trained.std(), judged.mean(), judged.std()))
-        far = float(((other_mean - mean).abs() / std).median())
-        wider = float((other_std / std).median())
-        if far < self.FAR and (self.NARROW < wider < self.WIDE or wider == 0):
+        far = float(torch.quantile((other_mean - mean).abs() / std, 0.75))
+        wide, half = (float(torch.quantile(other_std / std, share)) for share in (0.75, 0.5))
+        if far < self.FAR and wide < self.WIDE and (half > self.NARROW or half == 0):
             return
         self.usage.found(
             "evaluation_inputs", "unscaled_input", "inputs prepared for evaluation as for training",
             "without gradients the network is given other numbers than in training", self.place, "scale these inputs as those of the training, by the training's mean and deviation", prior=0.7, race=False,
-            control="half of the %d columns lie at least %.3g deviations from where they are in training, and vary %.3g times as much (means %.3g and %.3g, deviations %.3g and %.3g, on average)" % (
-                len(mean), far, wider, float(mean.mean()), float(other_mean.mean()), float(std.mean()), float(other_std.mean())))
+            control="a quarter of the %d columns lie at least %.3g deviations from where they are in training, and half of them vary at most %.3g times as much (means %.3g and %.3g, deviations %.3g and %.3g, on average)" % (
+                len(mean), far, half, float(mean.mean()), float(other_mean.mean()), float(std.mean()), float(other_std.mean())))
 
     def turn(self, name, known):
         return Turned()  # no score that a trial takes would show it

@@ -271,7 +271,7 @@ for step in range(60):
         seen = look(script % "300 + 70 * x")
         mend = mends_of(seen)["evaluation_inputs"]
         self.assertEqual((mend["cause"], mend["race"], list(mends_of(seen))), ("unscaled_input", False, ["evaluation_inputs"]))
-        self.assertIn("half of the 8 columns lie at least", mend["control"])
+        self.assertIn("a quarter of the 8 columns lie at least", mend["control"])
         self.assertEqual(seen.facts["places"]["program"]["evaluation_inputs"]["text"], "model(300 + 70 * x)")
         self.assertIn("evaluation_inputs", mends_of(look(script % "x / 255")))
         for usual in ("2 * x + 1", "torch.randn(64, 8)", "torch.zeros(64, 8)"):
