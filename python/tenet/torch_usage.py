@@ -21,7 +21,7 @@ from .torch_trace import here, is_loss_module
 from .torch_usage_pass import PassRecorder
 
 CHECKS = ("usage_inputs", "usage_targets", "usage_gradients", "usage_flat", "usage_modes", "usage_axes", "usage_losses", "usage_batch", "usage_backward", "usage_stability", "usage_schedule",
-          "usage_clipping", "usage_optimizer", "usage_inits", "usage_guard")
+          "usage_clipping", "usage_optimizer", "usage_renewed", "usage_inits", "usage_guard")
 
 PREFIX = "program."  # of a mend's path in a patch
 OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum", "plain_loss")  # mends after which the loss is another number

@@ -1,4 +1,5 @@
-"""Settings of an optimizer beside its rate (usage_optimizer.py): an unusual epsilon or momentum is told with the line that made the optimizer, and a trial trains as with the customary one."""
+"""Optimizers. Settings beside the rate (usage_optimizer.py): an unusual epsilon or momentum is told with the line that made the optimizer, and a trial trains as with the customary one. A network and its
+optimizer that are made anew for each epoch (usage_renewed.py) are told too."""
 import unittest
 
 import support_parent
@@ -55,6 +56,36 @@ class Settings(unittest.TestCase):
         for optimizer in ("Adam(model.parameters(), eps=1e-4)", "Adam(model.parameters(), betas=(0.5, 0.999))", "SGD(model.parameters(), lr=0.1, momentum=0.95)", "SGD(model.parameters(), lr=0.1)",
                           "RMSprop(model.parameters(), alpha=0.99)", "Adagrad(model.parameters())", "Adadelta(model.parameters())"):
             self.assertEqual([mend["name"] for mend in run(optimizer).facts.get("mends", ())], [], optimizer)
+
+
+class Renewed(unittest.TestCase):
+    SCRIPT = """
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+torch.manual_seed(0)
+loader = DataLoader(TensorDataset(torch.randn(80, 8), torch.randint(0, 3, (80,))), batch_size=16)
+for fold in range(%d):
+    model = nn.Linear(8, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(%d):
+        for x, y in loader:
+            optimizer.zero_grad()
+            F.cross_entropy(model(x), y).backward()
+            optimizer.step()
+"""
+
+    def test_a_network_made_anew_for_each_epoch(self):
+        seen = support_parent.run(self.SCRIPT % (5, 1), {"mode": "look", "steps": STEPS})
+        mends = {mend["name"]: mend for mend in seen.facts.get("mends", ())}
+        self.assertEqual(list(mends), ["one_network"])
+        self.assertEqual((mends["one_network"]["cause"], mends["one_network"]["certain"], mends["one_network"]["race"]), ("too_few_steps", True, False))
+        self.assertIn("5 optimizers of parameters of the same shapes took their steps one after the other, each for one epoch of 5 steps", mends["one_network"]["seen"])
+        self.assertEqual(seen.facts["places"]["program"]["one_network"]["text"], "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)")
+
+    def test_folds_of_several_epochs_are_left_alone(self):
+        self.assertEqual(support_parent.run(self.SCRIPT % (3, 2), {"mode": "look", "steps": STEPS}).facts.get("mends", []), [])
 
 
 if __name__ == "__main__":
