@@ -10,10 +10,11 @@ Where the look saw dropout, or labels that come sorted, it is of batches from al
 """
 import collections
 import math
+import weakref
 
 import torch
 
-from . import knob_answers, torch_labels, torch_rows, torch_samplers
+from . import knob_answers, torch_labels, torch_rows, torch_samplers, torch_watch
 from .torch_review import MIXED_MIN, ROWS, ROWS_ON_THE_WAY, Review, mixing
 from .torch_usage import keeps_loss
 
@@ -61,7 +62,7 @@ class Scores:
         self.output = None  # the network's output of this step
         self.output_task = None
         self.takes_turns = False
-        self.last_stepper = None
+        self.last_stepper = lambda: None
         self.sent = None  # the last step that has a score
         self.own = math.nan  # tenet.score
         self.review = None
@@ -178,9 +179,10 @@ class Scores:
         if self.session.shown.is_waiting:
             self.rows, self.loss, self.backwards = [], 0.0, 0
             return
-        if self.last_stepper not in (None, id(optimizer)) and self.backwards > 0:
+        last = self.last_stepper()
+        if last not in (None, optimizer) and self.backwards > 0 and not torch_watch.is_successor(optimizer, last):
             self.takes_turns = True  # each optimizer has a backward pass of its own
-        self.last_stepper = id(optimizer)
+        self.last_stepper = weakref.ref(optimizer)
         seen, self.backwards = self.backwards, 0
         if is_primary:
             # Without a backward pass so far there will be one in the step's closure; its first call is what the step begins from.

@@ -24,7 +24,7 @@ CHECKS = ("usage_inputs", "usage_targets", "usage_gradients", "usage_flat", "usa
           "usage_clipping", "usage_optimizer", "usage_renewed", "usage_inits", "usage_guard")
 
 PREFIX = "program."  # of a mend's path in a patch
-OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum", "plain_loss")  # mends after which the loss is another number
+OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum", "plain_loss", "balanced_losses")  # mends after which the loss is another number
 
 
 def keeps_loss(path):

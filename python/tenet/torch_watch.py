@@ -1,6 +1,6 @@
 """Watches a PyTorch program: steps, what backward() is called on, activations and their gradients, parameters, gradients and updates.
 
-A step is one of Optimizer.step; the first optimizer that steps is the primary one, and its steps are the trial's. Every class of optimizer
+A step is one of Optimizer.step; the first optimizer that steps is the primary one, or whichever takes its place, and its steps are the trial's. Every class of optimizer
 is wrapped once, as torch's own profiler wraps it. Loss: the value at the root of each backward pass since the step before, summed. Tensors
 are looked at on observed steps alone: between them the hooks are out of torch's tables. The work is done in C (_tenet.Watcher,
 _tenet.Parameters), and so are the steps that nobody looks at (_tenet.Pulse), which holds the sums of the present step.
@@ -297,6 +297,10 @@ class Watch:
             self.primary = weakref.ref(optimizer)
             self.pulse.follow(self.primary, self.session.link)
             return True
+        if primary is not optimizer and is_successor(optimizer, primary):
+            self.primary = weakref.ref(optimizer)
+            self.pulse.follow(self.primary, self.session.link)
+            return True
         return primary is optimizer
 
     def look_before(self, optimizer, is_primary, keeps=False):
@@ -367,6 +371,15 @@ class Watch:
         self.forget_step()
         if self.observing:
             self.watcher.begin(self.session.step + 1)
+
+
+def first_parameter(optimizer):
+    return next((one for group in optimizer.param_groups for one in group["params"]), None)
+
+
+def is_successor(optimizer, before):
+    """Whether it is another optimizer of the same parameters, as of a program that makes its optimizer anew."""
+    return first_parameter(optimizer) is first_parameter(before)
 
 
 def rate_of(optimizer):

@@ -1,5 +1,5 @@
 """What a loss function is given: probabilities where it takes logits, logits where it takes probabilities or their logarithms, (n, 1) against (n,), which broadcast to (n, n), and weights of
-classes or a smoothing of labels under which classes count for nothing.
+classes or a smoothing of labels under which classes count for nothing, and one of several losses that outweighs the others.
 
 Where the network is described as one of the hypes (torch_net.py), the outputs are raced as patches of it; here are those of all other networks, since what a loss needs can be had from
 what it was given: log(softmax(z)) has the softmax of z.
@@ -239,4 +239,59 @@ class Settings(Check):
         return turned
 
 
-CHECKS = (Outputs, Shapes, Settings)
+class Balance(Check):
+    """Several losses that one backward pass starts from, of which one outweighs the others so far that they count for nothing. Terms are weighted on purpose: the race has to show that it matters."""
+
+    MENDS = ("balanced_losses",)
+    OUTWEIGHS = 1000  # times the next largest, in nine of ten passes. Own choice
+    PASSES_MIN = 5
+
+    def listen(self):
+        self.now, self.passes = {}, 0  # site: (its value, the call) since the last backward pass
+        self.outweighing = {}  # the sites of a pass: how often the first of them did
+        self.calls = {}  # site: (name, place, deviation of its targets)
+        self.session.on("loss_output", self.usage.within(self.loss_output))
+        self.session.on("backward", self.usage.within(self.backward))
+
+    def loss_output(self, call):
+        value = call.result
+        if call.training and isinstance(value, torch.Tensor) and value.numel() == 1 and value.requires_grad:
+            self.now[call.site] = abs(float(value.detach()))
+            if call.site not in self.calls:
+                spread = float(call.target.detach().float().std()) if call.name in LABEL_SCALED and isinstance(call.target, torch.Tensor) and call.target.numel() > 1 else 0.0
+                self.calls[call.site] = call.original_name, place_of(call.file, call.line), spread
+
+    def backward(self, value, training):
+        found, self.now = sorted(self.now.items(), key=lambda one: -one[1]), {}
+        self.passes += 1
+        if len(found) > 1 and found[1][1] > 0 and found[0][1] > self.OUTWEIGHS * found[1][1]:
+            sites = found[0][0], *sorted(site for site, _ in found[1:])
+            count, first = self.outweighing.get(sites, (0, found[0][1] / found[1][1]))
+            self.outweighing[sites] = count + 1, first
+
+    def tell(self):
+        if not self.outweighing:
+            return
+        sites, (count, times) = max(self.outweighing.items(), key=lambda one: one[1][0])
+        if count < self.PASSES_MIN or count < 0.9 * self.passes:
+            return
+        name, place, spread = self.calls[sites[0]]
+        self.usage.found(
+            "balanced_losses", "unscaled_label" if spread > 1 else "wrong_loss", "each part of the loss divided by its value at the first step",
+            "in %d of %d backward passes this loss outweighs the %s more than %d times, %.2g times in the first%s" % (
+                count, self.passes, "other" if len(sites) == 2 else "others", self.OUTWEIGHS, times, "; its targets deviate by %.3g" % spread if spread > 1 else ""),
+            place, "standardise its targets, or weight the parts of the loss so that all count", prior=0.6, known={"sites": list(sites)})
+
+    def turn(self, name, known):
+        turned, first = Turned("the losses"), {}
+
+        def loss_output(call):
+            if call.training and call.site in known.get("sites", ()) and isinstance(call.result, torch.Tensor):
+                size = first.setdefault(call.site, float(call.result.detach().abs().mean()) or 1.0)
+                call.result = call.result / size
+                turned.happened()
+        self.on("loss_output", loss_output)
+        return turned
+
+
+CHECKS = (Outputs, Shapes, Settings, Balance)

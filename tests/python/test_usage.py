@@ -221,6 +221,31 @@ for step in range(60):
         for settings in ("weight=torch.tensor([1.0, 20.0, 5.0])", "label_smoothing=0.1"):
             self.assertEqual(mends_of(look(script % settings)), {})
 
+    def test_one_loss_that_outweighs_the_other(self):
+        script = HEAD + """
+model = nn.Linear(8, 4)
+optimizer = torch.optim.SGD(model.parameters(), lr=1e-9)
+price = %s * torch.randn(64)
+for step in range(60):
+    optimizer.zero_grad()
+    output = model(x)
+    loss = F.cross_entropy(output[:, :3], y)
+    loss = loss + F.mse_loss(output[:, 3], price)
+    loss.backward()
+    optimizer.step()
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            seen = support_parent.run(script % "1e4", {"mode": "look", "steps": STEPS}, folder=folder)
+            trial = {"mode": "trial", "steps": STEPS, "patch": {"program.balanced_losses": True}, "known": seen.facts["private"]}
+            turned = support_parent.run(script % "1e4", trial, folder=folder)
+        mend = mends_of(seen)["balanced_losses"]
+        self.assertEqual((mend["cause"], mend["certain"]), ("unscaled_label", False))
+        self.assertIn("in 60 of 60 backward passes this loss outweighs the other more than 1000 times", mend["seen"])
+        self.assertIn("F.mse_loss", seen.facts["places"]["program"]["balanced_losses"]["text"])
+        self.assertEqual(turned.refused, {})
+        self.assertAlmostEqual(turned.steps[0].loss, 2, places=5)
+        self.assertEqual(mends_of(look(script % "10")), {})
+
     def test_a_warm_up_that_never_ends(self):
         script = HEAD + """
 optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

@@ -84,6 +84,12 @@ for fold in range(%d):
         self.assertIn("5 optimizers of parameters of the same shapes took their steps one after the other, each for one epoch of 5 steps", mends["one_network"]["seen"])
         self.assertEqual(seen.facts["places"]["program"]["one_network"]["text"], "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)")
 
+    def test_an_optimizer_made_anew_for_each_batch_is_one(self):
+        script = PROGRAM.replace("optimizer = torch.optim.%s", "old = []").replace("    optimizer.zero_grad()", "    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)%s\n    optimizer.zero_grad()")
+        for kept in ("", "; old.append(optimizer)"):
+            seen = support_parent.run(script % kept, {"mode": "look", "steps": STEPS})
+            self.assertEqual((seen.facts["scored"], len(seen.steps), len(seen.scores) > 0), (True, STEPS, True), kept)
+
     def test_folds_of_several_epochs_are_left_alone(self):
         self.assertEqual(support_parent.run(self.SCRIPT % (3, 2), {"mode": "look", "steps": STEPS}).facts.get("mends", []), [])
 
