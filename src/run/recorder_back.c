@@ -25,8 +25,8 @@ typedef struct tn_column {
     double values[CHUNK];
 } tn_column;
 
-/* Packed vitals of tensors that were seen since the last hand-over, most of them of one step. */
-enum { ROWS = 64, ROWS_BYTES = 32768, ROW_MOST = TN_VITALS_PACKED_MAX + TN_TENSOR_KEY_BYTES };
+/* Packed vitals of tensors that were seen since the last hand-over: of many small steps at once, since each costs an allocation, two copies and a lock. */
+enum { ROWS = 256, ROWS_BYTES = 32768, ROW_MOST = TN_VITALS_PACKED_MAX + TN_TENSOR_KEY_BYTES };
 
 typedef struct tn_rows {
     size_t count, used;
@@ -208,7 +208,6 @@ bool tn_back_step(tn_recorder_back *back, const tn_step *step)
     gather_known(back, GRADIENT_NORM, step->step, step->gradient_norm);
     if (step->wall_ns)
         gather(back, WALL_NS, step->step, (double)step->wall_ns);
-    hand_rows_over(back);
     if (back->chunks && tn_clock_ns() - back->handed_ns >= HAND_OVER_NS)
         tn_back_flush(back);
     back->step_bytes = back->bytes;
