@@ -5,7 +5,7 @@
  *
  * Positions count bytes since the start. A record lies in one piece; where it would not fit before the ring's end, one of kind PAD fills that. A histogram is a few buckets among many that are 0,
  * so only the lines of LINE buckets that hold something are copied. Where the thread keeps up the ring begins anew before its
- * end, so that records stay in a processor's second cache. `taken` and `published` are shared, under the lock; so is what lies between them. */
+ * end, so that most of it is never touched. `taken` and `published` are shared, under the lock; so is what lies between them. */
 #include "run/recorder_queue.h"
 
 #include <pthread.h>
@@ -18,9 +18,9 @@
 #include "run/recorder_taker.h"
 
 enum {
-    RING_LEAST = 4096 * 1024,      /* bytes: a few dozen steps of a small network, and less than a processor's second cache */
-    PUBLISH_BYTES = 128 * 1024,    /* the thread is woken for so much at least: waking costs as much as several tensors */
-    ANEW_FROM = 2 * PUBLISH_BYTES, /* where the ring begins anew, if the thread has done all that it was shown before */
+    RING_LEAST = 16384 * 1024,  /* bytes: some hundred steps of a small network, while the store commits and moves its log into the file */
+    PUBLISH_BYTES = 128 * 1024, /* the thread is woken for so much at least: waking costs as much as several tensors */
+    ANEW_FROM = 2048 * 1024, /* where the ring begins anew, if the thread has kept up; so much room there is then until it has done more */
     ALIGNMENT = 64
 };
 

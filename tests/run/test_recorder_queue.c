@@ -23,7 +23,7 @@ enum {
     COUNT = 25 * UNITS, /* values that are copied */
     LARGE = 55 * UNITS, /* that are not */
     BATCH = 25,
-    STEPS = 1500, /* several times what the ring holds */
+    STEPS = 1500, /* more than the ring holds */
     ODD_STEP = 700
 };
 
