@@ -157,8 +157,10 @@ static void check_way(const tn_conv_way *way, const shape *s)
     way->prepare_forward(&c, weight, shared);
     way->forward(&c, weight, shared, bias, s->samples, x, y, scratch);
     expect_near("y", way, s, 1, ny, 0, y, r.y, r.y_size);
-    way->weight_gradient(&c, s->samples, x, dy, sums, scratch);
-    expect_near("dweight", way, s, c.patch + 1, c.filters, c.padded, sums, r.sums, r.sums_size);
+    way->weight_gradient(&c, s->samples, x, dy, false, sums, scratch);
+    expect_near("dweight", way, s, c.patch, c.filters, c.padded, sums, r.sums, r.sums_size);
+    way->weight_gradient(&c, s->samples, x, dy, true, sums, scratch);
+    expect_near("dweight with bias", way, s, c.patch + 1, c.filters, c.padded, sums, r.sums, r.sums_size);
     way->prepare_input(&c, weight, shared);
     way->input_gradient(&c, weight, shared, s->samples, dy, dx, scratch);
     expect_near("dx", way, s, 1, nx, 0, dx, r.dx, r.dx_size);

@@ -38,9 +38,10 @@ typedef struct tn_conv_way {
     /* dx [samples, H, W, C] */
     void (*input_gradient)(const tn_conv *conv, const tn_real *weight, const tn_real *shared, size_t samples, const tn_real *dy,
                            tn_real *dx, tn_real *scratch);
-    /* sums [K + 1, padded]: the weights' gradient summed over the samples, and in the last row the bias'. Columns from F on are undefined.
-     * */
-    void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch);
+    /* sums [K + 1, padded]: the weights' gradient summed over the samples, and in the last row the bias' where `bias` asks for it. Columns from
+     * F on are undefined, and so is the last row else. */
+    void (*weight_gradient)(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, bool bias, tn_real *sums,
+                            tn_real *scratch);
 } tn_conv_way;
 
 extern const tn_conv_way tn_conv_patches;     /* fits always; the only one that rounds its factors */

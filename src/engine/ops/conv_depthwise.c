@@ -63,7 +63,8 @@ static void input_gradient(const tn_conv *conv, const tn_real *weight, const tn_
     }
 }
 
-static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch)
+static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, bool bias, tn_real *sums,
+                            tn_real *scratch)
 {
     (void)scratch;
     const tn_window *w = &conv->window;
@@ -75,7 +76,8 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
         for (size_t ky = t.top; ky < t.bottom; ky++)
             for (size_t kx = t.left; kx < t.right; kx++)
                 add_products(w->channels, image + tn_window_pixel(w, oy, ox, ky, kx), dy, sums + (ky * w->size_w + kx) * conv->padded);
-        add(w->channels, dy, sums + conv->patch * conv->padded);
+        if (bias)
+            add(w->channels, dy, sums + conv->patch * conv->padded);
     }
 }
 

@@ -22,7 +22,7 @@ enum {
 };
 
 /* 384 KB of weights: with less of L2, three quarters of the speed. An image is never cut. */
-enum { PANEL_REALS = 98304, WEIGHT_PIXELS = 1 << 30, WEIGHT_SAMPLES = 1 };
+enum { PANEL_REALS = 98304, WEIGHT_PIXELS = 1 << 30, WEIGHT_SAMPLES = 1, WEIGHT_PACKS = 0 };
 
 #define FORWARD_CASES TN_CASES_12(FORWARD_CASE, 1) TN_CASES_12(FORWARD_CASE, 2) TN_CASES_8(FORWARD_CASE, 3) TN_CASES_6(FORWARD_CASE, 4)
 #define WEIGHT_CASES                                                                                                                       \

@@ -23,7 +23,7 @@ enum {
 };
 
 /* 192 KB of weights, in an L2 of 256 KB and more; of dy and the canvas what L1 holds. */
-enum { PANEL_REALS = 49152, WEIGHT_PIXELS = 256, WEIGHT_SAMPLES = 8 };
+enum { PANEL_REALS = 49152, WEIGHT_PIXELS = 256, WEIGHT_SAMPLES = 8, WEIGHT_PACKS = 1 };
 
 #define FORWARD_CASES TN_CASES_12(FORWARD_CASE, 1) TN_CASES_6(FORWARD_CASE, 2)
 #define WEIGHT_CASES                                                                                                                       \

@@ -8,6 +8,7 @@
  *   WEIGHT_PIXELS, WEIGHT_SAMPLES
  *                  output pixels that the gradient of the weights passes over for all taps before it goes on: some rows of an image, or
  *                  at most so many images
+ *   WEIGHT_PACKS   whether a panel of dy is copied for it
  *   PANEL_REALS    prepared weights that are worked on together
  *   FORWARD_CASES, WEIGHT_CASES, INPUT_CASES
  *                  a case for each size of a block
@@ -58,20 +59,35 @@ static size_t samples_at_once(const tn_conv *conv)
     return samples > 0 ? samples : 1;
 }
 
-static size_t worker_reals(const tn_conv *conv)
+/* Parts of the rows of an image, which it passes over one after the other: large images. */
+static size_t parts_of(const tn_conv *conv)
 {
-    size_t weights = samples_at_once(conv) * tn_canvas_reals(conv), input = 0;
-    if (turns(conv)) {
-        tn_conv other = turned(conv);
-        input = tn_canvas_reals(&other);
-    }
-    return weights > input ? weights : input;
+    size_t parts = (conv->pixels + WEIGHT_PIXELS - 1) / WEIGHT_PIXELS;
+    return parts < conv->window.out_h ? parts : conv->window.out_h;
 }
 
 /* F in whole registers, in lanes. */
 static size_t columns_of(const tn_conv *conv)
 {
     return (conv->filters + LANES - 1) / LANES * LANES;
+}
+
+/* For the gradient of the weights a panel of dy is copied: in dy itself its pixels lie far apart, often a power of two, which a cache
+ * holds few of. */
+static size_t packed_reals(const tn_conv *conv)
+{
+    size_t rows = (conv->window.out_h + parts_of(conv) - 1) / parts_of(conv);
+    return WEIGHT_PACKS && columns_of(conv) > V_MAX * LANES ? samples_at_once(conv) * rows * conv->window.out_w * V_MAX * LANES : 0;
+}
+
+static size_t worker_reals(const tn_conv *conv)
+{
+    size_t weights = samples_at_once(conv) * tn_canvas_reals(conv) + packed_reals(conv), input = 0;
+    if (turns(conv)) {
+        tn_conv other = turned(conv);
+        input = tn_canvas_reals(&other);
+    }
+    return weights > input ? weights : input;
 }
 
 static size_t run_registers(const tn_conv *conv)
@@ -228,19 +244,13 @@ TN_KERNEL static tn_lanes_mask filter_lanes(const tn_conv *conv, size_t first)
     return tn_lanes_first(conv->filters - first);
 }
 
-/* All pixels of one canvas. A row of pixels is cut into blocks of nearly equal size. next: the image that follows, or NULL. */
-TN_KERNEL static void forward_image(const tn_conv *conv, const tn_canvas *c, const forward_job *job, size_t registers, const float *x,
-                                    float *y, const float *next)
+/* One row of pixels, cut into blocks of nearly equal size. */
+TN_KERNEL static void forward_row(const forward_job *job, size_t width, size_t registers, const float *x, float *y)
 {
-    size_t width = conv->window.out_w, blocks = (width + forward_block(registers) - 1) / forward_block(registers);
-    const size_t share = conv->x_size / conv->window.out_h + 1;
-    for (size_t oy = 0; oy < conv->window.out_h; oy++) {
-        if (next)
-            fetch_share(next, conv->x_size, oy, share);
-        for (size_t b = 0, ox = 0, end; b < blocks; b++, ox = end) {
-            end = (b + 1) * width / blocks;
-            forward_some(job, end - ox, registers, x + oy * c->step_y + ox * c->step_x, y + (oy * width + ox) * conv->filters);
-        }
+    size_t blocks = (width + forward_block(registers) - 1) / forward_block(registers);
+    for (size_t b = 0, ox = 0, end; b < blocks; b++, ox = end) {
+        end = (b + 1) * width / blocks;
+        forward_some(job, end - ox, registers, x + ox * job->step, y + ox * job->filters);
     }
 }
 
@@ -270,19 +280,22 @@ TN_KERNEL static void forward(const tn_conv *conv, const float *weight, const fl
     size_t columns = columns_of(conv), most = filters_at_once(conv);
     for (size_t first = 0, end; first < columns; first = end) {
         end = columns - first < most ? columns : first + most;
+        size_t out_h = conv->window.out_h, panels = (end - first + V_MAX * LANES - 1) / (V_MAX * LANES);
         for (size_t ky = 0; ky < conv->window.size_h; ky += job.rows) {
             size_t rest = conv->window.size_h - ky;
             job.rows = rest < rows_at_once(conv, &c) ? rest : rows_at_once(conv, &c);
             job.add = ky > 0;
             for (size_t s = 0; s < samples; s++) {
                 const float *image = tn_canvas_for(conv, &c, x + s * conv->x_size, scratch) + ky * c.row;
-                const float *next = s + 1 < samples ? x + (s + 1) * conv->x_size : NULL;
-                for (size_t at = first, width; at < end; at += width, next = NULL) {
-                    width = panel_width(conv, at);
+                size_t next = s + 1 < samples ? conv->x_size : 0;
+                for (size_t i = 0; i < out_h * panels; i++) {
+                    size_t oy = i / panels, at = first + i % panels * V_MAX * LANES, width = panel_width(conv, at);
                     job.last = filter_lanes(conv, at + width - LANES);
                     job.bias = bias ? bias + at : NULL;
                     job.weights = shared + at * conv->patch + ky * c.run * width;
-                    forward_image(conv, &c, &job, width / LANES, image, y + s * conv->y_size + at, next);
+                    fetch_share(x + (s + 1) * conv->x_size, next, i, next / (out_h * panels) + 1);
+                    forward_row(&job, conv->window.out_w, width / LANES, image + oy * c.step_y,
+                                y + s * conv->y_size + oy * conv->window.out_w * conv->filters + at);
                 }
             }
         }
@@ -385,8 +398,19 @@ TN_KERNEL static void add_pixels(const tn_conv *conv, size_t samples, const floa
     }
 }
 
-/* sums += of the samples and output rows of the job, panel by panel. */
-TN_KERNEL static void weight_part(const tn_conv *conv, const tn_canvas *c, weight_job job, const float *x, const float *dy, float *sums)
+/* to [pixels, width] = the columns of dy [pixels, filters] that it begins with, and zeros */
+TN_KERNEL static void pack_panel(size_t pixels, size_t width, size_t filters, tn_lanes_mask last, const float *dy, float *to)
+{
+    for (; pixels > 0; pixels--, dy += filters, to += width) {
+        for (size_t c = 0; c + LANES < width; c += LANES)
+            tn_lanes_store(to + c, tn_lanes_load(dy + c));
+        tn_lanes_store(to + width - LANES, tn_lanes_load_some(last, dy + width - LANES));
+    }
+}
+
+/* sums += of the samples and output rows of the job, panel by panel. packed: memory for a panel of dy. */
+TN_KERNEL static void weight_part(const tn_conv *conv, const tn_canvas *c, weight_job job, const float *x, const float *dy, float *packed,
+                                  float *sums)
 {
     size_t columns = columns_of(conv), size_h = conv->window.size_h;
     for (size_t first = 0, width; first < columns; first += width) {
@@ -397,6 +421,13 @@ TN_KERNEL static void weight_part(const tn_conv *conv, const tn_canvas *c, weigh
         size_t shares = job.parts * row_blocks * blocks, next_x = job.next_samples * conv->x_size,
                next_dy = job.next_samples * conv->y_size;
         job.last = filter_lanes(conv, first + width - LANES);
+        const float *panel = dy + first;
+        if (packed_reals(conv) > 0) {
+            pack_panel(job.samples * job.out_h * job.out_w, width, conv->filters, job.last, panel, packed);
+            panel = packed;
+            job.filters = width;
+            job.last = tn_lanes_first(LANES);
+        }
         for (size_t i = 0; i < row_blocks * blocks; i++) {
             if (first == 0) {
                 fetch_share(job.next_x, next_x, job.part * row_blocks * blocks + i, next_x / shares + 1);
@@ -404,19 +435,17 @@ TN_KERNEL static void weight_part(const tn_conv *conv, const tn_canvas *c, weigh
             }
             size_t r = i / blocks, ky = r * size_h / row_blocks, rows = (r + 1) * size_h / row_blocks - ky;
             size_t b = i % blocks, tap = b * c->run / blocks, end = (b + 1) * c->run / blocks;
-            weight_some(&job, rows, end - tap, registers, x + ky * c->row + tap, dy + first,
-                        sums + (ky * c->run + tap) * conv->padded + first);
+            weight_some(&job, rows, end - tap, registers, x + ky * c->row + tap, panel, sums + (ky * c->run + tap) * conv->padded + first);
         }
     }
 }
 
-TN_KERNEL static void weight_gradient(const tn_conv *conv, size_t samples, const float *x, const float *dy, float *sums, float *scratch)
+TN_KERNEL static void weight_gradient(const tn_conv *conv, size_t samples, const float *x, const float *dy, bool bias, float *sums,
+                                      float *scratch)
 {
     tn_canvas c = tn_canvas_of(conv);
-    size_t out_h = conv->window.out_h, out_w = conv->window.out_w, most = samples_at_once(conv);
-    size_t parts = (conv->pixels + WEIGHT_PIXELS - 1) / WEIGHT_PIXELS; /* of an image */
-    if (parts > out_h)
-        parts = out_h;
+    size_t out_h = conv->window.out_h, out_w = conv->window.out_w, most = samples_at_once(conv), parts = parts_of(conv);
+    float *packed = scratch + most * tn_canvas_reals(conv);
     weight_job job = {.parts = parts,
                       .image = c.is_image ? conv->x_size : c.h * c.row,
                       .out_w = out_w,
@@ -437,9 +466,10 @@ TN_KERNEL static void weight_gradient(const tn_conv *conv, size_t samples, const
         for (job.part = 0; job.part < parts; job.part++) {
             size_t oy = job.part * out_h / parts;
             job.out_h = (job.part + 1) * out_h / parts - oy;
-            weight_part(conv, &c, job, images + oy * c.step_y, dy + oy * out_w * conv->filters, sums);
+            weight_part(conv, &c, job, images + oy * c.step_y, dy + oy * out_w * conv->filters, packed, sums);
         }
-        add_pixels(conv, job.samples, dy, sums + conv->patch * conv->padded);
+        if (bias)
+            add_pixels(conv, job.samples, dy, sums + conv->patch * conv->padded);
     }
 }
 

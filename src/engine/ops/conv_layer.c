@@ -43,6 +43,7 @@ typedef struct job {
     tn_tiles samples;
     const tn_real *weight, *bias, *from_x, *from_y;
     tn_real *to_x, *to_y;
+    bool sums_bias; /* the gradient of the bias is wanted too */
 } job;
 
 static job make_job(const tn_conv_layer *layer, const tn_node *node, const tn_pass *pass, size_t most)
@@ -92,7 +93,7 @@ static void weight_tile(void *context, size_t tile, size_t worker)
     const tn_conv *conv = &j->layer->conv;
     size_t first, count;
     tn_tiles_range(&j->samples, tile, &first, &count);
-    j->layer->way->weight_gradient(conv, count, j->from_x + first * conv->x_size, j->from_y + first * conv->y_size,
+    j->layer->way->weight_gradient(conv, count, j->from_x + first * conv->x_size, j->from_y + first * conv->y_size, j->sums_bias,
                                    j->shared + tile * sums_size(conv), j->scratch + worker * j->scratch_each);
 }
 
@@ -142,6 +143,7 @@ void tn_conv_layer_weight(const tn_conv_layer *layer, const tn_node *node, const
     job j = make_job(layer, node, pass, layer->parts);
     j.from_x = x;
     j.from_y = dy;
+    j.sums_bias = d_bias != NULL;
     size_t stride = sums_size(conv);
     tn_pool_run(pass->pool, j.samples.count, weight_tile, &j);
     add_sums(j.samples.count, stride, conv->patch, conv->filters, conv->padded, j.shared, d_weight);

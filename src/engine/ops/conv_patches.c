@@ -196,7 +196,8 @@ static void add_rows(size_t rows, size_t columns, const tn_real *restrict values
     }
 }
 
-static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, tn_real *sums, tn_real *scratch)
+static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *x, const tn_real *dy, bool bias, tn_real *sums,
+                            tn_real *scratch)
 {
     size_t f = conv->filters, own = f / conv->groups, w = conv->window.out_w;
     tn_real *bias_sums = sums + conv->patch * conv->padded;
@@ -209,7 +210,8 @@ static void weight_gradient(const tn_conv *conv, size_t samples, const tn_real *
                 tn_gemm(conv->factors, true, false, conv->patch, own, rows * w, scratch, conv->patch, dy + g * own, f, NULL, s + row > 0,
                         sums + g * own, conv->padded);
             }
-            add_rows(rows * w, f, dy, bias_sums);
+            if (bias)
+                add_rows(rows * w, f, dy, bias_sums);
             dy += rows * w * f;
         }
     }
