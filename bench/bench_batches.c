@@ -1,12 +1,17 @@
-/* bench_batches.c: what it saves to make the next batch while a step runs.
+/* bench_batches.c: what it saves to make the next batch while a step runs, and to put sequences of similar length in one.
  *
- *     bench_batches HYPES [PATH=VALUE ...]     hypes with changes, as --set takes them
+ *     bench_batches ahead HYPES [PATH=VALUE ...]      hypes with changes, as --set takes them
+ *     bench_batches buckets HYPES [PATH=VALUE ...]    which have data.buckets
  *
  * Two trainers of the same hypes on one thread, one of which works ahead, take blocks of steps in turns, so that whatever else the machine does falls on both. Prints one line of JSON: {"step_us",
  * "ahead_us" (medians over the blocks), "saved" (the median of what each pair of blocks says), "making_us" (what the batches alone take, measured), "counted_us" (what the decision goes by), "works_ahead"}. The losses of both are compared: the
- * program fails where one bit differs. */
+ * program fails where one bit differs.
+ *
+ * buckets: a trainer without data.buckets and one with take steps in turns, on one thread: {"epoch_steps", "padded_s", "buckets_s" (seconds that an epoch takes, by the mean of all steps that were
+ * timed), "saved"}. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "data/augment.h"
@@ -69,24 +74,53 @@ static double time_making(tn_trainer *t, uint64_t times)
     uint64_t start = tn_clock_ns();
     for (uint64_t i = 0; i < times; i++) {
         const size_t at = (size_t)i * t->batch % (t->epoch_samples - t->batch + 1);
-        const tn_trainer_wanted wanted = {.set = t->data->train, .samples = t->order + at, .training = true, .number = i * t->batch};
+        tn_trainer_wanted wanted = tn_trainer_want(t, tn_trainer_nets(t) - 1, t->data->train, t->order + at);
+        wanted.training = true;
+        wanted.number = i * t->batch;
         tn_trainer_load_inputs(t, &wanted, 0, t->batch, NULL, t->place);
         tn_trainer_load_labels(t, &wanted, 0, t->batch, t->place);
     }
     return (double)(tn_clock_ns() - start) / (double)times / 1e3;
 }
 
-int main(int count, char **arguments)
+/* Steps of each trainer, in turns of so many. */
+enum { BUCKET_ROUNDS = 50, BUCKET_STEPS = 2 };
+
+static int compare_buckets(const tn_hypes *hypes)
+{
+    tn_error error;
+    tn_data data;
+    tn_hypes *of[2];
+    tn_trainer *both[2];
+    double microseconds[2] = {0, 0}, losses = 0;
+    json_t *patches[2] = {json_pack("{s:n}", "data.buckets"), json_object()};
+    if (tn_data_open(hypes, NULL, &data, &error) != TN_OK)
+        fail(&error);
+    for (size_t k = 0; k < 2; k++)
+        if (tn_hypes_patch(hypes, patches[k], &of[k], &error) != TN_OK || tn_trainer_create(of[k], &data, NULL, &both[k], &error) != TN_OK)
+            fail(&error);
+    for (size_t round = 0; round < BUCKET_ROUNDS; round++)
+        for (size_t k = 0; k < 2; k++)
+            microseconds[(round + k) % 2] += run(both[(round + k) % 2], BUCKET_STEPS, &losses);
+    const double steps = (double)tn_trainer_steps_per_epoch(both[0]);
+    printf("{\"epoch_steps\": %.0f, \"padded_s\": %.1f, \"buckets_s\": %.1f, \"saved\": %.3f}\n", steps,
+           microseconds[0] / BUCKET_ROUNDS * steps / 1e6, microseconds[1] / BUCKET_ROUNDS * steps / 1e6,
+           1 - microseconds[1] / microseconds[0]);
+    for (size_t k = 0; k < 2; k++) {
+        tn_trainer_destroy(both[k]);
+        tn_hypes_destroy(of[k]);
+        json_decref(patches[k]);
+    }
+    tn_data_close(&data);
+    return 0;
+}
+
+static int compare_ahead(const tn_hypes *hypes)
 {
     tn_error error;
     tn_data data;
     tn_trainer *both[2];
     double times[2][BLOCKS], saved[BLOCKS], losses[2] = {0, 0};
-    if (count < 2) {
-        fprintf(stderr, "usage: bench_batches HYPES [PATH=VALUE ...]\n");
-        return 2;
-    }
-    tn_hypes *hypes = read_hypes(count - 1, arguments + 1);
     if (tn_data_open(hypes, NULL, &data, &error) != TN_OK)
         fail(&error);
     for (size_t k = 0; k < 2; k++) {
@@ -117,6 +151,18 @@ int main(int count, char **arguments)
     for (size_t k = 0; k < 2; k++)
         tn_trainer_destroy(both[k]);
     tn_data_close(&data);
-    tn_hypes_destroy(hypes);
     return 0;
+}
+
+int main(int count, char **arguments)
+{
+    const bool buckets = count > 2 && strcmp(arguments[1], "buckets") == 0;
+    if (!buckets && (count < 3 || strcmp(arguments[1], "ahead") != 0)) {
+        fprintf(stderr, "usage: bench_batches ahead|buckets HYPES [PATH=VALUE ...]\n");
+        return 2;
+    }
+    tn_hypes *hypes = read_hypes(count - 2, arguments + 2);
+    int code = buckets ? compare_buckets(hypes) : compare_ahead(hypes);
+    tn_hypes_destroy(hypes);
+    return code;
 }

@@ -22,7 +22,7 @@ import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Layers with threads of their own: what the thread sanitizer has to see.
-THREADED = ("base", "store", "run", "subject", "experiments", "test_trainer_ahead")
+THREADED = ("base", "store", "run", "subject", "experiments", "test_trainer_ahead", "test_trainer_buckets")
 # The sweep over failing allocations takes minutes and finds most where the address sanitizer looks on, so it runs there alone.
 SWEEP = "test_allocation_failure"
 

@@ -119,20 +119,30 @@ size_t tn_dataset_row(const tn_dataset *set, size_t sample)
 
 void tn_dataset_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, float *inputs)
 {
-    tn_gather(&set->source->inputs, set->source->width, &set->scaling->input, set->rows, samples, count, inputs);
+    tn_dataset_first_inputs(set, samples, count, set->source->width, inputs);
+}
+
+void tn_dataset_first_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, size_t taken, float *inputs)
+{
+    assert(taken <= set->source->width);
+    tn_gather(&set->source->inputs, set->source->width, taken, &set->scaling->input, set->rows, samples, count, inputs);
 }
 
 void tn_dataset_raw_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, float *inputs)
 {
-    tn_gather(&set->source->inputs, set->source->width, &set->scaling->raw, set->rows, samples, count, inputs);
+    tn_gather(&set->source->inputs, set->source->width, set->source->width, &set->scaling->raw, set->rows, samples, count, inputs);
 }
 
 void tn_dataset_class_labels(const tn_dataset *set, const uint32_t *samples, size_t count, int32_t *classes)
 {
-    assert(set->kind == TN_LABELS_CLASSES);
+    tn_dataset_first_labels(set, samples, count, set->label_steps, classes);
+}
+
+void tn_dataset_first_labels(const tn_dataset *set, const uint32_t *samples, size_t count, size_t steps, int32_t *classes)
+{
+    assert(set->kind == TN_LABELS_CLASSES && steps <= set->label_steps);
     for (size_t i = 0; i < count; i++)
-        memcpy(classes + i * set->label_steps, set->class_of + (samples != NULL ? samples[i] : i) * set->label_steps,
-               set->label_steps * sizeof *classes);
+        memcpy(classes + i * steps, set->class_of + (samples != NULL ? samples[i] : i) * set->label_steps, steps * sizeof *classes);
 }
 
 void tn_dataset_target_labels(const tn_dataset *set, const uint32_t *samples, size_t count, float *targets)

@@ -74,6 +74,10 @@ void tn_dataset_raw_inputs(const tn_dataset *set, const uint32_t *samples, size_
 /* classes [count, label steps]; only for TN_LABELS_CLASSES. Of a step that is padding it is -1. */
 void tn_dataset_class_labels(const tn_dataset *set, const uint32_t *samples, size_t count, int32_t *classes);
 
+/* The same of the beginning of each sample alone: inputs [count, taken] of its first `taken` values, classes [count, steps] of its first `steps` steps. */
+void tn_dataset_first_inputs(const tn_dataset *set, const uint32_t *samples, size_t count, size_t taken, float *inputs);
+void tn_dataset_first_labels(const tn_dataset *set, const uint32_t *samples, size_t count, size_t steps, int32_t *classes);
+
 /* targets [count, targets], after label scaling; class numbers, one a sample, are given as numbers. */
 void tn_dataset_target_labels(const tn_dataset *set, const uint32_t *samples, size_t count, float *targets);
 

@@ -22,8 +22,8 @@ struct tn_dataset {
 tn_status tn_dataset_create(tn_source *source, tn_scaling *scaling, tn_label_kind kind, size_t label_steps, size_t samples,
                             tn_dataset **set, tn_error *error);
 
-/* to [count, width] = map of samples; bytes or floats [*, width] by the row numbers rows[samples[i]]; samples NULL: 0, 1, ... */
-void tn_gather(const tn_array *array, size_t width, const tn_affine *map, const uint32_t *rows, const uint32_t *samples, size_t count,
-               float *to);
+/* to [count, taken] = map of the first `taken` values of samples; bytes or floats [*, width] by the row numbers rows[samples[i]]; samples NULL: 0, 1, ... */
+void tn_gather(const tn_array *array, size_t width, size_t taken, const tn_affine *map, const uint32_t *rows, const uint32_t *samples,
+               size_t count, float *to);
 
 #endif

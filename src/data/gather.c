@@ -7,7 +7,7 @@
 /* Rows to convert: where they come from and where they go. */
 typedef struct gather_job {
     const uint32_t *rows, *samples;
-    size_t count, width;
+    size_t count, width, taken; /* values of a row, and those of them that are converted */
     const float *shift, *gain;
     float *to;
 } gather_job;
@@ -28,14 +28,14 @@ static inline void prefetch_row(const void *row, size_t bytes)
 #define TN_GATHER(name, ctype, prepare, expression)                                           \
     TN_SIMD_CLONES static void name(const gather_job *job, const ctype *restrict values)      \
     {                                                                                         \
-        const size_t width = job->width;                                                      \
+        const size_t width = job->width, taken = job->taken;                                  \
         prepare                                                                               \
         for (size_t i = 0; i < job->count; i++) {                                             \
             if (i + 1 < job->count)                                                           \
-                prefetch_row(values + row_of(job, i + 1) * width, width * sizeof(ctype));     \
+                prefetch_row(values + row_of(job, i + 1) * width, taken * sizeof(ctype));     \
             const ctype *restrict from = values + row_of(job, i) * width;                     \
-            float *restrict to = job->to + i * width;                                         \
-            for (size_t j = 0; j < width; j++)                                                \
+            float *restrict to = job->to + i * taken;                                         \
+            for (size_t j = 0; j < taken; j++)                                                \
                 to[j] = expression;                                                           \
         }                                                                                     \
     }
@@ -51,11 +51,11 @@ TN_GATHER(gather_floats_one,        float,   ONE_MAP,       (from[j] - shift) * 
 TN_GATHER(gather_floats_by_feature, float,   MAP_A_FEATURE, (from[j] - shift[j]) * gain[j])
 /* clang-format on */
 
-void tn_gather(const tn_array *array, size_t width, const tn_affine *map, const uint32_t *rows, const uint32_t *samples, size_t count,
-               float *to)
+void tn_gather(const tn_array *array, size_t width, size_t taken, const tn_affine *map, const uint32_t *rows, const uint32_t *samples,
+               size_t count, float *to)
 {
     const gather_job job = {
-        .rows = rows, .samples = samples, .count = count, .width = width, .shift = map->shift, .gain = map->gain, .to = to};
+        .rows = rows, .samples = samples, .count = count, .width = width, .taken = taken, .shift = map->shift, .gain = map->gain, .to = to};
     bool plain = map->width == 0, one = map->width == 1;
     if (array->bytes != NULL) {
         if (plain)

@@ -205,8 +205,8 @@ static tn_status initialise(tn_trainer *t, uint64_t seed, tn_error *error)
 /* Memory of the batch: everything but parameters. */
 static tn_status allocate_batch(tn_trainer *t, tn_error *error)
 {
-    size_t batch = t->plan.batch, samples = tn_dataset_samples(t->data->train);
-    t->memory = tn_memory_create(t->plan.reals, sizeof *t->memory);
+    size_t batch = t->plan.batch, samples = tn_dataset_samples(t->data->train), reals = tn_trainer_memory_reals(t);
+    t->memory = tn_memory_create(reals, sizeof *t->memory);
     t->passes = tn_memory_create(t->graph.count, sizeof *t->passes);
     t->rngs = tn_memory_create(t->graph.count, sizeof *t->rngs);
     bool placed = tn_trainer_place_init(t, &t->own);
@@ -215,8 +215,10 @@ static tn_status allocate_batch(tn_trainer *t, tn_error *error)
     t->order = tn_memory_create(samples, sizeof *t->order);
     t->rows = tn_memory_create(t->batch, sizeof *t->rows);
     t->numbers = tn_memory_create(batch, sizeof *t->numbers);
-    if (!placed || !t->memory || !t->passes || !t->rngs || !t->sample_losses || !t->step_losses || !t->order || !t->rows || !t->numbers)
-        return tn_fail_memory(error, t->plan.reals * sizeof *t->memory);
+    t->asked = tn_memory_create(batch, sizeof *t->asked);
+    if (!placed || !t->memory || !t->passes || !t->rngs || !t->sample_losses || !t->step_losses || !t->order || !t->rows || !t->numbers ||
+        !t->asked)
+        return tn_fail_memory(error, reals * sizeof *t->memory);
     t->own.inputs = t->memory + t->plan.input;
     t->place = &t->own;
     return TN_OK;
@@ -227,7 +229,6 @@ static tn_real *at(const tn_trainer *t, size_t offset)
     return offset == TN_PLAN_NONE ? NULL : t->memory + offset;
 }
 
-/* Everything of a pass that stays the same from step to step. */
 static void prepare_pass(tn_trainer *t, size_t index)
 {
     const tn_vertex *vertex = &t->graph.vertices[index];
@@ -254,6 +255,12 @@ static void prepare_pass(tn_trainer *t, size_t index)
         pass->parameters[k] = t->values + view->offset;
         pass->d_parameters[k] = view->trainable ? t->gradients + view->offset : NULL;
     }
+}
+
+void tn_trainer_prepare_passes(tn_trainer *t)
+{
+    for (size_t i = 0; i < t->graph.count; i++)
+        prepare_pass(t, i);
 }
 
 static size_t last_axis(const tn_shape *shape)
@@ -333,6 +340,8 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
     if (!status && t->carries)
         status = tn_trainer_lay_carried(t, hypes, error);
     if (!status)
+        status = tn_trainer_lay_buckets(t, hypes, error);
+    if (!status)
         status = allocate_values(t, error);
     if (!status)
         status = allocate_batch(t, error);
@@ -340,8 +349,10 @@ static tn_status build(tn_trainer *t, const tn_hypes *hypes, tn_error *error)
         status = name_tensors(t, error);
     if (!status)
         status = initialise(t, (uint64_t)tn_hypes_integer(hypes, "solver.seed"), error);
-    for (size_t i = 0; i < t->graph.count && !status; i++)
-        prepare_pass(t, i);
+    if (!status) {
+        tn_trainer_prepare_passes(t);
+        tn_trainer_join_buckets(t);
+    }
     if (!status)
         status = tn_augment_init(&t->augment, hypes, t->data->train, tn_trainer_takes_tokens(t), error);
     return status ? status : tn_trainer_check_tokens(t, hypes, error);
@@ -368,6 +379,7 @@ void tn_trainer_destroy(tn_trainer *t)
     if (!t)
         return;
     tn_trainer_ahead_destroy(t);
+    tn_trainer_buckets_destroy(t);
     tn_graph_deinit(&t->graph);
     tn_plan_deinit(&t->plan);
     tn_memory_destroy(t->parameters);
@@ -392,6 +404,7 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->order);
     tn_memory_destroy(t->rows);
     tn_memory_destroy(t->numbers);
+    tn_memory_destroy(t->asked);
     tn_memory_destroy(t);
 }
 

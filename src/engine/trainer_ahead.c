@@ -128,8 +128,10 @@ void tn_trainer_begin_ahead(tn_trainer *t, size_t count)
         tn_trainer_draw_order_by(t, &ahead->batches, ahead->order);
         ahead->has_order = true;
     }
-    ahead->wanted = (tn_trainer_wanted){.set = t->data->train, .samples = order + position, .training = true, .number = t->samples + count};
     ahead->count = t->epoch_samples - position < t->batch ? t->epoch_samples - position : t->batch;
+    ahead->wanted = tn_trainer_want(t, tn_trainer_net_of_batch(t, order + position, ahead->count), t->data->train, order + position);
+    ahead->wanted.training = true;
+    ahead->wanted.number = t->samples + count;
     ahead->each = (ahead->count + TILES - 1) / TILES;
     ahead->is_begun = true;
     tn_pool_begin(ahead->pool, (ahead->count + ahead->each - 1) / ahead->each, make_tile, t);

@@ -34,13 +34,13 @@ static void widen(const float *from, size_t count, tn_real *to)
 void tn_trainer_load_inputs(const tn_trainer *t, const tn_trainer_wanted *wanted, size_t first, size_t count, tn_pool *pool,
                             const tn_trainer_place *to)
 {
-    const size_t size = tn_shape_size(&t->graph.input);
+    const size_t size = wanted->values;
 #ifdef TN_REAL_DOUBLE
     float *inputs = to->staging + first * size;
 #else
     float *inputs = to->inputs + first * size;
 #endif
-    tn_dataset_inputs(wanted->set, wanted->samples + first, count, inputs);
+    tn_dataset_first_inputs(wanted->set, wanted->samples + first, count, size, inputs);
     if (wanted->training && t->augment.is_on)
         tn_augment_batch(&t->augment, wanted->set, wanted->number + first, count, pool, inputs);
 #ifdef TN_REAL_DOUBLE
@@ -82,8 +82,8 @@ void tn_trainer_load_labels(const tn_trainer *t, const tn_trainer_wanted *wanted
         load_targets(t, wanted, first, count, to);
         return;
     }
-    int32_t *classes = to->classes + first * t->label_steps;
-    tn_dataset_class_labels(wanted->set, wanted->samples + first, count, classes);
+    int32_t *classes = to->classes + first * wanted->steps;
+    tn_dataset_first_labels(wanted->set, wanted->samples + first, count, wanted->steps, classes);
     if (!t->loss->takes_classes)
         spread_classes(t->output_size, count, classes, to->targets + first * t->output_size);
 }

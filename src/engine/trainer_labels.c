@@ -144,7 +144,7 @@ tn_status tn_trainer_check_tokens(tn_trainer *t, const tn_hypes *hypes, tn_error
             batch = samples - first < t->plan.batch ? samples - first : t->plan.batch;
             for (size_t i = 0; i < batch; i++)
                 t->numbers[i] = (uint32_t)(first + i);
-            const tn_trainer_wanted wanted = {.set = sets[s], .samples = t->numbers};
+            const tn_trainer_wanted wanted = tn_trainer_want(t, tn_trainer_nets(t) - 1, sets[s], t->numbers);
             tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
             const tn_real *tokens = t->place->inputs;
             for (size_t i = 0; i < batch * width; i++) {

@@ -55,14 +55,16 @@ typedef struct tn_trainer_place {
 typedef struct tn_trainer_wanted {
     const tn_dataset *set;
     const uint32_t *samples;
-    bool training;   /* inputs and labels are changed as data.augment says */
-    uint64_t number; /* then: that of samples[0] among all that were trained on */
+    size_t values, steps; /* inputs of a sample and labels: all of them, or as far as the net reads that is in use for it */
+    bool training;        /* inputs and labels are changed as data.augment says */
+    uint64_t number;      /* then: that of samples[0] among all that were trained on */
 } tn_trainer_wanted;
 
-typedef struct tn_trainer_ahead tn_trainer_ahead; /* trainer_ahead.c */
+typedef struct tn_trainer_ahead tn_trainer_ahead;     /* trainer_ahead.c */
+typedef struct tn_trainer_buckets tn_trainer_buckets; /* trainer_buckets.c */
 
 struct tn_trainer {
-    tn_graph graph;
+    tn_graph graph; /* with buckets, that of the net in use, as plan, passes, label_steps and output_size; between steps the longest */
     tn_plan plan;
     const tn_data *data;
     tn_pool *pool;
@@ -89,7 +91,7 @@ struct tn_trainer {
     size_t carried_size;           /* 0 unless `carries` */
     tn_real *carried, *carried_on; /* [carried_size]: the state of each sequence of a batch before it and behind it */
 
-    tn_real *memory; /* [plan.reals] */
+    tn_real *memory; /* [tn_trainer_memory_reals] */
     tn_pass *passes; /* [graph.count], filled but for what changes from step to step */
     tn_rng *rngs;    /* [graph.count] */
     size_t output_size;
@@ -97,10 +99,11 @@ struct tn_trainer {
         label_width; /* rows of the output of a sample that have a label each, and their width: 1 and output_size but for labels of each step */
     tn_trainer_place own;          /* its inputs are in `memory` */
     const tn_trainer_place *place; /* of the present batch: own, or one of ahead's; tn_trainer_move_to */
+    tn_trainer_buckets *buckets;   /* NULL: one net for all batches */
     tn_trainer_ahead *ahead;       /* NULL: each step makes its batch itself */
     tn_real *sample_losses;        /* [plan.batch] */
     tn_real *step_losses;          /* [plan.batch, label_steps]; NULL where label_steps is 1 */
-    uint32_t *numbers;             /* [plan.batch] of the samples of one batch of a prediction */
+    uint32_t *numbers, *asked; /* [plan.batch] of the samples of one batch of a prediction, and their places among all that are asked for */
     tn_trainer_observed *observed; /* [at least 1, the most parameters of a vertex that is streamed][TN_TILES_MAX] */
     tn_trainer_observed *streamed; /* [streamed_count], of the last observed step */
     tn_tensor_cuts *cuts;          /* [streamed_count], of their weights */
@@ -149,6 +152,37 @@ tn_labels tn_trainer_labels(const tn_trainer *trainer, const tn_dataset *set, si
 
 /* The present batch is the one at `place`: all passes that read the network's input read it there. */
 void tn_trainer_move_to(tn_trainer *trainer, const tn_trainer_place *place);
+
+/* ---- trainer.c ---- */
+
+/* Everything of the passes that stays the same from step to step, of the net in use. */
+void tn_trainer_prepare_passes(tn_trainer *trainer);
+
+/* ---- trainer_buckets.c ---- */
+
+/* What data.buckets asks for, behind everything that is laid out for the whole net but memory. Nothing where it is null. */
+tn_status tn_trainer_lay_buckets(tn_trainer *trainer, const tn_hypes *hypes, tn_error *error);
+void tn_trainer_join_buckets(tn_trainer *trainer); /* behind all else */
+void tn_trainer_buckets_destroy(tn_trainer *trainer);
+
+size_t tn_trainer_memory_reals(const tn_trainer *trainer); /* that the largest net needs */
+size_t tn_trainer_nets(const tn_trainer *trainer);         /* by their length; the last is the whole. 1 without buckets */
+
+/* Net `k` works until the next call. */
+void tn_trainer_use(tn_trainer *trainer, size_t k);
+
+/* The shortest net that holds a sample of any set, or all samples of a training batch. */
+size_t tn_trainer_net_of(const tn_trainer *trainer, const tn_dataset *set, uint32_t sample);
+size_t tn_trainer_net_of_batch(const tn_trainer *trainer, const uint32_t *samples, size_t count);
+
+/* Samples as net `k` reads them, unchanged. */
+tn_trainer_wanted tn_trainer_want(const tn_trainer *trainer, size_t k, const tn_dataset *set, const uint32_t *samples);
+
+/* A drawn order [training samples] by buckets. */
+void tn_trainer_group_order(const tn_trainer *trainer, tn_rng *generator, uint32_t *order);
+
+/* Zeros for the gradients of vertex `index` that the net in use does not make. */
+void tn_trainer_clear_rest(tn_trainer *trainer, size_t index);
 
 /* ---- trainer_ahead.c ---- */
 

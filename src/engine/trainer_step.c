@@ -22,6 +22,8 @@ void tn_trainer_draw_order_by(const tn_trainer *t, tn_rng *generator, uint32_t *
     }
     if (t->shuffle) {
         tn_rng_permutation(generator, order, samples);
+        if (t->buckets)
+            tn_trainer_group_order(t, generator, order);
         return;
     }
     for (size_t i = 0; i < samples; i++)
@@ -34,10 +36,14 @@ void tn_trainer_draw_order(tn_trainer *t)
     tn_trainer_draw_order_by(t, &t->batches, t->order);
 }
 
-/* The batch of this step, made ahead or now. */
+/* The batch of this step, made ahead or now, and the net that reads it. */
 static void load_batch(tn_trainer *t, const uint32_t *order, size_t batch)
 {
-    const tn_trainer_wanted wanted = {.set = t->data->train, .samples = order, .training = true, .number = t->samples};
+    const size_t net = tn_trainer_net_of_batch(t, order, batch);
+    tn_trainer_wanted wanted = tn_trainer_want(t, net, t->data->train, order);
+    wanted.training = true;
+    wanted.number = t->samples;
+    tn_trainer_use(t, net);
     if (!tn_trainer_take_ahead(t)) {
         tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
         tn_trainer_load_labels(t, &wanted, 0, batch, t->place);
@@ -222,6 +228,8 @@ static void backward(tn_trainer *t, size_t batch, const observer *seen, const tn
             tn_trainer_begin_streamed(t, i);
         if (!(op->flags & TN_OP_ALIAS))
             op->backward(&vertex->node, pass);
+        if (t->buckets)
+            tn_trainer_clear_rest(t, i);
         if (needs_norm && !pass->sink)
             square_gradients(t, i);
         pass->sink = NULL;
@@ -317,6 +325,7 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     else if (!failed)
         update_rest(t, &update, fused, &seen);
 
+    tn_trainer_use(t, tn_trainer_nets(t) - 1);
     t->position += batch;
     t->samples += batch;
     t->step++;
@@ -328,26 +337,48 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
                                .epoch = t->epoch};
 }
 
-void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses)
+/* Predicts samples t->numbers [batch] by the net in use, each to its place t->asked. */
+static void predict_batch(tn_trainer *t, const tn_dataset *set, size_t net, size_t batch, size_t width, float *outputs, float *losses)
 {
     const observer nobody = {.trainer = t};
-    size_t width = t->output_size;
-    for (size_t first = 0; first < count; first += t->plan.batch) {
-        size_t batch = count - first < t->plan.batch ? count - first : t->plan.batch;
-        for (size_t i = 0; i < batch; i++)
-            t->numbers[i] = samples ? samples[first + i] : (uint32_t)(first + i);
-        const tn_trainer_wanted wanted = {.set = set, .samples = t->numbers};
-        tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
-        forward(t, batch, false, &nobody);
-        const tn_real *output = t->passes[t->graph.count - 1].output;
-        for (size_t i = 0; i < batch * width; i++)
-            outputs[first * width + i] = (float)output[i];
-        if (!losses)
-            continue;
-        tn_trainer_load_labels(t, &wanted, 0, batch, t->place);
-        tn_labels labels = tn_trainer_labels(t, set, batch);
-        (void)tn_trainer_losses(t, batch, output, &labels, NULL);
-        for (size_t i = 0; i < batch; i++)
-            losses[first + i] = (float)t->sample_losses[i];
+    const size_t made = t->output_size; /* of the whole width, which a short net does not fill */
+    const tn_trainer_wanted wanted = tn_trainer_want(t, net, set, t->numbers);
+    tn_trainer_load_inputs(t, &wanted, 0, batch, t->pool, t->place);
+    forward(t, batch, false, &nobody);
+    const tn_real *output = t->passes[t->graph.count - 1].output;
+    for (size_t i = 0; i < batch; i++) {
+        float *to = outputs + t->asked[i] * width;
+        for (size_t k = 0; k < made; k++)
+            to[k] = (float)output[i * made + k];
+        memset(to + made, 0, (width - made) * sizeof *to);
+    }
+    if (!losses)
+        return;
+    tn_trainer_load_labels(t, &wanted, 0, batch, t->place);
+    tn_labels labels = tn_trainer_labels(t, set, batch);
+    (void)tn_trainer_losses(t, batch, output, &labels, NULL);
+    for (size_t i = 0; i < batch; i++)
+        losses[t->asked[i]] = (float)t->sample_losses[i];
+}
+
+void tn_trainer_predict(tn_trainer *t, const tn_dataset *set, const uint32_t *samples, size_t count, float *outputs, float *losses)
+{
+    const size_t width = t->output_size, nets = tn_trainer_nets(t);
+    for (size_t net = 0; net < nets; net++) {
+        size_t batch = 0;
+        tn_trainer_use(t, net);
+        for (size_t i = 0; i < count; i++) {
+            const uint32_t sample = samples ? samples[i] : (uint32_t)i;
+            if (nets > 1 && tn_trainer_net_of(t, set, sample) != net)
+                continue;
+            t->numbers[batch] = sample;
+            t->asked[batch++] = (uint32_t)i;
+            if (batch == t->plan.batch) {
+                predict_batch(t, set, net, batch, width, outputs, losses);
+                batch = 0;
+            }
+        }
+        if (batch > 0)
+            predict_batch(t, set, net, batch, width, outputs, losses);
     }
 }

@@ -35,7 +35,7 @@ static void check_map(size_t width, bool as_bytes, size_t map_width, size_t coun
     tn_array array = {
         .rank = 2, .dims = {ROWS, width}, .count = ROWS * width, .bytes = as_bytes ? raw : NULL, .floats = as_bytes ? NULL : values};
     tn_affine map = {.width = map_width, .shift = shift, .gain = gain};
-    tn_gather(&array, width, &map, rows, all ? NULL : samples, count, to);
+    tn_gather(&array, width, width, &map, rows, all ? NULL : samples, count, to);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < width; j++) {
             float x = values[rows[all ? i : samples[i]] * width + j];

@@ -125,6 +125,42 @@ static void every_failed_allocation_is_told_and_leaks_nothing(void **state)
     support_text_close(&text);
 }
 
+/* Nets of several lengths: what each of them allocates, and steps and predictions by all of them. */
+static void buckets_allocate_at_their_beginning(void **state)
+{
+    (void)state;
+    enum { SAMPLES = 20, STEPS = 6 };
+    static const support_problem sequences = {.samples = SAMPLES,
+                                              .rank = 1,
+                                              .dims = {STEPS},
+                                              .classes = 2,
+                                              .steps = STEPS,
+                                              .tokens = 9,
+                                              .data = ", \"label\": {\"each_step\": true, \"padding\": 2}, \"buckets\": 3"};
+    static const char net[] = "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 4}, {\"op\": \"position_embedding\"}, "
+                              "{\"op\": \"attention\", \"heads\": 2, \"padding\": 8, \"from\": [\"position_embedding_1\", \"input\"]}, "
+                              "{\"op\": \"dense\", \"units\": 2}], \"loss\": \"softmax_cross_entropy\", \"solver\": {\"batch_size\": 3}";
+    static const char causal[] = "\"net\": [{\"op\": \"embedding\", \"vocabulary\": 9, \"units\": 4}, {\"op\": \"gru\", \"units\": 3}, "
+                                 "{\"op\": \"dense\", \"units\": 2}], \"loss\": \"softmax_cross_entropy\", \"solver\": {\"batch_size\": 3}";
+    support_trainer s;
+    tn_error error;
+    support_trainer_prepare(&s, &sequences, 1, net);
+    sweep(s.hypes, &s.data, s.pool);
+    support_trainer_close(&s);
+    if (support_trainer_open(&s, &sequences, 2, causal, &error))
+        fail_msg("%s (%s)", error.message, error.pointer);
+    assert_int_equal(tn_trainer_nets(s.trainer), 2);
+    sweep(s.hypes, &s.data, s.pool);
+    float outputs[SAMPLES * STEPS * 2], losses[SAMPLES];
+    tn_step_result result;
+    tn_allocator_fail_at(0);
+    for (int i = 0; i < 16; i++)
+        tn_trainer_step(s.trainer, true, NULL, NULL, &result);
+    tn_trainer_predict(s.trainer, s.data.train, NULL, SAMPLES, outputs, losses);
+    assert_int_equal(tn_allocator_count(), 0);
+    support_trainer_close(&s);
+}
+
 int main(void)
 {
     tn_allocator_install();
@@ -132,6 +168,7 @@ int main(void)
         cmocka_unit_test(a_step_allocates_nothing),
         cmocka_unit_test(working_ahead_allocates_at_its_beginning),
         cmocka_unit_test(every_failed_allocation_is_told_and_leaks_nothing),
+        cmocka_unit_test(buckets_allocate_at_their_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
