@@ -14,7 +14,8 @@ import weakref
 
 import torch
 
-from . import knob_answers, torch_labels, torch_rows, torch_samplers, torch_watch
+from . import knob_answers, torch_labels, torch_rows, torch_samplers
+from .torch_optimizers import is_successor
 from .torch_review import MIXED_MIN, ROWS, ROWS_ON_THE_WAY, Review, mixing
 from .torch_usage import keeps_loss
 
@@ -180,7 +181,7 @@ class Scores:
             self.rows, self.loss, self.backwards = [], 0.0, 0
             return
         last = self.last_stepper()
-        if last not in (None, optimizer) and self.backwards > 0 and not torch_watch.is_successor(optimizer, last):
+        if last not in (None, optimizer) and self.backwards > 0 and not is_successor(optimizer, last):
             self.takes_turns = True  # each optimizer has a backward pass of its own
         self.last_stepper = weakref.ref(optimizer)
         seen, self.backwards = self.backwards, 0

@@ -20,6 +20,7 @@ from torch import nn
 
 from . import _tenet, session as sessions, torch_names, torch_nonfinite
 from .torch_closure import FirstOf
+from .torch_optimizers import is_successor, rate_of
 from .torch_owed import Owed, is_torchs
 
 KEY = "tenet"  # of the hooks in torch's tables
@@ -371,22 +372,6 @@ class Watch:
         self.forget_step()
         if self.observing:
             self.watcher.begin(self.session.step + 1)
-
-
-def first_parameter(optimizer):
-    return next((one for group in optimizer.param_groups for one in group["params"]), None)
-
-
-def is_successor(optimizer, before):
-    """Whether it is another optimizer of the same parameters, as of a program that makes its optimizer anew."""
-    return first_parameter(optimizer) is first_parameter(before)
-
-
-def rate_of(optimizer):
-    try:
-        return float(optimizer.param_groups[0]["lr"])
-    except (KeyError, TypeError, ValueError, IndexError):
-        return math.nan
 
 
 def rows_of(batch, depth=0):

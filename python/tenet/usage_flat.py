@@ -2,6 +2,7 @@
 
 Programs that mean it (binary networks) pass the gradient on by themselves, and then it is not 0.
 """
+from .torch_optimizers import parameters_of
 from .torch_usage import Check, Turned, parameters_behind
 from .torch_usage_pass import Catcher
 
@@ -30,7 +31,7 @@ class Flat(Check):
         if not is_primary or not self.calls or self.steps >= STEPS_MAX:
             return
         self.steps += 1
-        still = {id(one) for group in optimizer.param_groups for one in group["params"] if one.grad is not None and not bool(one.grad.any())}
+        still = {id(one) for one in parameters_of(optimizer) if one.grad is not None and not bool(one.grad.any())}
         self.still = still if self.still is None else self.still & still
 
     def tell(self):

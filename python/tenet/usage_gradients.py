@@ -4,16 +4,13 @@ import weakref
 import torch
 
 from . import torch_usage_wraps
+from .torch_optimizers import parameters_of
 from .torch_trace import here, place_of
 from .torch_usage import Check, Turned, parameters_behind
 from .torch_usage_pass import Catcher
 
 SAMPLED = 3  # parameters of an optimizer that are asked whether their gradients are cleared
 STEPS_MIN = 5  # that must have gone wrong
-
-
-def parameters_of(optimizer):
-    return [one for group in optimizer.param_groups for one in group["params"]]
 
 
 def is_clear(gradient):

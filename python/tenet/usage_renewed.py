@@ -4,6 +4,7 @@ Networks that are trained one after the other for several epochs each (folds of 
 """
 import weakref
 
+from .torch_optimizers import parameters_of
 from .torch_usage import Check, Turned
 
 NETWORKS_MIN = 3
@@ -22,7 +23,7 @@ class Renewed(Check):
             self.turns[-1][1] += 1
             return
         self.come_back = self.come_back or any(turn[0]() is optimizer for turn in self.turns)
-        shapes = [tuple(one.shape) for group in optimizer.param_groups for one in group["params"]]
+        shapes = [tuple(one.shape) for one in parameters_of(optimizer)]
         self.turns.append([weakref.ref(optimizer), 1, shapes, self.usage.place_of(optimizer)])
 
     def tell(self):

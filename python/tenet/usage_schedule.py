@@ -3,6 +3,7 @@ batches, so that it never warms up. Or its numbers do so, however it is stepped:
 import weakref
 
 from . import torch_usage_wraps
+from .torch_optimizers import rate_of
 from .torch_trace import here
 from .torch_usage import Check, Turned
 
@@ -11,10 +12,6 @@ GONE = 0.1  # of its first value, where a rate counts as gone; the mend decides 
 COLD = 0.3  # of the rate that it is to reach, where it counts as not warmed up
 PATIENCE = 10  # so many times the steps seen are no slow start any more
 FADED, FADED_SHARE = 0.01, 0.5  # of its highest value, for at least this share of the steps: a rate that was gone most of the time
-
-
-def rate_of(optimizer):
-    return float(optimizer.param_groups[0].get("lr") or 0)
 
 
 def warmed_up(scheduler, calls):
