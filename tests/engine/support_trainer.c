@@ -124,3 +124,22 @@ void support_trainer_close(support_trainer *support)
     unlink(path);
     rmdir(support->folder);
 }
+
+void *support_state_of(const tn_trainer *trainer, size_t *size)
+{
+    *size = tn_trainer_state_size(trainer);
+    void *state = malloc(*size);
+    assert_non_null(state);
+    tn_trainer_save(trainer, state);
+    return state;
+}
+
+void support_expect_equal_states(const tn_trainer *a, const tn_trainer *b)
+{
+    size_t size_a, size_b;
+    void *state_a = support_state_of(a, &size_a), *state_b = support_state_of(b, &size_b);
+    assert_int_equal(size_a, size_b);
+    assert_memory_equal(state_a, state_b, size_a);
+    free(state_a);
+    free(state_b);
+}

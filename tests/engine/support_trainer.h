@@ -32,4 +32,8 @@ tn_status support_trainer_open(support_trainer *support, const support_problem *
 void support_trainer_prepare(support_trainer *support, const support_problem *problem, size_t threads, const char *rest);
 void support_trainer_close(support_trainer *support);
 
+/* What a checkpoint of it holds, in memory that the caller frees; and whether two of the same hypes hold the same, bit for bit. */
+void *support_state_of(const tn_trainer *trainer, size_t *size);
+void support_expect_equal_states(const tn_trainer *a, const tn_trainer *b);
+
 #endif

@@ -61,25 +61,6 @@ static void open_or_fail(support_trainer *s, const support_problem *problem, con
     assert_true(tn_trainer_works_ahead(s->trainer) == ahead);
 }
 
-static void *state_of(const tn_trainer *trainer, size_t *size)
-{
-    *size = tn_trainer_state_size(trainer);
-    void *state = malloc(*size);
-    assert_non_null(state);
-    tn_trainer_save(trainer, state);
-    return state;
-}
-
-static void expect_equal_states(const tn_trainer *a, const tn_trainer *b)
-{
-    size_t size_a, size_b;
-    void *state_a = state_of(a, &size_a), *state_b = state_of(b, &size_b);
-    assert_int_equal(size_a, size_b);
-    assert_memory_equal(state_a, state_b, size_a);
-    free(state_a);
-    free(state_b);
-}
-
 static void step(const support_trainer *s, tn_step_result *result)
 {
     tn_trainer_step(s->trainer, false, NULL, NULL, result);
@@ -108,7 +89,7 @@ static void batches_are_the_same(void **state)
             open_or_fail(&ahead, &KINDS[k].problem, KINDS[k].rest, threads, true);
             for (int i = 0; i < 11; i++) {
                 step_both(&plain, &ahead);
-                expect_equal_states(plain.trainer, ahead.trainer);
+                support_expect_equal_states(plain.trainer, ahead.trainer);
             }
             support_trainer_close(&plain);
             support_trainer_close(&ahead);
@@ -175,8 +156,8 @@ static void restoring_forgets_what_was_made(void **state)
     void *states[2][STEPS + 1];
     size_t size = 0;
     for (size_t i = 0; i <= STEPS; i++) {
-        states[0][i] = state_of(plain.trainer, &size);
-        states[1][i] = state_of(ahead.trainer, &size);
+        states[0][i] = support_state_of(plain.trainer, &size);
+        states[1][i] = support_state_of(ahead.trainer, &size);
         assert_memory_equal(states[0][i], states[1][i], size);
         step_both(&plain, &ahead);
     }
@@ -185,10 +166,10 @@ static void restoring_forgets_what_was_made(void **state)
         size_t from = (i * 5 + 3) % (STEPS + 1);
         assert_int_equal(tn_trainer_restore(plain.trainer, states[1][from], size, &error), TN_OK);
         assert_int_equal(tn_trainer_restore(ahead.trainer, states[0][from], size, &error), TN_OK);
-        expect_equal_states(plain.trainer, ahead.trainer);
+        support_expect_equal_states(plain.trainer, ahead.trainer);
         for (size_t k = 0; k < 1 + i % 4; k++)
             step_both(&plain, &ahead);
-        expect_equal_states(plain.trainer, ahead.trainer);
+        support_expect_equal_states(plain.trainer, ahead.trainer);
     }
     for (size_t i = 0; i <= STEPS; i++) {
         free(states[0][i]);
@@ -209,7 +190,7 @@ static void a_training_ends(void **state)
     open_or_fail(&ahead, &images, rest, 1, true);
     for (int i = 0; i < 7; i++)
         step_both(&plain, &ahead);
-    expect_equal_states(plain.trainer, ahead.trainer);
+    support_expect_equal_states(plain.trainer, ahead.trainer);
     support_trainer_close(&plain);
     support_trainer_close(&ahead);
     /* One that is given up in the middle of an epoch, and one that has not begun. */
@@ -237,7 +218,7 @@ static void carried_states_are_the_same(void **state)
         tn_trainer_step(plain.trainer, false, NULL, NULL, &first);
         tn_trainer_step(ahead.trainer, false, NULL, NULL, &second);
         assert_true(first.loss == second.loss);
-        expect_equal_states(plain.trainer, ahead.trainer);
+        support_expect_equal_states(plain.trainer, ahead.trainer);
     }
     support_text_close(&plain);
     support_text_close(&ahead);
@@ -267,7 +248,7 @@ static void boxes_are_the_same(void **state)
             tn_trainer_step(both[k], false, NULL, NULL, &results[k]);
         assert_true(results[0].loss == results[1].loss);
     }
-    expect_equal_states(both[0], both[1]);
+    support_expect_equal_states(both[0], both[1]);
     for (size_t k = 0; k < 2; k++)
         tn_trainer_destroy(both[k]);
     tn_data_close(&data);
@@ -331,7 +312,7 @@ static void trainers_work_ahead_side_by_side(void **state)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
     for (size_t i = 1; i < SIDES; i++) {
         assert_memory_equal(sides[0].losses, sides[i].losses, sizeof sides[0].losses);
-        expect_equal_states(sides[0].trainer.trainer, sides[i].trainer.trainer);
+        support_expect_equal_states(sides[0].trainer.trainer, sides[i].trainer.trainer);
     }
     for (size_t i = 0; i < SIDES; i++)
         support_trainer_close(&sides[i].trainer);
@@ -354,7 +335,7 @@ static void a_fork_in_the_middle_changes_nothing(void **state)
         assert_int_equal(waitpid(child, &status, 0), child);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 17);
     }
-    expect_equal_states(plain.trainer, ahead.trainer);
+    support_expect_equal_states(plain.trainer, ahead.trainer);
     support_trainer_close(&plain);
     support_trainer_close(&ahead);
 }

@@ -251,25 +251,6 @@ static void every_sample_comes_once_an_epoch(void **state)
     assert_memory_not_equal(epochs[0][0].rows, epochs[2][0].rows, samples * sizeof(size_t));
 }
 
-static void *state_of(const tn_trainer *trainer, size_t *size)
-{
-    *size = tn_trainer_state_size(trainer);
-    void *state = malloc(*size);
-    assert_non_null(state);
-    tn_trainer_save(trainer, state);
-    return state;
-}
-
-static void expect_equal_states(const tn_trainer *a, const tn_trainer *b)
-{
-    size_t size_a, size_b;
-    void *state_a = state_of(a, &size_a), *state_b = state_of(b, &size_b);
-    assert_int_equal(size_a, size_b);
-    assert_memory_equal(state_a, state_b, size_a);
-    free(state_a);
-    free(state_b);
-}
-
 /* At any number of threads, made ahead, with predictions between, and from a checkpoint in the middle of an epoch. */
 static void runs_repeat_bit_for_bit(void **state)
 {
@@ -288,19 +269,19 @@ static void runs_repeat_bit_for_bit(void **state)
         void *middle = NULL;
         for (size_t i = 0; i < 30; i++) {
             if (i == 15)
-                middle = state_of(one.trainer, &size);
+                middle = support_state_of(one.trainer, &size);
             tn_trainer_step(one.trainer, false, NULL, NULL, &first);
             tn_trainer_step(other.trainer, false, NULL, NULL, &second);
             assert_true(first.loss == second.loss);
             if (i % 7 == 3)
                 tn_trainer_predict(other.trainer, other.data.train, NULL, samples, outputs, NULL);
         }
-        expect_equal_states(one.trainer, other.trainer);
+        support_expect_equal_states(one.trainer, other.trainer);
         assert_int_equal(tn_trainer_restore(other.trainer, middle, size, &error), TN_OK);
         for (size_t i = 15; i < 30; i++)
             tn_trainer_step(other.trainer, false, NULL, NULL, &second);
         assert_true(first.loss == second.loss);
-        expect_equal_states(one.trainer, other.trainer);
+        support_expect_equal_states(one.trainer, other.trainer);
         free(middle);
         close_pairs(&one);
         close_pairs(&other);

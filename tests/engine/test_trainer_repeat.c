@@ -33,25 +33,6 @@ static void open_or_fail(support_trainer *s, size_t threads, const char *rest)
         fail_msg("%s (%s)", error.message, error.pointer);
 }
 
-static void *state_of(const tn_trainer *trainer, size_t *size)
-{
-    *size = tn_trainer_state_size(trainer);
-    void *state = malloc(*size);
-    assert_non_null(state);
-    tn_trainer_save(trainer, state);
-    return state;
-}
-
-static void expect_equal_states(const tn_trainer *a, const tn_trainer *b)
-{
-    size_t size_a, size_b;
-    void *state_a = state_of(a, &size_a), *state_b = state_of(b, &size_b);
-    assert_int_equal(size_a, size_b);
-    assert_memory_equal(state_a, state_b, size_a);
-    free(state_a);
-    free(state_b);
-}
-
 static void look(void *context, const tn_tensor_shown *shown)
 {
     (void)shown;
@@ -72,7 +53,7 @@ static void any_number_of_threads_gives_the_same_bits(void **state)
             tn_trainer_step(other.trainer, false, NULL, NULL, &second);
             assert_true(first.loss == second.loss);
         }
-        expect_equal_states(one.trainer, other.trainer);
+        support_expect_equal_states(one.trainer, other.trainer);
         support_trainer_close(&one);
         support_trainer_close(&other);
     }
@@ -94,8 +75,8 @@ static void observation_changes_nothing(void **state)
         tn_trainer_step(normed.trainer, true, NULL, NULL, &result);
     }
     assert_true(seen > 5 * 30);
-    expect_equal_states(bare.trainer, watched.trainer);
-    expect_equal_states(bare.trainer, normed.trainer);
+    support_expect_equal_states(bare.trainer, watched.trainer);
+    support_expect_equal_states(bare.trainer, normed.trainer);
     support_trainer_close(&bare);
     support_trainer_close(&watched);
     support_trainer_close(&normed);
@@ -137,12 +118,12 @@ static void checkpoints_resume_bit_for_bit(void **state)
     open_or_fail(&other, 2, WIDE ADAM);
     for (int i = 0; i < 4; i++)
         tn_trainer_step(s.trainer, false, NULL, NULL, &result);
-    void *middle = state_of(s.trainer, &size);
+    void *middle = support_state_of(s.trainer, &size);
     for (int i = 0; i < 8; i++) {
         tn_trainer_step(s.trainer, false, NULL, NULL, &result);
         losses[i] = result.loss;
     }
-    void *end = state_of(s.trainer, &end_size);
+    void *end = support_state_of(s.trainer, &end_size);
     tn_trainer *const trainers[] = {s.trainer, other.trainer};
     for (int t = 0; t < 2; t++) {
         assert_int_equal(tn_trainer_restore(trainers[t], middle, size, &error), TN_OK);
@@ -152,7 +133,7 @@ static void checkpoints_resume_bit_for_bit(void **state)
             assert_int_equal(result.step, 5 + i);
         }
         size_t again_size;
-        void *again = state_of(trainers[t], &again_size);
+        void *again = support_state_of(trainers[t], &again_size);
         assert_memory_equal(end, again, end_size);
         free(again);
     }
