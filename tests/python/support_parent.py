@@ -49,6 +49,22 @@ def bootstrap_folder():
     raise FileNotFoundError("bootstrap/sitecustomize.py is neither beside the package nor in python/")
 
 
+def read_counts(payload, at, wanted):
+    """So many numbers in LEB128, and where they end (src/run/vitals_pack.c)."""
+    found = []
+    for _ in range(wanted):
+        value = shift = 0
+        while True:
+            byte = payload[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        found.append(value)
+    return found, at
+
+
 def decode(kind, payload):
     """One record's payload as text or as a named tuple."""
     if kind in TEXTS:
@@ -59,7 +75,8 @@ def decode(kind, payload):
         return Tensor(index, role, node_index, count, units, node.decode(), parameter.decode() if has & 1 else None, op.decode() if has & 2 else None)
     if kind == VITALS:
         step, index = struct.unpack_from("<QI", payload)
-        count, nan, positive, negative, zeros, _subnormals, _first, least, most, _sum, _squares, mean, m2 = struct.unpack_from("<7Q2f4d", payload, 16)
+        (count, nan, positive, negative, zeros, _subnormals, _first), rest = read_counts(payload, 15, 7)
+        least, most, _sum, _squares, mean, m2 = struct.unpack_from("<2f4d", payload, rest)
         return Vitals(step, index, count, nan, positive + negative, zeros, least, most, mean, m2)
     if kind == UNITS:
         step, index, count, batch, values, low, high = struct.unpack_from("<QIIQQ2f", payload)
