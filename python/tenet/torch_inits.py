@@ -109,6 +109,16 @@ def draw(tensor, init, fan_in, fan_out, generator):
         tensor.copy_((values * scale).to(tensor.dtype))
 
 
+def resize(tensor, shape, generator):
+    """Gives a parameter another shape. Its numbers are drawn from those that it had; where a unit has more inputs than before they are made as much smaller as every usual scheme makes them."""
+    values = tensor.detach().flatten()
+    drawn = values[torch.randint(len(values), shape, generator=generator).to(values.device)]
+    if len(shape) > 1:
+        drawn = drawn * math.sqrt(tensor.shape[1] / shape[1])
+    tensor.data = drawn.to(tensor.dtype)
+    tensor.grad = None
+
+
 def orthogonal(shape, generator):
     rows, columns = shape[0], int(torch.Size(shape[1:]).numel())
     flat = torch.empty(max(rows, columns), min(rows, columns), dtype=torch.float64).normal_(generator=generator)

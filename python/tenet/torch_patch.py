@@ -1,4 +1,4 @@
-"""A patch of the described net, applied to the running program: outputs of modules and functions changed where they are made, weights started anew, another loss.
+"""A patch of the described net, applied to the running program: outputs of modules and functions changed where they are made, weights started anew, dense layers of other units, another loss.
 
 Modules get a forward of their own, before the first pass. Functions are caught by a TorchFunctionMode, which is on only where a function is to be changed, and only within the passes of the
 network (until the loss, where a part of that is to be changed). Weights are drawn from random numbers of their own, so the program's stay as they were. "patch" is acknowledged after the first
@@ -97,6 +97,8 @@ class Applied:
             self.waiting.add("net.%d.init" % number)
         for number in plan.trained:
             self.waiting.add("net.%d.trainable" % number)
+        for number in plan.widths:
+            self.waiting.add("net.%d.units" % number)
         if self.functions:
             if TorchFunctionMode is None:
                 raise Refused("net", "functions cannot be changed in torch %s" % torch.__version__)
@@ -161,9 +163,11 @@ class Applied:
         for site, change in sites:
             if site["kind"] == "module" and site["root"] == kind:
                 self.turn(root.get_submodule(site["path"]), site, change)
-        for number, parts in plan.inits.items():
-            for part, init in parts.items():
-                if self.session.step == 0:
+        if self.session.step == 0:
+            for number, (units, after) in plan.widths.items():
+                self.widen(root, kind, number, units, after)
+            for number, parts in plan.inits.items():
+                for part, init in parts.items():
                     self.draw(root, kind, number, part, init)
         self.free(root, kind)
 
@@ -189,6 +193,23 @@ class Applied:
         generator.manual_seed(torch_inits.seed_of(self.session.trial, number * 2 + (part == "bias")))
         torch_inits.draw(tensor, init, *torch_inits.fans(weight.detach()), generator)
         self.waiting.discard("net.%d.init" % number)
+
+    def widen(self, root, kind, number, units, after):
+        """A dense layer gets other units, and the next one as many inputs. The optimizer keeps the parameters, which have no history yet."""
+        weight, bias, taking = self.parameter(root, kind, number, "weight"), self.parameter(root, kind, number, "bias"), self.parameter(root, kind, after, "weight")
+        if weight is None or taking is None:
+            return
+        generator = torch.Generator()
+        generator.manual_seed(torch_inits.seed_of(self.session.trial, number * 2))
+        torch_inits.resize(weight, (units, weight.shape[1]), generator)
+        if bias is not None:
+            torch_inits.resize(bias, (units,), generator)
+        torch_inits.resize(taking, (taking.shape[0], units), generator)
+        for place, name in ((number, "out_features"), (after, "in_features")):
+            module = root.get_submodule(self.plan.net["weights"][place]["weight"][1].rpartition(".")[0])
+            if hasattr(module, name):
+                setattr(module, name, units)
+        self.waiting.discard("net.%d.units" % number)
 
     def free(self, root, kind):
         for number in self.plan.trained:

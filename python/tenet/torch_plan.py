@@ -32,6 +32,7 @@ class Plan:
         self.changes = {}  # by the number of the node
         self.inits = {}  # number: {"weight": init, "bias": init}
         self.trained = []  # numbers
+        self.widths = {}  # number of a dense layer: (its units, the number of the dense layer that takes its output)
         self.loss_name = self.reduction = None  # what the loss function that is called becomes
         self.log_site = self.mean_site = self.bare_site = None  # of a loss that is written out, and of a log_softmax or a clamp that goes
         self.weight_decay = self.shuffle = None
@@ -122,8 +123,31 @@ class Plan:
                 self.take_weights(path, number, key, one)
             elif key == "trainable":
                 self.train(path, number, one)
+            elif key == "units" and op == "dense":
+                self.widen(path, number, one)
             else:
                 raise Refused(path, "%s of a layer of the program's cannot be changed from outside: change the line" % key)
+
+    def widen(self, path, number, units):
+        """A dense layer of other units: the dense layer that takes its output, through activations alone, gets as many inputs."""
+        nodes, after = self.net["nodes"], number + 1
+        if not isinstance(units, (int, float)) or units < 1 or units != int(units):
+            raise Refused(path, "expected a whole number of units, 1 or more")
+        while after < len(nodes) and nodes[after]["op"] in WITHOUT_SHAPE:
+            after += 1
+        line = "what takes its %d outputs would have to change as well: change the lines" % nodes[number].get("units", 0)
+        if after == len(nodes) or nodes[after]["op"] != "dense":
+            raise Refused(path, line)
+        chain = {nodes[place]["name"] for place in range(number, after)}
+        is_chain = all(tuple(names_of(nodes[place])) in ((), (nodes[place - 1]["name"],)) for place in range(number + 1, after + 1))
+        if not is_chain or any(chain & set(names_of(later)) for later in nodes[after + 1:]):
+            raise Refused(path, line)
+        paths = [weights["weight"][1] for weights in self.net["weights"] if weights and weights["weight"]]
+        for place in (number, after):
+            weight = (self.net["weights"][place] or {}).get("weight")
+            if weight is None or paths.count(weight[1]) > 1:
+                raise Refused("net.%d" % place, "its weight is no parameter of a module of its own")
+        self.widths[number] = int(units), after
 
     def train(self, path, number, wanted):
         if not wanted:

@@ -196,6 +196,49 @@ class Patched(unittest.TestCase):
         self.assertIsNone(getattr(torch.overrides, "_get_current_function_mode", lambda: None)())
 
 
+class Widened(unittest.TestCase):
+    def test_dense_layers_of_other_units(self):
+        """Two narrow layers become wider, one after the other, and the optimizer trains all of them."""
+        kept = []
+
+        def make():
+            kept.append(nn.Sequential(nn.Linear(8, 4), nn.ReLU(), nn.Linear(4, 2, bias=False), nn.Tanh(), nn.Linear(2, 3)))
+            return kept[-1]
+        seen = look(make, X, cross_entropy)
+        done = trial(seen, {"net.0.units": 32, "net.2.units": 16})
+        self.assertIsNone(done.why)
+        self.assertTrue(done.is_applied)
+        net = kept[-1]
+        self.assertEqual([tuple(one.shape) for one in net.parameters()], [(32, 8), (32,), (16, 32), (3, 16), (3,)])
+        self.assertEqual((net[0].out_features, net[2].in_features, net[2].out_features, net[4].in_features), (32, 32, 16, 16))
+        self.assertTrue(all(bool(one.grad.any()) for one in net.parameters()))
+        self.assertLess(done.losses[-1], done.losses[0])
+        self.assertNotEqual(done.losses, trial(seen, {"net.0.units": 32, "net.2.units": 16}, seed=7).losses)
+
+    def test_a_layer_whose_output_goes_two_ways(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.first, self.second, self.last = nn.Linear(8, 4), nn.Linear(4, 4), nn.Linear(4, 3)
+
+            def forward(self, x):
+                x = torch.relu(self.first(x))
+                return self.last(x + torch.relu(self.second(x)))
+        seen = look(Net, X, cross_entropy)
+        self.assertFalse(trial(seen, {"net.0.units": 32}).is_applied)
+
+    def test_a_layer_that_is_used_twice(self):
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.body, self.last = nn.Linear(8, 8), nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.last(torch.relu(self.body(torch.relu(self.body(x)))))
+        seen = look(Net, X, cross_entropy)
+        self.assertFalse(trial(seen, {"net.0.units": 32}).is_applied)
+
+
 class Refused(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -210,7 +253,8 @@ class Refused(unittest.TestCase):
         return done
 
     def test_what_has_another_shape(self):
-        self.refused({"net.0.units": 64}, "units of a layer")
+        self.refused({"net.7.units": 64}, "what takes its 3 outputs would have to change as well")
+        self.refused({"net.0.units": 0.5}, "a whole number of units")
         self.refused({"net.7": {"$remove": True}}, "another shape")
         self.refused({"net.1": {"op": "dense", "units": 3}}, "exp cannot become dense")
         self.refused({"net.1": {"$insert": {"op": "dense", "units": 8}}}, "cannot be put")
@@ -224,7 +268,7 @@ class Refused(unittest.TestCase):
         self.refused({"loss": "magic"}, "no loss magic")
 
     def test_whole_or_not_at_all(self):
-        done = self.refused({"net.1": {"op": "relu"}, "net.0.units": 64}, "net.0.units")
+        done = self.refused({"net.1": {"op": "relu"}, "net.7.units": 64}, "net.7.units")
         self.assertEqual(done.losses, self.given)
 
     def test_a_net_that_is_not_described(self):
