@@ -221,6 +221,28 @@ for step in range(60):
         for settings in ("weight=torch.tensor([1.0, 20.0, 5.0])", "label_smoothing=0.1"):
             self.assertEqual(mends_of(look(script % settings)), {})
 
+    def test_a_loss_of_the_wrong_sign(self):
+        script = HEAD + """
+optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+for step in range(60):
+    optimizer.zero_grad()
+    chosen = F.log_softmax(model(x), 1)[torch.arange(64), y].mean()
+    loss = %schosen
+    loss.backward()
+    optimizer.step()
+"""
+        seen, right = look(script % "+"), look(script % "-")
+        mend = mends_of(seen)["negated_loss"]
+        self.assertEqual((mend["cause"], mend["certain"], list(mends_of(seen))), ("wrong_loss", False, ["negated_loss"]))
+        self.assertIn("each of 60 losses is below 0", mend["seen"])
+        self.assertEqual(seen.facts["places"]["program"]["negated_loss"]["text"], "loss.backward()")
+        turned = support_parent.run(script % "+", {"mode": "trial", "steps": STEPS, "patch": {"program.negated_loss": True}, "known": seen.facts["private"]})
+        self.assertEqual(turned.refused, {})
+        self.alike([-step.loss for step in turned.steps], [step.loss for step in right.steps], 4)
+        self.assertEqual(mends_of(right), {})
+        similar = "loss = F.cosine_similarity(model(x), torch.ones(64, 3)).mean().neg()"
+        self.assertEqual(mends_of(look((script % "-").replace("loss = -chosen", similar))), {})
+
     def test_one_loss_that_outweighs_the_other(self):
         script = HEAD + """
 model = nn.Linear(8, 4)
