@@ -99,6 +99,7 @@ class Watch:
         self.processors = len(os.sched_getaffinity(0)) if self.session.mode == "train" and hasattr(os, "sched_getaffinity") else 0
         self.owed.forget()
         self.primary = lambda: None
+        self.made_late = weakref.WeakSet()  # optimizers that were made after the first step
         self.in_root = self.pulse.in_backward = self.pulse.in_step = False
         self.observing = False
         self.batch_rows = self.loss_rows = 0
@@ -298,7 +299,7 @@ class Watch:
             self.primary = weakref.ref(optimizer)
             self.pulse.follow(self.primary, self.session.link)
             return True
-        if primary is not optimizer and is_successor(optimizer, primary):
+        if primary is not optimizer and optimizer in self.made_late and is_successor(optimizer, primary):
             self.primary = weakref.ref(optimizer)
             self.pulse.follow(self.primary, self.session.link)
             return True
@@ -442,6 +443,8 @@ def around_optimizer(original):
         for kind in type(self).__mro__:
             if "step" in kind.__dict__ and kind is not torch.optim.Optimizer and callable(kind.__dict__["step"]):
                 wrapped(kind, "step", around_step)
+        if _watch.session.step > 0:
+            _watch.made_late.add(self)
         # In a train run a rank is awake from its first backward pass: by then it knows which rank it is.
         session = sessions.current() if _watch.session.mode == "train" else sessions.awake()
         if session is not None:
