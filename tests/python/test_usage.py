@@ -366,7 +366,9 @@ for step in range(60):
         self.assertEqual((mend["cause"], mend["race"], mend["certain"]), ("misaligned_labels", False, True))
         self.assertIn("gave the label of 256 of 256 samples in the first 4 steps", mend["control"])
         self.assertIn("F.cross_entropy(output, output.argmax(1))", seen.facts["places"]["program"]["own_answers"]["text"])
+        self.assertIn("own_answers", mends_of(look(script % "output.detach().softmax(1).argmax(1)")))
         self.assertEqual(mends_of(look(script % "y")), {})
+        self.assertNotIn("own_answers", mends_of(look(script % "torch.full((64,), int(model(x)[0].argmax()))")))  # all of one class, which it answers by chance
         knows = script.replace("for step in range(60):", "for _ in range(300):\n    F.cross_entropy(model(x[:32]), y[:32]).backward(); optimizer.step(); optimizer.zero_grad()\nfor step in range(60):")
         self.assertNotIn("own_answers", mends_of(look(knows % "y")))
 
