@@ -271,7 +271,7 @@ void tn_race_plan(const tn_investigation *investigation, const tn_look *look, co
     size_t round = is_cheap ? ROUND_COUNT - 1 : 0;
     for (size_t i = 0; i < list->count; i++)
         tn_planned_add(planned, 1, round_steps(look, round), "%s", list->fixes[i].text);
-    while (round_steps(look, round) < look->steps) {
+    while (round + 1 < ROUND_COUNT && round_steps(look, round) < look->steps) {
         size_t part = part_kept(alive, least);
         alive = part < alive ? part : alive;
         round = next_round(look, round, round_steps(look, round));
