@@ -22,12 +22,31 @@ void tn_trainer_place_deinit(tn_trainer_place *place)
     tn_memory_destroy(place->staging);
 }
 
+/* The data comes as floats: straight to its place, or in double into `staging`, from where it is widened. */
 #ifdef TN_REAL_DOUBLE
-/* In double the data comes as floats into `staging` and is widened. */
+static float *floats_for(tn_real *place, float *staging)
+{
+    (void)place;
+    return staging;
+}
+
 static void widen(const float *from, size_t count, tn_real *to)
 {
     for (size_t i = 0; i < count; i++)
         to[i] = (tn_real)from[i];
+}
+#else
+static float *floats_for(tn_real *place, float *staging)
+{
+    (void)staging;
+    return place;
+}
+
+static void widen(const float *from, size_t count, tn_real *to)
+{
+    (void)from;
+    (void)count;
+    (void)to;
 }
 #endif
 
@@ -35,33 +54,21 @@ void tn_trainer_load_inputs(const tn_trainer *t, const tn_trainer_wanted *wanted
                             const tn_trainer_place *to)
 {
     const size_t size = wanted->values;
-#ifdef TN_REAL_DOUBLE
-    float *inputs = to->staging + first * size;
-#else
-    float *inputs = to->inputs + first * size;
-#endif
+    float *inputs = floats_for(to->inputs, to->staging) + first * size;
     tn_dataset_first_inputs(wanted->set, wanted->samples + first, count, size, inputs);
     if (wanted->training && t->augment.is_on)
         tn_augment_batch(&t->augment, wanted->set, wanted->number + first, count, pool, inputs);
-#ifdef TN_REAL_DOUBLE
     widen(inputs, count * size, to->inputs + first * size);
-#endif
 }
 
 static void load_targets(const tn_trainer *t, const tn_trainer_wanted *wanted, size_t first, size_t count, const tn_trainer_place *to)
 {
     const size_t width = t->output_size;
-#ifdef TN_REAL_DOUBLE
-    float *targets = to->staging + first * width;
-#else
-    float *targets = to->targets + first * width;
-#endif
+    float *targets = floats_for(to->targets, to->staging) + first * width;
     tn_dataset_target_labels(wanted->set, wanted->samples + first, count, targets);
     if (wanted->training && t->augment.is_on)
         tn_augment_boxes(&t->augment, wanted->set, wanted->number + first, count, targets);
-#ifdef TN_REAL_DOUBLE
     widen(targets, count * width, to->targets + first * width);
-#endif
 }
 
 /* Class numbers for a loss that takes targets: the number itself of one output, else a 1 in its place. */

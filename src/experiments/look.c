@@ -6,9 +6,9 @@
 
 #include "base/memory.h"
 
-/* Below this score a network counts as no better than the trivial predictor: NEAR_TRIVIAL, or as many standard errors as chance alone may reach on so few probe samples, and never more than
+/* Below this score a network counts as no better than the trivial predictor: TN_NEAR_TRIVIAL, or as many standard errors as chance alone may reach on so few probe samples, and never more than
  * NEAR_TRIVIAL_MOST, since a handful of samples would call every network trivial. Unit: score (0 trivial, 1 perfect). Own choice. */
-static const double NEAR_TRIVIAL = 0.1, NEAR_TRIVIAL_MOST = 0.2, STANDARD_ERRORS = 3;
+static const double NEAR_TRIVIAL_MOST = 0.2, STANDARD_ERRORS = 3;
 
 /* Multiply-adds that one trial may take, forward and backward: two to eight seconds of one core. Counted, not timed, so that a debug repeats. */
 static const double WORK_AFFORDABLE = 2e11, WORK_CHEAP = 4e9;
@@ -20,27 +20,26 @@ static double near_trivial(const tn_subject_facts *facts)
 {
     double majority = facts->majority;
     if (facts->task != TN_SUBJECT_CLASSIFICATION || facts->probe_samples == 0 || !(majority > 0 && majority < 1))
-        return NEAR_TRIVIAL;
+        return TN_NEAR_TRIVIAL;
     /* Accuracy becomes a score by (accuracy - majority) / (1 - majority). */
     double error = sqrt(majority * (1 - majority) / (double)facts->probe_samples) / (1 - majority);
-    return fmin(fmax(NEAR_TRIVIAL, STANDARD_ERRORS * error), NEAR_TRIVIAL_MOST);
+    return fmin(fmax(TN_NEAR_TRIVIAL, STANDARD_ERRORS * error), NEAR_TRIVIAL_MOST);
 }
 
-/* Multiply-adds of a step, forward and backward. */
-static double work_of_step(const tn_subject_facts *facts)
+double tn_look_step_work(const tn_subject_facts *facts)
 {
     double work = facts->work > 0 ? facts->work : (double)facts->parameters;
-    return 3 * work * (double)facts->batch_size + 1;
+    return 3 * work * (double)facts->batch_size;
 }
 
 bool tn_look_is_costly(const tn_investigation *investigation)
 {
-    return STEPS_MIN * work_of_step(investigation->facts) > WORK_AFFORDABLE;
+    return STEPS_MIN * tn_look_step_work(investigation->facts) > WORK_AFFORDABLE;
 }
 
 uint64_t tn_look_steps(const tn_investigation *investigation)
 {
-    double step_work = work_of_step(investigation->facts);
+    double step_work = tn_look_step_work(investigation->facts) + 1;
     double plateau = tn_investigation_setting(investigation, "plateau_steps", 2000);
     /* A tiny net runs as long as its user would let it; a large one as long as it must to learn something. */
     double steps = fmin(fmax(plateau, WORK_CHEAP / step_work), STEPS_MAX);

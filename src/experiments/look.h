@@ -37,6 +37,12 @@ bool tn_look_is_broken(const tn_look *look);
  * then all of it. Of a trial that ended there the steps count as acknowledged. Nothing happens to other trials. */
 void tn_look_take_own_end(tn_investigation *investigation, tn_look *look, const tn_trial_request *request, tn_trial_result *result);
 
+/* A score below this is next to that of the trivial predictor, where there are samples enough to tell. Unit: score (0 trivial, 1 perfect). Own choice. */
+#define TN_NEAR_TRIVIAL 0.1
+
+/* Multiply-adds of a step of the subject, forward and backward. */
+double tn_look_step_work(const tn_subject_facts *facts);
+
 /* Steps that a trial of the subject may take: the user's own where affordable, else PROTOCOL B1's 2,000, or as many as the work of the net allows. */
 uint64_t tn_look_steps(const tn_investigation *investigation);
 

@@ -32,9 +32,7 @@ static const double WORK_CHEAP_TO_CONFIRM = 4e10;
 
 static double work_of(const tn_investigation *investigation, uint64_t steps)
 {
-    const tn_subject_facts *facts = investigation->facts;
-    double work = facts->work > 0 ? facts->work : (double)facts->parameters;
-    return 3 * work * (double)facts->batch_size * (double)steps;
+    return tn_look_step_work(investigation->facts) * (double)steps;
 }
 
 uint64_t tn_race_steps_to_confirm(const tn_investigation *investigation, const tn_look *look, const tn_candidate *candidate)
@@ -438,14 +436,11 @@ static bool is_second_form(const tn_fix *first, const tn_fix *other, bool wants_
     return are_rates ? is_lower == wants_lower : !first->general;
 }
 
-/* A score below this is next to that of the trivial predictor; as in look.c. */
-static const double LEARNS_NOTHING = 0.1;
-
 /* A rate that learns nothing on some seed, though it does on most, breaks there, or is far too low. */
 static bool breaks_on_some(const tn_confirmation *confirmation)
 {
     for (size_t i = 0; i < confirmation->pairs; i++)
-        if (confirmation->after[i] < LEARNS_NOTHING)
+        if (confirmation->after[i] < TN_NEAR_TRIVIAL)
             return true;
     return false;
 }

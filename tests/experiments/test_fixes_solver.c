@@ -97,7 +97,7 @@ static void settings_far_from_the_custom_are_brought_back(void **state)
     proposal_expect_patch(USUAL ", \"solver\": {\"opt\": \"adam\", \"epsilon\": 1e-4}", TN_CAUSE_wrong_optimizer, "");
 }
 
-/* The made-up subject makes 1,000 steps, in epochs of 62. */
+/* The made-up subject makes 1,000 steps, in epochs of 63. */
 static void a_schedule_that_takes_the_rate_away_is_left_out(void **state)
 {
     (void)state;

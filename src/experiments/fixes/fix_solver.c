@@ -86,7 +86,7 @@ static double left_half_way(const tn_fix_case *about)
     const tn_hypes *hypes = about->hypes;
     if (tn_hypes_is_null(hypes, "solver.decay") || strcmp(tn_hypes_string(hypes, "solver.decay.kind"), "step") != 0)
         return 1;
-    double epoch_steps = fmax(1, (double)about->investigation->facts->train_samples / (double)about->investigation->facts->batch_size);
+    double epoch_steps = fmax(1, (double)about->investigation->facts->steps_per_epoch);
     double epoch = floor((double)tn_investigation_length(about->investigation) / 2 / epoch_steps) -
                    (double)tn_hypes_integer(hypes, "solver.decay.after");
     double divisions = epoch < 0 ? 0 : 1 + floor(epoch / (double)tn_hypes_integer(hypes, "solver.decay.every"));
