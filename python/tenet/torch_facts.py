@@ -10,6 +10,7 @@ from torch.utils.data import RandomSampler, SequentialSampler
 
 from . import knob_answers, torch_loss_forms, torch_rows
 from .torch_knobs import STATISTICS_ROWS
+from .torch_optimizers import parameters_of
 from .torch_trace import here, is_loss_module, place_of
 
 # Multiply-adds that cost about as much time as the overhead of a step in Python. Own choice, measured on one core: about a millisecond.
@@ -91,7 +92,7 @@ class FactsPart:
         self.places["optimizer"] = place
         self.shuffled = self.now_shuffled
         seen = {id(one): one for root in self.roots for one in root.parameters()}
-        seen.update({id(one): one for group in optimizer.param_groups for one in group["params"]})
+        seen.update({id(one): one for one in parameters_of(optimizer)})
         self.parameters = sum(one.numel() for one in seen.values() if not isinstance(one, torch.nn.parameter.UninitializedParameter))
         self.solver = solver_of(optimizer, float(rate) if rate is not None else None)
 
@@ -194,7 +195,7 @@ def count_parameters(session):
     found = {}
 
     def optimizer_created(optimizer):
-        found.update((id(one), one.numel()) for group in optimizer.param_groups for one in group["params"])
+        found.update((id(one), one.numel()) for one in parameters_of(optimizer))
         session.facts["parameters"] = sum(found.values())
 
     session.on("optimizer_created", optimizer_created)

@@ -83,6 +83,11 @@ def seed_of(trial, number):
     return (int(seed if seed is not None else trial.get("base_seed") or 0) * SEED_STRIDE + number) % (1 << 62)
 
 
+def generator_of(trial, number):
+    """Random numbers with that seed, which leave the program's own as they are."""
+    return torch.Generator().manual_seed(seed_of(trial, number))
+
+
 def draw(tensor, init, fan_in, fan_out, generator):
     """Fills a parameter by an init of the hypes, from random numbers of its own."""
     scheme, scale = init.get("scheme"), float(init.get("scale", 1))

@@ -12,6 +12,7 @@ import torch
 
 from . import knob_answers, torch_rows
 from .knob_answers import LINE
+from .torch_optimizers import parameters_of
 from .torch_seeds import Seeds
 
 STATISTICS_ROWS = 10000
@@ -196,7 +197,7 @@ class Optimizers:
         if isinstance(optimizer, torch.optim.LBFGS):
             answers.refused("clip_norm", "LBFGS computes its gradients within the step")
             return
-        parameters = [one for group in optimizer.param_groups for one in group["params"] if one.grad is not None]
+        parameters = [one for one in parameters_of(optimizer) if one.grad is not None]
         if parameters:
             # torch's own, also where the program's calls of it are watched (torch_usage_wraps.py).
             inspect.unwrap(torch.nn.utils.clip_grad_norm_)(parameters, most)

@@ -10,6 +10,8 @@ import weakref
 import torch
 from torch import nn
 
+from .torch_optimizers import parameters_of
+
 # The field's words for classes; any other class is called by its own name in lower case.
 OPS = {
     "Linear": "dense",
@@ -201,7 +203,7 @@ class Names:
 
     def rows_of(self, optimizer, with_frozen):
         """What _tenet.Parameters takes: (tensor, node, name, op, node_index, units, axis, frozen)."""
-        trained = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+        trained = parameters_of(optimizer)
         if any(self.tensor(tensor) is None for tensor in trained):
             self.name_all()
         rows, seen = [], set()

@@ -15,6 +15,7 @@ import torch
 
 from . import torch_inits, torch_loss_forms, torch_ops
 from .torch_ops import Unknown
+from .torch_optimizers import parameters_of
 from .torch_trace import INPUT, Broken, Modes, Trace, TorchFunctionMode, Watcher, here, is_foreign_code, is_loss_module, place_of, root_kind
 
 NAME_MAX = 47  # bytes, of the schema
@@ -34,7 +35,7 @@ class Description:
         self.kept = self.ancestors(last)
         self.check()
         self.name_nodes()
-        trained = {id(parameter) for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]}
+        trained = {id(parameter) for optimizer in optimizers for parameter in parameters_of(optimizer)}
         self.net = [self.fact(position, trained) for position in range(len(self.kept))]
 
     def find_loss(self, value):

@@ -21,6 +21,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from . import session as sessions, torch_narrow, usage_guard
+from .torch_optimizers import parameters_of
 from .torch_trace import path_of
 
 TEXT_MAX = 300
@@ -271,7 +272,7 @@ class Window:
 
     def end_step(self, step, optimizer):
         if self.trace is not None:
-            self.trace.end_step(step, [one for group in optimizer.param_groups for one in group["params"]])
+            self.trace.end_step(step, parameters_of(optimizer))
             self.is_over = self.trace.told
 
 

@@ -9,6 +9,7 @@ import weakref
 import torch
 
 from . import torch_inits, torch_loaders, torch_ops
+from .torch_optimizers import parameters_of
 from .torch_plan import Change, Plan, Refused
 from .torch_trace import Modes, Sites, TorchFunctionMode, caller, frame_of_call, function_site, is_loss_module, root_kind
 from .torch_usage import PREFIX
@@ -189,8 +190,7 @@ class Applied:
         tensor, weight = self.parameter(root, kind, number, part), self.parameter(root, kind, number, "weight")
         if tensor is None or weight is None:
             return
-        generator = torch.Generator()
-        generator.manual_seed(torch_inits.seed_of(self.session.trial, number * 2 + (part == "bias")))
+        generator = torch_inits.generator_of(self.session.trial, number * 2 + (part == "bias"))
         torch_inits.draw(tensor, init, *torch_inits.fans(weight.detach()), generator)
         self.waiting.discard("net.%d.init" % number)
 
@@ -199,8 +199,7 @@ class Applied:
         weight, bias, taking = self.parameter(root, kind, number, "weight"), self.parameter(root, kind, number, "bias"), self.parameter(root, kind, after, "weight")
         if weight is None or taking is None:
             return
-        generator = torch.Generator()
-        generator.manual_seed(torch_inits.seed_of(self.session.trial, number * 2))
+        generator = torch_inits.generator_of(self.session.trial, number * 2)
         torch_inits.resize(weight, (units, weight.shape[1]), generator)
         if bias is not None:
             torch_inits.resize(bias, (units,), generator)
@@ -239,8 +238,6 @@ class Applied:
         if plan.reduction is not None:
             call.kwargs = {key: value for key, value in call.kwargs.items() if key not in ("size_average", "reduce")}
             call.kwargs["reduction"] = plan.reduction
-            if call.name == call.original_name:
-                call.prediction = call.prediction.view_as(call.prediction)  # another argument, so that the loss is computed from these settings
         if call.training:
             self.waiting.discard("loss function")
 
@@ -252,7 +249,7 @@ class Applied:
             self.decay(optimizer)
         if not (is_primary and plan.trained):
             return
-        given = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        given = {id(parameter) for parameter in parameters_of(optimizer)}
         for root in list(self.roots):
             self.free(root, root_kind(root))
             for number in plan.trained:

@@ -295,11 +295,7 @@ class Watch:
 
     def is_primary(self, optimizer):
         primary = self.primary()
-        if primary is None:
-            self.primary = weakref.ref(optimizer)
-            self.pulse.follow(self.primary, self.session.link)
-            return True
-        if primary is not optimizer and optimizer in self.made_late and is_successor(optimizer, primary):
+        if primary is None or primary is not optimizer and optimizer in self.made_late and is_successor(optimizer, primary):
             self.primary = weakref.ref(optimizer)
             self.pulse.follow(self.primary, self.session.link)
             return True
