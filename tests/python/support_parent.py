@@ -152,6 +152,11 @@ class Connection:
         return found[-1] if found else None
 
     @property
+    def mends(self):
+        """What it offered to change of its use of the framework, by name."""
+        return {mend["name"]: mend for mend in self.facts.get("mends", ())}
+
+    @property
     def shown(self):
         return [sample for record in self.of(SHOWN) for sample in record["samples"]]
 

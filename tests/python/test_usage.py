@@ -26,10 +26,6 @@ def look(script):
     return support_parent.run(script, {"mode": "look", "steps": STEPS})
 
 
-def mends_of(run):
-    return {mend["name"]: mend for mend in run.facts.get("mends", ())}
-
-
 class Seen(unittest.TestCase):
     maxDiff = None
 
@@ -38,13 +34,13 @@ class Seen(unittest.TestCase):
             buggy, fixed = pool.map(look, (PROGRAMS / program / "buggy.py", PROGRAMS / program / "fixed.py"))
         self.assertEqual(buggy.status, 0, buggy.output[-2000:])
         self.assertEqual([note for note in buggy.facts["notes"] if "tenet failed" in note], [])
-        found = mends_of(buggy)
+        found = buggy.mends
         self.assertEqual(list(found), [name])
         self.assertEqual(found[name]["cause"], cause)
         place = buggy.facts["places"]["program"][name]
         self.assertIn(words, place["text"])
         self.assertIn("patch", buggy.facts["knobs"])
-        self.assertEqual(mends_of(fixed), {})
+        self.assertEqual(fixed.mends, {})
         return buggy, [step.loss for step in fixed.steps]
 
     def turn(self, program, looked, name):
@@ -73,7 +69,7 @@ class Seen(unittest.TestCase):
 
     def test_a_mode_that_was_left_on(self):
         seen, fixed = self.see("eval_mode_after_first_epoch", "training_mode", "wrong_mode", "model.eval()")
-        self.assertTrue(mends_of(seen)["training_mode"]["certain"])
+        self.assertTrue(seen.mends["training_mode"]["certain"])
         self.assertEqual(self.turn("eval_mode_after_first_epoch", seen, "training_mode"), fixed)
 
     def test_shapes_that_broadcast(self):
@@ -97,7 +93,7 @@ class Seen(unittest.TestCase):
 
     def test_gradients_clipped_to_next_to_nothing(self):
         seen, _ = self.see("clipping_too_tight", "loose_clipping", "tight_clipping", "clip_grad_norm_(model.parameters(), 0.001)")
-        self.assertIn("cuts %d of %d gradients" % (STEPS, STEPS), mends_of(seen)["loose_clipping"]["seen"])
+        self.assertIn("cuts %d of %d gradients" % (STEPS, STEPS), seen.mends["loose_clipping"]["seen"])
         limit = seen.facts["private"]["usage"]["loose_clipping"]["sites"][0][3]
         looser = (PROGRAMS / "clipping_too_tight/buggy.py").read_text().replace("0.001)", "%r)" % limit)
         self.assertEqual(self.turn("clipping_too_tight", seen, "loose_clipping"), [step.loss for step in look(looser).steps])
@@ -113,18 +109,18 @@ for step in range(30):
 """ % limit
         with tempfile.TemporaryDirectory() as folder:
             seen = support_parent.run(script(1e-4), {"mode": "look", "steps": STEPS}, folder=folder)
-            found = mends_of(seen)["loose_clipping"]
+            found = seen.mends["loose_clipping"]
             self.assertIn("clip_grad_value_ cuts 30 of 30", found["seen"])
             limit = seen.facts["private"]["usage"]["loose_clipping"]["sites"][0][3]
             trial = {"mode": "trial", "steps": STEPS, "patch": {"program.loose_clipping": True}, "known": seen.facts["private"]}
             turned = support_parent.run(script(1e-4), trial, folder=folder)
         self.assertIn("patch", turned.applied)
         self.assertEqual([step.loss for step in turned.steps], [step.loss for step in look(script(limit)).steps])
-        self.assertNotIn("loose_clipping", mends_of(look(script(0.05))))
+        self.assertNotIn("loose_clipping", look(script(0.05)).mends)
 
     def test_a_backward_that_is_wrong(self):
         seen, fixed = self.see("wrong_backward", "backward", "wrong_gradient", "def backward(")
-        self.assertIn("of 48 elements", mends_of(seen)["backward"]["control"])
+        self.assertIn("of 48 elements", seen.mends["backward"]["control"])
         self.alike(self.turn("wrong_backward", seen, "backward"), fixed, 4)
 
     def test_a_backward_that_is_wrong_in_a_layer_too_large_to_be_compared_whole(self):
@@ -150,9 +146,9 @@ for step in range(20):
     optimizer.step()
 """
         wrong = look(script % "pass")
-        self.assertIn("of 48 elements", mends_of(wrong)["backward"]["control"])
+        self.assertIn("of 48 elements", wrong.mends["backward"]["control"])
         whole = look(script % "x + torch.zeros(300, 1)  # asks for the whole batch")
-        self.assertNotIn("backward", mends_of(whole))
+        self.assertNotIn("backward", whole.mends)
         self.assertEqual([note for note in whole.facts["notes"] if "tenet failed" in note], [])
 
     def test_a_reshape_that_mixes_samples(self):
@@ -161,7 +157,7 @@ for step in range(20):
 
     def test_a_softmax_over_the_batch(self):
         seen, fixed = self.see("softmax_over_the_batch", "softmax_axis", "wrong_axis", "dim=0")
-        self.assertTrue(mends_of(seen)["softmax_axis"]["certain"])
+        self.assertTrue(seen.mends["softmax_axis"]["certain"])
         self.alike(self.turn("softmax_over_the_batch", seen, "softmax_axis"), fixed, 4)
 
     def test_a_softmax_that_is_written_out(self):
@@ -184,11 +180,11 @@ for step in range(30):
             program.write_text(HEAD + script % (0.01, broken))
             mild, wild, stable = look(program), look(HEAD + script % (300, broken)), look(HEAD + script % (0.01, whole))
             turned = support_parent.run(program, {"mode": "trial", "steps": 30, "patch": {"program.log_softmax": True}, "known": mild.facts["private"]})
-        self.assertIsNone(mends_of(mild)["log_softmax"]["control"])
-        self.assertFalse(mends_of(mild)["log_softmax"]["certain"])
-        self.assertIn("log() gave infinity", mends_of(wild)["log_softmax"]["control"])
+        self.assertIsNone(mild.mends["log_softmax"]["control"])
+        self.assertFalse(mild.mends["log_softmax"]["certain"])
+        self.assertIn("log() gave infinity", wild.mends["log_softmax"]["control"])
         self.assertIn("torch.log(", wild.facts["places"]["program"]["log_softmax"]["text"])
-        self.assertEqual(mends_of(stable), {})
+        self.assertEqual(stable.mends, {})
         self.assertEqual(turned.refused, {})
         self.assertIn("patch", turned.applied)
         self.alike([step.loss for step in turned.steps], [step.loss for step in stable.steps], 3)
@@ -213,13 +209,13 @@ for step in range(60):
             with tempfile.TemporaryDirectory() as folder:
                 seen = support_parent.run(script % settings, {"mode": "look", "steps": STEPS}, folder=folder)
                 turned = support_parent.run(script % settings, {"mode": "trial", "steps": STEPS, "patch": {"program.plain_loss": True}, "known": seen.facts["private"]}, folder=folder)
-            mend = mends_of(seen)["plain_loss"]
+            mend = seen.mends["plain_loss"]
             self.assertEqual((mend["cause"], mend["text"], mend["certain"]), ("wrong_loss", what, False))
             self.assertIn(words, mend["seen"])
             self.assertEqual(seen.facts["places"]["program"]["plain_loss"]["text"], "loss = criterion(model(x), y)")
             self.assertEqual((turned.refused, [step.loss for step in turned.steps]), ({}, plain))
         for settings in ("weight=torch.tensor([1.0, 20.0, 5.0])", "label_smoothing=0.1"):
-            self.assertEqual(mends_of(look(script % settings)), {})
+            self.assertEqual(look(script % settings).mends, {})
 
     def test_a_loss_of_the_wrong_sign(self):
         script = HEAD + """
@@ -232,16 +228,16 @@ for step in range(60):
     optimizer.step()
 """
         seen, right = look(script % "+"), look(script % "-")
-        mend = mends_of(seen)["negated_loss"]
-        self.assertEqual((mend["cause"], mend["certain"], list(mends_of(seen))), ("wrong_loss", False, ["negated_loss"]))
+        mend = seen.mends["negated_loss"]
+        self.assertEqual((mend["cause"], mend["certain"], list(seen.mends)), ("wrong_loss", False, ["negated_loss"]))
         self.assertIn("each of 60 losses is below 0", mend["seen"])
         self.assertEqual(seen.facts["places"]["program"]["negated_loss"]["text"], "loss.backward()")
         turned = support_parent.run(script % "+", {"mode": "trial", "steps": STEPS, "patch": {"program.negated_loss": True}, "known": seen.facts["private"]})
         self.assertEqual(turned.refused, {})
         self.alike([-step.loss for step in turned.steps], [step.loss for step in right.steps], 4)
-        self.assertEqual(mends_of(right), {})
+        self.assertEqual(right.mends, {})
         similar = "loss = F.cosine_similarity(model(x), torch.ones(64, 3)).mean().neg()"
-        self.assertEqual(mends_of(look((script % "-").replace("loss = -chosen", similar))), {})
+        self.assertEqual(look((script % "-").replace("loss = -chosen", similar)).mends, {})
 
     def test_one_loss_that_outweighs_the_other(self):
         script = HEAD + """
@@ -260,13 +256,13 @@ for step in range(60):
             seen = support_parent.run(script % "1e4", {"mode": "look", "steps": STEPS}, folder=folder)
             trial = {"mode": "trial", "steps": STEPS, "patch": {"program.balanced_losses": True}, "known": seen.facts["private"]}
             turned = support_parent.run(script % "1e4", trial, folder=folder)
-        mend = mends_of(seen)["balanced_losses"]
+        mend = seen.mends["balanced_losses"]
         self.assertEqual((mend["cause"], mend["certain"]), ("unscaled_label", False))
         self.assertIn("in 60 of 60 backward passes this loss outweighs the other more than 1000 times", mend["seen"])
         self.assertIn("F.mse_loss", seen.facts["places"]["program"]["balanced_losses"]["text"])
         self.assertEqual(turned.refused, {})
         self.assertAlmostEqual(turned.steps[0].loss, 2, places=5)
-        self.assertEqual(mends_of(look(script % "10")), {})
+        self.assertEqual(look(script % "10").mends, {})
 
     def test_a_warm_up_that_never_ends(self):
         script = HEAD + """
@@ -279,11 +275,11 @@ for step in range(60):
     scheduler.step()
 """
         slow, usual, constant = look(script % 100000), look(script % 500), look(script % 1)
-        mend = mends_of(slow)["schedule_left_out"]
-        self.assertEqual((mend["cause"], list(mends_of(slow))), ("wrong_schedule", ["schedule_left_out"]))
+        mend = slow.mends["schedule_left_out"]
+        self.assertEqual((mend["cause"], list(slow.mends)), ("wrong_schedule", ["schedule_left_out"]))
         self.assertIn("LambdaLR: in 60 steps it brought the rate to 6e-06 of the 0.01", mend["seen"])
         self.assertEqual(slow.facts["places"]["program"]["schedule_left_out"]["text"], "scheduler.step()")
-        self.assertEqual(mends_of(usual), {})
+        self.assertEqual(usual.mends, {})
         turned = support_parent.run(script % 100000, {"mode": "trial", "steps": STEPS, "patch": {"program.schedule_left_out": True}, "known": slow.facts["private"]})
         self.assertEqual(turned.refused, {})
         self.assertEqual([step.loss for step in turned.steps], [step.loss for step in constant.steps])
@@ -300,9 +296,9 @@ for step in range(60):
         scheduler.step()
 """
         gone, slow = look(script % 0.1), look(script % 0.7)
-        self.assertEqual(list(mends_of(gone)), ["schedule_left_out"])
-        self.assertIn("StepLR: it had brought the rate from 0.1 to 1e-06 by step 30 of 60", mends_of(gone)["schedule_left_out"]["seen"])
-        self.assertEqual(mends_of(slow), {})
+        self.assertEqual(list(gone.mends), ["schedule_left_out"])
+        self.assertIn("StepLR: it had brought the rate from 0.1 to 1e-06 by step 30 of 60", gone.mends["schedule_left_out"]["seen"])
+        self.assertEqual(slow.mends, {})
 
     def test_a_network_judged_on_inputs_that_were_not_scaled(self):
         script = HEAD + """
@@ -316,13 +312,13 @@ for step in range(60):
     model.train()
 """
         seen = look(script % "300 + 70 * x")
-        mend = mends_of(seen)["evaluation_inputs"]
-        self.assertEqual((mend["cause"], mend["race"], list(mends_of(seen))), ("unscaled_input", False, ["evaluation_inputs"]))
+        mend = seen.mends["evaluation_inputs"]
+        self.assertEqual((mend["cause"], mend["race"], list(seen.mends)), ("unscaled_input", False, ["evaluation_inputs"]))
         self.assertIn("a quarter of the 8 columns lie at least", mend["control"])
         self.assertEqual(seen.facts["places"]["program"]["evaluation_inputs"]["text"], "model(300 + 70 * x)")
-        self.assertIn("evaluation_inputs", mends_of(look(script % "x / 255")))
+        self.assertIn("evaluation_inputs", look(script % "x / 255").mends)
         for usual in ("2 * x + 1", "torch.randn(64, 8)", "torch.zeros(64, 8)"):
-            self.assertEqual(mends_of(look(script % usual)), {}, usual)
+            self.assertEqual(look(script % usual).mends, {}, usual)
 
     def test_a_function_whose_slope_is_0(self):
         script = HEAD + """
@@ -345,12 +341,12 @@ for step in range(60):
             seen = support_parent.run(script % "torch.round(hidden)", {"mode": "look", "steps": STEPS}, folder=folder)
             trial = {"mode": "trial", "steps": STEPS, "patch": {"program.straight_through": True}, "known": seen.facts["private"]}
             turned = support_parent.run(script % "torch.round(hidden)", trial, folder=folder)
-        mend = mends_of(seen)["straight_through"]
-        self.assertEqual((mend["cause"], list(mends_of(seen))), ("frozen_parameters", ["straight_through"]))
+        mend = seen.mends["straight_through"]
+        self.assertEqual((mend["cause"], list(seen.mends)), ("frozen_parameters", ["straight_through"]))
         self.assertIn("2 parameters got a gradient of exactly 0 in each of 20 steps", mend["seen"])
         self.assertEqual(seen.facts["places"]["program"]["straight_through"]["text"], "return self.head(torch.round(hidden))")
         self.assertEqual((turned.refused, [step.loss for step in turned.steps]), ({}, [step.loss for step in straight.steps]))
-        self.assertEqual(mends_of(straight), {})
+        self.assertEqual(straight.mends, {})
 
     def test_labels_that_are_the_networks_own_answers(self):
         script = HEAD + """
@@ -362,19 +358,19 @@ for step in range(60):
     optimizer.step()
 """
         seen = look(script % "output.argmax(1)")
-        mend = mends_of(seen)["own_answers"]
+        mend = seen.mends["own_answers"]
         self.assertEqual((mend["cause"], mend["race"], mend["certain"]), ("misaligned_labels", False, True))
         self.assertIn("gave the label of 256 of 256 samples in the first 4 steps", mend["control"])
         self.assertIn("F.cross_entropy(output, output.argmax(1))", seen.facts["places"]["program"]["own_answers"]["text"])
-        self.assertIn("own_answers", mends_of(look(script % "output.detach().softmax(1).argmax(1)")))
-        self.assertEqual(mends_of(look(script % "y")), {})
-        self.assertNotIn("own_answers", mends_of(look(script % "torch.full((64,), int(model(x)[0].argmax()))")))  # all of one class, which it answers by chance
+        self.assertIn("own_answers", look(script % "output.detach().softmax(1).argmax(1)").mends)
+        self.assertEqual(look(script % "y").mends, {})
+        self.assertNotIn("own_answers", look(script % "torch.full((64,), int(model(x)[0].argmax()))").mends)  # all of one class, which it answers by chance
         knows = script.replace("for step in range(60):", "for _ in range(300):\n    F.cross_entropy(model(x[:32]), y[:32]).backward(); optimizer.step(); optimizer.zero_grad()\nfor step in range(60):")
-        self.assertNotIn("own_answers", mends_of(look(knows % "y")))
+        self.assertNotIn("own_answers", look(knows % "y").mends)
 
     def test_a_network_judged_in_training_mode(self):
         seen, _ = self.see("never_in_evaluation_mode", "evaluation_mode", "wrong_mode", "model(x).argmax(1)")
-        self.assertFalse(mends_of(seen)["evaluation_mode"]["race"])
+        self.assertFalse(seen.mends["evaluation_mode"]["race"])
 
 
 class Silent(unittest.TestCase):
@@ -382,7 +378,7 @@ class Silent(unittest.TestCase):
         run = look(HEAD + script)
         self.assertEqual(run.status, 0, run.output[-2000:])
         self.assertEqual([note for note in run.facts["notes"] if "tenet failed" in note], [])
-        self.assertEqual(mends_of(run), {})
+        self.assertEqual(run.mends, {})
 
     def test_gradients_gathered_on_purpose(self):
         self.quiet("""
@@ -448,7 +444,7 @@ for epoch in range(4):
 
     def test_are_counted_once_and_filled_in(self):
         looked = look(self.SCRIPT % "float('nan'), float('inf'), float('nan')")
-        mend = mends_of(looked)["fill_inputs"]
+        mend = looked.mends["fill_inputs"]
         self.assertEqual(mend["cause"], "nonfinite_input")
         self.assertIn("3 of the 512 values", mend["seen"])
         self.assertIn("DataLoader", looked.facts["places"]["program"]["fill_inputs"]["text"])
@@ -459,7 +455,7 @@ for epoch in range(4):
         self.assertTrue(all(math.isfinite(step.loss) for step in trial.steps))
 
     def test_none_where_all_are_finite(self):
-        self.assertEqual(mends_of(look(self.SCRIPT % "5.0, 5.0, 5.0")), {})
+        self.assertEqual(look(self.SCRIPT % "5.0, 5.0, 5.0").mends, {})
 
 
 if __name__ == "__main__":

@@ -43,16 +43,12 @@ def look(script):
     return support_parent.run(script, {"mode": "look", "steps": STEPS})
 
 
-def mends_of(run):
-    return {mend["name"]: mend for mend in run.facts.get("mends", ())}
-
-
 class Inits(unittest.TestCase):
     def see(self, lines, words, place):
         seen = look(PROGRAM % lines)
         self.assertEqual(seen.status, 0, seen.output[-2000:])
         self.assertEqual([note for note in seen.facts["notes"] if "tenet failed" in note], [])
-        found = mends_of(seen)["usual_init"]
+        found = seen.mends["usual_init"]
         self.assertEqual(found["cause"], "bad_init")
         self.assertIn(words, found["seen"])
         self.assertIn(place, seen.facts["places"]["program"]["usual_init"]["text"])
@@ -61,7 +57,7 @@ class Inits(unittest.TestCase):
 
     def test_weights_of_zero_at_the_line_that_set_them(self):
         seen = self.see(ZEROS, "the weights of body.weight_ih_l0 are all 0, and 1 other layers' are unusual too", "nn.init.zeros_(parameter)")
-        self.assertIn("(body.weight_ih_l0, head.weight)", mends_of(seen)["usual_init"]["text"])
+        self.assertIn("(body.weight_ih_l0, head.weight)", seen.mends["usual_init"]["text"])
 
     def test_weights_that_no_function_of_torch_filled_where_the_layer_is_made(self):
         self.see(FILLED, "the weights of body.weight_ih_l0 are all 0.1", "self.body = nn.LSTM(")
@@ -91,13 +87,13 @@ class Inits(unittest.TestCase):
         orthogonal = "nn.init.orthogonal_(model.body.weight_hh_l0)\nnn.init.xavier_normal_(model.body.weight_ih_l0)\nnn.init.kaiming_normal_(model.head.weight)"
         for lines in ("", narrow, orthogonal):
             with self.subTest(lines=lines):
-                self.assertEqual(mends_of(look(PROGRAM % lines)), {})
+                self.assertEqual(look(PROGRAM % lines).mends, {})
 
     def test_a_network_that_the_hypes_describe_is_left_to_them(self):
         layers = "model = nn.Sequential(nn.Flatten(), nn.Linear(18, 8), nn.ReLU(), nn.Linear(8, 2))\n"
         seen = look(PROGRAM % (layers + ZEROS))
         self.assertIsNotNone(seen.facts["net"])
-        self.assertEqual(mends_of(seen), {})
+        self.assertEqual(seen.mends, {})
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Settings(unittest.TestCase):
     def see(self, unusual, usual, words):
         seen = run(unusual)
         self.assertEqual([note for note in seen.facts["notes"] if "tenet failed" in note], [])
-        mend = {mend["name"]: mend for mend in seen.facts["mends"]}["usual_settings"]
+        mend = seen.mends["usual_settings"]
         self.assertEqual((mend["cause"], mend["certain"], mend["race"]), ("wrong_optimizer", False, True))
         self.assertIn(words, mend["text"])
         self.assertEqual(seen.facts["places"]["program"]["usual_settings"]["text"], "optimizer = torch.optim." + unusual)
@@ -55,7 +55,7 @@ class Settings(unittest.TestCase):
     def test_settings_in_use_are_left_alone(self):
         for optimizer in ("Adam(model.parameters(), eps=1e-4)", "Adam(model.parameters(), betas=(0.5, 0.999))", "SGD(model.parameters(), lr=0.1, momentum=0.95)", "SGD(model.parameters(), lr=0.1)",
                           "RMSprop(model.parameters(), alpha=0.99)", "Adagrad(model.parameters())", "Adadelta(model.parameters())"):
-            self.assertEqual([mend["name"] for mend in run(optimizer).facts.get("mends", ())], [], optimizer)
+            self.assertEqual(run(optimizer).mends, {}, optimizer)
 
 
 class Renewed(unittest.TestCase):
@@ -78,7 +78,7 @@ for fold in range(%d):
 
     def test_a_network_made_anew_for_each_epoch(self):
         seen = support_parent.run(self.SCRIPT % (5, 1), {"mode": "look", "steps": STEPS})
-        mends = {mend["name"]: mend for mend in seen.facts.get("mends", ())}
+        mends = seen.mends
         self.assertEqual(list(mends), ["one_network"])
         self.assertEqual((mends["one_network"]["cause"], mends["one_network"]["certain"], mends["one_network"]["race"]), ("too_few_steps", True, False))
         self.assertIn("5 optimizers of parameters of the same shapes took their steps one after the other, each for one epoch of 5 steps", mends["one_network"]["seen"])
@@ -91,7 +91,7 @@ for fold in range(%d):
             self.assertEqual((seen.facts["scored"], len(seen.steps), len(seen.scores) > 0), (True, STEPS, True), kept)
 
     def test_folds_of_several_epochs_are_left_alone(self):
-        self.assertEqual(support_parent.run(self.SCRIPT % (3, 2), {"mode": "look", "steps": STEPS}).facts.get("mends", []), [])
+        self.assertEqual(support_parent.run(self.SCRIPT % (3, 2), {"mode": "look", "steps": STEPS}).mends, {})
 
 
 if __name__ == "__main__":
