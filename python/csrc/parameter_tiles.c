@@ -127,8 +127,13 @@ static void take_units(const tn_tile_job *job, const tn_vitals *whole)
 
 static void run_tile(void *context, size_t number, size_t worker)
 {
-    (void)worker;
-    const tn_tile *tile = &((const tn_tiles *)context)->all[number];
+    const tn_tiles *tiles = context;
+    if (number < tiles->errands) {
+        if (worker > 0)
+            tiles->errand(tiles->errand_for);
+        return;
+    }
+    const tn_tile *tile = &tiles->all[number - tiles->errands];
     if (tile->of_units)
         take_units(tile->job, NULL);
     else
@@ -247,8 +252,9 @@ void tn_tiles_begin(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
         cut(tiles, jobs, count, size);
     tn_pool *pool = tiles->count ? pool_of(tiles) : NULL;
     tiles->shared = pool != NULL;
+    tiles->errands = pool && tiles->errand;
     if (pool)
-        tn_pool_begin(pool, number, run_tile, tiles);
+        tn_pool_begin(pool, tiles->errands + number, run_tile, tiles);
 }
 
 void tn_tiles_finish(tn_tiles *tiles)
@@ -256,7 +262,7 @@ void tn_tiles_finish(tn_tiles *tiles)
     if (tiles->shared && tiles->pool_of == getpid())
         tn_pool_finish(tiles->pool);
     else if (tiles->count)
-        tn_pool_run(NULL, tiles->count, run_tile, tiles);
+        tn_pool_run(NULL, tiles->errands + tiles->count, run_tile, tiles);
     else
         run_whole(tiles->jobs, tiles->job_count);
     if (tiles->count)

@@ -22,6 +22,9 @@ typedef struct tn_tile_job {
 
 typedef struct tn_tile tn_tile;
 
+/* What else the second thread does, before all tiles, where a run is shared with it; never the caller. It needs no GIL. */
+typedef void tn_errand_fn(void *context);
+
 typedef struct tn_tiles {
     tn_pool *pool; /* NULL before it is needed */
     pid_t pool_of; /* the process that its thread belongs to */
@@ -31,6 +34,9 @@ typedef struct tn_tiles {
     const tn_tile_job *jobs; /* [job_count], of the run that was begun */
     size_t job_count, count; /* and its tiles; 0: it is not cut up */
     bool shared;             /* the pool works on them */
+    tn_errand_fn *errand;    /* NULL: none */
+    void *errand_for;
+    size_t errands; /* of the run that was begun: 0 or 1 */
 } tn_tiles;
 
 void tn_tiles_deinit(tn_tiles *tiles);

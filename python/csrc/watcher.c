@@ -466,6 +466,11 @@ static PyObject *help(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static void visit_link(void *link)
+{
+    tn_link_visit(link);
+}
+
 static PyObject *attach(PyObject *self, PyObject *link_object)
 {
     tn_watcher *watcher = (tn_watcher *)self;
@@ -476,6 +481,8 @@ static PyObject *attach(PyObject *self, PyObject *link_object)
     Py_XDECREF(watcher->link_object);
     watcher->link_object = link_object;
     watcher->link = link;
+    watcher->tiles.errand = link ? visit_link : NULL;
+    watcher->tiles.errand_for = link;
     watcher->began = watcher->observed = 0; /* of another trial, where there is one */
     for (size_t i = 0; i < watcher->shown.count; i++)
         watcher->shown.all[i]->told_count = 0; /* another parent, or another conversation with it */
@@ -489,6 +496,7 @@ static PyObject *close_watcher(PyObject *self, PyObject *unused)
     forget_root(watcher);
     watcher->step = 0;
     watcher->link = NULL;
+    watcher->tiles.errand = NULL;
     Py_CLEAR(watcher->link_object);
     tn_watched_clear(watcher);
     Py_RETURN_NONE;

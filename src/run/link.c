@@ -23,6 +23,7 @@
 
 enum {
     SEND_AT = 64 << 10,    /* bytes */
+    PATIENT = 4,           /* so many times that, and the pace, where another thread comes to send */
     HIGH_DESCRIPTOR = 200, /* the lowest number that the socket should get */
     PATIENCE_SECONDS = 300 /* a parent that takes nothing for so long is taken for dead */
 };
@@ -35,6 +36,7 @@ struct tn_link {
     pid_t owner;
     bool alive, stop;
     uint64_t pace_ns, stepped_ns; /* the least time between sendings at a step's end, and when the last one was */
+    uint64_t visited_ns;          /* when another thread last came to send; 0: never */
     tn_wire_buffer out;
     tn_wire_reader in;
 };
@@ -189,12 +191,18 @@ static void send_all(tn_link *link)
         give_up(link);
 }
 
+/* Whether another thread comes so often that sending can be left to it. */
+static bool is_visited(const tn_link *link, uint64_t now_ns)
+{
+    return link->visited_ns != 0 && now_ns - link->visited_ns < link->pace_ns;
+}
+
 /* The end of each call that adds a record. */
 static void added(tn_link *link, tn_status status)
 {
     if (status != TN_OK)
         give_up(link);
-    else if (link->out.size >= SEND_AT)
+    else if (link->out.size >= SEND_AT && (link->out.size >= PATIENT * SEND_AT || !is_visited(link, tn_clock_ns())))
         send_all(link);
 }
 
@@ -308,13 +316,26 @@ bool tn_link_step(tn_link *link, const tn_step *step)
     if (link->alive)
         added(link, tn_wire_put_step(&link->out, step, NULL));
     uint64_t now_ns = link->pace_ns ? tn_clock_ns() : 0;
-    if (!link->pace_ns || now_ns - link->stepped_ns >= link->pace_ns) {
+    if (!link->pace_ns || now_ns - link->stepped_ns >= (is_visited(link, now_ns) ? PATIENT : 1) * link->pace_ns) {
         link->stepped_ns = now_ns;
         exchange(link);
     }
     bool going_on = !link->stop;
     pthread_mutex_unlock(&link->mutex);
     return going_on;
+}
+
+void tn_link_visit(tn_link *link)
+{
+    if (!enter(link))
+        return;
+    uint64_t now_ns = tn_clock_ns();
+    if (link->out.size >= SEND_AT || now_ns - link->stepped_ns >= link->pace_ns) {
+        link->stepped_ns = now_ns;
+        exchange(link);
+    }
+    link->visited_ns = now_ns;
+    pthread_mutex_unlock(&link->mutex);
 }
 
 bool tn_link_is_alive(const tn_link *link)

@@ -33,6 +33,10 @@ void tn_link_pace(tn_link *link, uint64_t nanoseconds);
 
 /* The end of a step: sends everything gathered, and hears what the other end wants. false: it wants the program to stop here. */
 bool tn_link_step(tn_link *link, const tn_step *step);
+
+/* From another thread, about once a step: sends what is gathered, and hears the other end, where it is time by tn_link_pace. While it comes as often as that, the program's own thread leaves both
+ * to it, up to four times as long: sending wakes the other end, which costs some 50 us where its processor sleeps. */
+void tn_link_visit(tn_link *link);
 void tn_link_flush(tn_link *link);
 
 /* Whether anybody listens. */

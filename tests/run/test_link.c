@@ -91,17 +91,32 @@ static bool step(watcher *w, uint64_t number)
     return tn_link_step(w->link, &(tn_step){.step = number, .loss = 1, .gradient_norm = NAN});
 }
 
+static bool nothing_waits(const watcher *w)
+{
+    char byte;
+    return recv(w->connection, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0;
+}
+
+static void say_blanks(watcher *w, size_t count)
+{
+    char *text = malloc(count + 1);
+    assert_non_null(text);
+    memset(text, ' ', count);
+    text[count] = '\0';
+    tn_link_text(w->link, TN_WIRE_NOTE, text);
+    free(text);
+}
+
 static void what_is_written_arrives_with_the_step(void **state)
 {
     watcher *w = *state;
-    char byte;
     tn_link_text(w->link, TN_WIRE_HELLO, "{}");
     tn_link_tensor(w->link, 3, &(tn_tensor_name){.node = "a", .op = "dense", .count = 4, .units = 2});
     tn_vitals vitals;
     tn_vitals_init(&vitals);
     tn_link_vitals(w->link, 1, 3, &vitals);
     tn_link_score(w->link, &(tn_score_point){.train_score = 0.5});
-    assert_int_equal(recv(w->connection, &byte, 1, MSG_DONTWAIT), -1); /* nothing yet */
+    assert_true(nothing_waits(w));
     assert_true(step(w, 1));
     static const tn_wire_type TYPES[] = {TN_WIRE_HELLO, TN_WIRE_TENSOR, TN_WIRE_VITALS, TN_WIRE_SCORE, TN_WIRE_STEP};
     for (size_t i = 0; i < sizeof TYPES / sizeof TYPES[0]; i++) {
@@ -123,14 +138,56 @@ static void what_is_written_arrives_with_the_step(void **state)
 static void much_is_sent_before_the_step(void **state)
 {
     watcher *w = *state;
-    char *text = malloc(70000);
-    assert_non_null(text);
-    memset(text, ' ', 69999);
-    text[69999] = '\0';
-    tn_link_text(w->link, TN_WIRE_NOTE, text);
-    free(text);
+    say_blanks(w, 69999);
     assert_true(hear(w));
     assert_int_equal(w->record.json_length, 69999);
+}
+
+static void steps_at_a_pace_share_a_sending(void **state)
+{
+    watcher *w = *state;
+    tn_link_pace(w->link, (uint64_t)3600 * 1000000000);
+    assert_true(step(w, 1));
+    assert_true(step(w, 2));
+    tn_link_flush(w->link);
+    for (uint64_t number = 1; number <= 2; number++) {
+        assert_true(hear(w));
+        assert_int_equal(w->record.scalars.step, number);
+    }
+    assert_true(step(w, 3));
+    assert_true(nothing_waits(w));
+}
+
+/* A second thread comes to send: the program's own leaves more to it than it would gather otherwise, and hears through it. */
+static void sending_is_left_to_who_comes_for_it(void **state)
+{
+    watcher *w = *state;
+    tn_link_pace(w->link, (uint64_t)3600 * 1000000000);
+    tn_link_visit(w->link);
+    assert_true(step(w, 1));
+    say_blanks(w, 70000);
+    assert_true(nothing_waits(w));
+    say(w, TN_WIRE_STOP, "");
+    tn_link_visit(w->link); /* it is not time, but much has gathered */
+    assert_true(hear(w));
+    assert_int_equal(w->record.type, TN_WIRE_STEP);
+    assert_true(hear(w));
+    assert_int_equal(w->record.json_length, 70000);
+    assert_false(step(w, 2)); /* the visit has heard the stop */
+    tn_link_visit(w->link);
+    assert_true(nothing_waits(w));
+}
+
+/* One that no longer comes keeps nothing back. */
+static void who_came_once_is_not_waited_for(void **state)
+{
+    watcher *w = *state;
+    tn_link_pace(w->link, 1000000);
+    tn_link_visit(w->link);
+    usleep(2000);
+    say_blanks(w, 70000);
+    assert_true(hear(w));
+    assert_int_equal(w->record.json_length, 70000);
 }
 
 static void hears_stop(void **state)
@@ -290,6 +347,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WATCHED(what_is_written_arrives_with_the_step),
         WATCHED(much_is_sent_before_the_step),
+        WATCHED(steps_at_a_pace_share_a_sending),
+        WATCHED(sending_is_left_to_who_comes_for_it),
+        WATCHED(who_came_once_is_not_waited_for),
         WATCHED(hears_stop),
         WATCHED(waits_for_forks),
         WATCHED(outlives_the_watcher),
