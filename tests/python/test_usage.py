@@ -239,6 +239,30 @@ for step in range(60):
         similar = "loss = F.cosine_similarity(model(x), torch.ones(64, 3)).mean().neg()"
         self.assertEqual(look((script % "-").replace("loss = -chosen", similar)).mends, {})
 
+    def test_a_loss_times_a_tiny_factor(self):
+        script = HEAD + """
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(60):
+    optimizer.zero_grad()
+    for part in range(%d):
+        loss = F.cross_entropy(model(x), y%s)
+        (loss * %s).backward()
+    optimizer.step()
+"""
+        with tempfile.TemporaryDirectory() as folder:
+            tiny = support_parent.run(script % (1, "", 0.0001), {"mode": "look", "steps": STEPS}, folder=folder)
+            trial = {"mode": "trial", "steps": STEPS, "patch": {"program.no_factor": True}, "known": tiny.facts["private"]}
+            turned = support_parent.run(script % (1, "", 0.0001), trial, folder=folder)
+        plain = look(script % (1, "", 1))
+        mend = tiny.mends["no_factor"]
+        self.assertEqual((mend["cause"], mend["certain"], list(tiny.mends)), ("wrong_loss", False, ["no_factor"]))
+        self.assertIn("each of 60 backward passes starts from 0.0001 times what cross_entropy returned", mend["seen"])
+        self.assertEqual(tiny.facts["places"]["program"]["no_factor"]["text"], "loss = F.cross_entropy(model(x), y)")
+        self.assertEqual(turned.refused, {})
+        self.alike([step.loss for step in turned.steps], [step.loss for step in plain.steps], 4)
+        for script_of_a_sound_program in (script % (1, "", 1), script % (8, "", 1 / 80), script % (1, ", reduction='sum'", 1 / 64), script % (1, "", 0.1)):
+            self.assertEqual(look(script_of_a_sound_program).mends, {})
+
     def test_one_loss_that_outweighs_the_other(self):
         script = HEAD + """
 model = nn.Linear(8, 4)
