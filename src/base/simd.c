@@ -18,6 +18,25 @@ tn_isa tn_isa_best(void)
     return TN_ISA_SCALAR;
 }
 
+bool tn_isa_has_bfloat16(void)
+{
+#if defined(__x86_64__)
+    return tn_isa_best() == TN_ISA_AVX512 && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
+
+bool tn_isa_has_amx_bfloat16(void)
+{
+#if defined(__x86_64__) && !defined(__clang__)
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("amx-bf16");
+#else
+    return false;
+#endif
+}
+
 const char *tn_isa_name(tn_isa isa)
 {
     switch (isa) {

@@ -6,6 +6,8 @@
 #ifndef TN_BASE_SIMD_H
 #define TN_BASE_SIMD_H
 
+#include <stdbool.h>
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TN_SANITIZED 1
 #elif defined(__has_feature)
@@ -30,6 +32,10 @@ typedef enum tn_isa { TN_ISA_SCALAR = 0, TN_ISA_AVX2 = 1, TN_ISA_AVX512 = 2 } tn
 
 /* The best set that this processor and its system support, by CPUID. AVX512 means F, BW, DQ, VL, VBMI, BITALG, VPOPCNTDQ and GFNI. */
 tn_isa tn_isa_best(void);
+/* Beyond TN_ISA_AVX512: pairs of bfloat16 multiplied and added (AVX-512 BF16), and tiles of them (AMX). clang's run-time library does not tell of AMX; there it counts as missing. */
+bool tn_isa_has_bfloat16(void);
+bool tn_isa_has_amx_bfloat16(void);
+
 const char *tn_isa_name(tn_isa isa); /* "scalar", "avx2", "avx512" */
 
 #endif

@@ -1,8 +1,8 @@
 /* gemm_bfloat16.c: products whose factors are rounded to bfloat16, with sums in float. See gemm.h.
  *
- * Where the processor has instructions for it, a product that is worth the way there goes to oneDNN's matmul, which takes AMX or AVX-512 BF16; both factors are copied, rounded, each time. Everywhere else, and for
- * small products, blocks of the factors are rounded to the stack, as floats, and multiplied as floats: the same numbers but for the order of the sums, in about the time of a float product.
- * The library allocates and so does the copy: unlike a float step, one in bfloat16 does. A copy that finds no memory is no error, blocks take its place. */
+ * Where the processor has AMX, a product that is worth the way there goes to oneDNN's matmul; both factors are copied, rounded, each time. Other products go to gemm_pairs.c where there is AVX-512 BF16. Everywhere else
+ * blocks of the factors are rounded to the stack, as floats, and multiplied as floats: the same numbers but for the order of the sums and for what is below 2^-126, in about the time of a float product.
+ * The library allocates and so does the copy: unlike a float step, one on AMX does. A copy that finds no memory is no error, the others take its place. */
 #include "engine/gemm_job.h"
 
 #ifndef TN_REAL_DOUBLE
@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/simd.h"
 #include "engine/gemm_bfloat16.h"
+#include "engine/gemm_pairs.h"
 
 /* Of a factor's block on the stack: 64 KB each, so that both stay in the second cache. */
 enum { BLOCK = 128 };
@@ -83,7 +84,7 @@ static void multiply_block(const tn_gemm_job *job, size_t i, size_t j)
     } while (p < job->k);
 }
 
-static void multiply_blocks(const tn_gemm_job *job)
+void tn_gemm_blocks(const tn_gemm_job *job)
 {
     for (size_t i = 0; i < job->m; i += BLOCK)
         for (size_t j = 0; j < job->n; j += BLOCK)
@@ -91,15 +92,6 @@ static void multiply_blocks(const tn_gemm_job *job)
 }
 
 /* ---- the library ---- */
-
-static bool has_instructions(void)
-{
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx512bf16");
-#else
-    return false;
-#endif
-}
 
 /* The upper halves of rounded values. */
 TN_SIMD_CLONES
@@ -265,8 +257,10 @@ void tn_gemm_bfloat16(const tn_gemm_job *job)
     if (job->m == 0 || job->n == 0)
         return;
     bool is_large = job->k > 0 && job->m * job->n >= LIBRARY_LEAST / job->k;
-    if (!is_large || !has_instructions() || !multiply_halves(job))
-        multiply_blocks(job);
+    if (is_large && tn_isa_has_amx_bfloat16() && multiply_halves(job))
+        return;
+    if (!tn_gemm_pairs(job))
+        tn_gemm_blocks(job);
 }
 
 #else

@@ -1,4 +1,4 @@
-/* test_gemm.c: products of every kind and size against plain sums in double: both ways of computing them, with steps beyond the row, bias
+/* test_gemm.c: products of every kind and size against plain sums in double: every way of computing them, with steps beyond the row, bias
  * and sum, and nothing written beside c. */
 #include <float.h>
 #include <math.h>
@@ -13,17 +13,19 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/simd.h"
 #include "base/threads.h"
 #include "engine/gemm.h"
 #include "engine/gemm_bfloat16.h"
 #include "engine/gemm_direct.h"
+#include "engine/gemm_pairs.h"
 
-typedef enum way { CHOSEN, DIRECT, ROUNDED, LIBRARY } way;
+typedef enum way { CHOSEN, DIRECT, ROUNDED, LIBRARY, BLOCKS, PAIRS } way;
 
 /* clang-format off */
 static const size_t sizes[][3] = { /* m, n, k */
     {1, 1, 1}, {1, 16, 7}, {2, 17, 3}, {3, 15, 16}, {12, 32, 5}, {13, 33, 31}, {7, 64, 64}, {25, 65, 40}, {11, 48, 300}, {5, 130, 257},
-    {32, 128, 64}, {64, 10, 512}, {1, 1000, 1}, {100, 3, 2}, {6, 100, 600}, {4, 900, 700},
+    {32, 128, 64}, {64, 10, 512}, {1, 1000, 1}, {100, 3, 2}, {6, 100, 600}, {4, 900, 700}, {131, 37, 259}, {257, 1, 2}, {129, 47, 521},
 };
 /* clang-format on */
 
@@ -50,6 +52,12 @@ static bool multiply(way by, const tn_gemm_job *job)
         return tn_gemm_direct(job);
     if (by == LIBRARY)
         return tn_gemm_library(job);
+    if (by == PAIRS)
+        return tn_gemm_pairs(job);
+    if (by == BLOCKS) {
+        tn_gemm_blocks(job);
+        return true;
+    }
     tn_gemm(by == ROUNDED ? TN_BFLOAT16 : TN_FLOAT32, job->transpose_a, job->transpose_b, job->m, job->n, job->k, job->a, job->lda, job->b,
             job->ldb, job->bias, job->add, job->c, job->ldc);
     return true;
@@ -67,8 +75,8 @@ static void check(const size_t size[3], unsigned kind, way by)
     assert_non_null(before);
     memcpy(before, c, m * ldc * sizeof *c);
     const tn_gemm_job job = {ta, tb, m, n, k, a, b, lda, ldb, with_bias ? bias : NULL, add, c, ldc};
-    bool done = multiply(by, &job);
-    assert_true(done || by == DIRECT);
+    const bool done = multiply(by, &job), is_rounded = by == ROUNDED || by == BLOCKS || by == PAIRS;
+    assert_true(done || by == DIRECT || (by == PAIRS && !tn_isa_has_bfloat16()));
     for (size_t i = 0; i < m * ldc; i++) {
         size_t row = i / ldc, column = i % ldc;
         if (!done || column >= n) {
@@ -79,7 +87,7 @@ static void check(const size_t size[3], unsigned kind, way by)
         double sum = added + start, terms = fabs(added) + fabs(start);
         for (size_t p = 0; p < k; p++) {
             float left = ta ? a[p * lda + row] : a[row * lda + p], right = tb ? b[column * ldb + p] : b[p * ldb + column];
-            double term = by == ROUNDED ? rounded(left) * rounded(right) : (double)left * (double)right;
+            double term = is_rounded ? rounded(left) * rounded(right) : (double)left * (double)right;
             sum += term;
             terms += fabs(term);
         }
@@ -122,7 +130,52 @@ static void rounded_products_are_right(void **state)
     tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &by);
 }
 
-/* The way that bfloat16 takes where the processor has it, with factors as they are. */
+/* Both ways of bfloat16, whichever tn_gemm takes here: each as near to the same sums as these are in floats. */
+static void rounded_products_are_the_same_with_and_without_instructions(void **state)
+{
+    (void)state;
+    way with = PAIRS, without = BLOCKS;
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &with);
+    tn_pool_run(NULL, sizeof sizes / sizeof *sizes, check_size, &without);
+}
+
+/* c [0] and [1] = values of a row times 1. */
+static void sum_row(bool in_pairs, size_t k, const float *values, float c[2])
+{
+    float ones[8];
+    for (size_t i = 0; i < 8; i++)
+        ones[i] = 1;
+    const tn_gemm_job job = {.m = 1, .n = 2, .k = k, .a = values, .lda = k, .b = ones, .ldb = 2, .c = c, .ldc = 2};
+    if (in_pairs)
+        assert_true(tn_gemm_pairs(&job));
+    else
+        tn_gemm_blocks(&job);
+}
+
+/* As by the bits of tn_round_to_bfloat16, but for what is below 2^-126. */
+static void pairs_round_and_keep_what_is_not_finite(void **state)
+{
+    (void)state;
+    if (!tn_isa_has_bfloat16())
+        return;
+    const float below = ldexpf(1, -8),
+                values[] = {1 + below, 1 + 3 * below, 1 + below + ldexpf(1, -20), -1 - below, FLT_MAX, -INFINITY, NAN, ldexpf(1, -126),
+                            -0.0f,     3e38f};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        float pairs[2], blocks[2];
+        sum_row(true, 1, &values[i], pairs);
+        sum_row(false, 1, &values[i], blocks);
+        assert_true(isnan(values[i]) ? isnan(pairs[0]) && isnan(blocks[0]) : pairs[0] == blocks[0] && pairs[1] == blocks[0]);
+    }
+    float c[2];
+    const float denormal[] = {1e-39f, 0, 1e-39f}, opposite[] = {INFINITY, 1, -INFINITY};
+    sum_row(true, 3, denormal, c);
+    assert_true(c[0] == 0 && c[1] == 0);
+    sum_row(true, 3, opposite, c);
+    assert_true(isnan(c[0]) && isnan(c[1]));
+}
+
+/* The way that bfloat16 takes on AMX, with factors as they are. */
 static void products_of_the_library_are_right(void **state)
 {
     (void)state;
@@ -204,6 +257,8 @@ int main(void)
         cmocka_unit_test(products_are_right),
         cmocka_unit_test(direct_products_are_right),
         cmocka_unit_test(rounded_products_are_right),
+        cmocka_unit_test(rounded_products_are_the_same_with_and_without_instructions),
+        cmocka_unit_test(pairs_round_and_keep_what_is_not_finite),
         cmocka_unit_test(products_of_the_library_are_right),
         cmocka_unit_test(values_are_rounded_to_the_nearest),
         cmocka_unit_test(large_products_are_right),

@@ -1,0 +1,200 @@
+/* gemm_pairs.c: see gemm_pairs.h.
+ *
+ * Both factors are rounded while they are copied to the stack, as pairs along k, which the instruction adds up: of a PANEL_ROWS rows by PANEL_PAIRS pairs, then for each few columns of b a
+ * panel of as many pairs, which stays in L1 while all these rows pass over it. A block of c, R rows by V registers of 16 columns, stays in registers: each step loads V registers of b and broadcasts R pairs
+ * of a. Where k is odd the last pair ends in zeros. */
+#include "engine/gemm_pairs.h"
+
+#include <stdint.h>
+
+#include "engine/gemm_split.h"
+
+#ifdef TN_WITH_AVX512
+
+#define TN_PAIRS        __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16")))
+#define TN_INLINE_PAIRS TN_INLINE_TARGET(target("avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16"))
+
+enum { LANES = TN_LANES };
+
+/* 64 KB of a, and of b 16 KB where a group has two registers. */
+enum { PANEL_ROWS = 128, PANEL_PAIRS = 128, GROUP_REGISTERS = 2 };
+
+/* Two neighbours along k, the first in the lower half. */
+typedef uint32_t pair;
+
+/* ---- copies ---- */
+
+/* Values below and above 16 lanes of the same 32, rounded. */
+TN_INLINE_PAIRS __m512i round_both(__m512 low, __m512 high)
+{
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+}
+
+/* to [(k + 1) / 2, step]: of `columns` columns pairs of rows 2 p and 2 p + 1 of from [k, from_step]; whole registers are written. */
+TN_PAIRS static void copy_down(size_t k, size_t columns, const float *from, size_t from_step, size_t step, pair *to)
+{
+    const __m512i zipped = _mm512_add_epi32(
+        _mm512_set1_epi32(0x00100000),
+        _mm512_mullo_epi32(_mm512_set1_epi32(0x00010001), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
+    for (size_t p = 0; p < k; p += 2, from += 2 * from_step, to += step) {
+        const float *second = p + 1 < k ? from + from_step : NULL;
+        for (size_t c = 0; c < columns; c += LANES) {
+            const __mmask16 lanes = tn_lane_mask(columns - c);
+            const __m512 high = second ? _mm512_maskz_loadu_ps(lanes, second + c) : _mm512_setzero_ps();
+            _mm512_storeu_si512(to + c, _mm512_permutexvar_epi16(zipped, round_both(_mm512_maskz_loadu_ps(lanes, from + c), high)));
+        }
+    }
+}
+
+/* 16 pairs of a row from value k on, zeros behind the last. */
+TN_INLINE_PAIRS __m512i pairs_of_row(size_t left, const float *from)
+{
+    return left >= 2 * LANES
+               ? round_both(_mm512_loadu_ps(from), _mm512_loadu_ps(from + LANES))
+               : round_both(_mm512_maskz_loadu_ps(tn_lane_mask(left), from),
+                            left > LANES ? _mm512_maskz_loadu_ps(tn_lane_mask(left - LANES), from + LANES) : _mm512_setzero_ps());
+}
+
+/* to [rows, step]: pairs of each row of from [rows, from_step], k values of it; whole registers are written. */
+TN_PAIRS static void copy_along(size_t rows, size_t k, const float *from, size_t from_step, size_t step, pair *to)
+{
+    for (size_t r = 0; r < rows; r++, from += from_step, to += step)
+        for (size_t p = 0; p < k; p += 2 * LANES)
+            _mm512_storeu_si512(to + p / 2, pairs_of_row(k - p, from + p));
+}
+
+/* to [(k + 1) / 2, step]: the transpose of the pairs of from [rows, from_step]; whole registers are written. */
+TN_PAIRS static void copy_across(size_t rows, size_t k, const float *from, size_t from_step, size_t step, pair *to)
+{
+    for (size_t row = 0; row < rows; row += LANES) {
+        for (size_t p = 0; p < k; p += 2 * LANES) {
+            __m512 block[LANES];
+            TN_UNROLL
+            for (size_t i = 0; i < LANES; i++)
+                block[i] =
+                    row + i < rows ? _mm512_castsi512_ps(pairs_of_row(k - p, from + (row + i) * from_step + p)) : _mm512_setzero_ps();
+            tn_transpose_registers(block);
+            TN_UNROLL
+            for (size_t i = 0; i < LANES; i++) {
+                if (p + 2 * i < k)
+                    _mm512_storeu_ps(to + (p / 2 + i) * step + row, block[i]);
+            }
+        }
+    }
+}
+
+/* ---- products ---- */
+
+typedef struct block_job {
+    size_t pairs, ldc;
+    __mmask16 last; /* columns of the last register */
+    bool add;
+} block_job;
+
+/* `columns`: a is [PANEL_PAIRS, PANEL_ROWS], else [PANEL_ROWS, PANEL_PAIRS]. b [pairs, registers * LANES]. */
+TN_INLINE_PAIRS void block(const block_job *job, bool columns, size_t rows, size_t registers, const pair *a, const pair *b,
+                           const float *bias, float *c)
+{
+    __m512 sums[TN_BLOCK_SUMS];
+    TN_UNROLL
+    for (size_t v = 0; v < registers; v++) {
+        __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
+        __m512 start = bias ? _mm512_maskz_loadu_ps(mask, bias + v * LANES) : _mm512_setzero_ps();
+        TN_UNROLL
+        for (size_t r = 0; r < rows; r++)
+            sums[r * registers + v] = job->add ? _mm512_add_ps(start, _mm512_maskz_loadu_ps(mask, c + r * job->ldc + v * LANES)) : start;
+    }
+    const size_t row_step = columns ? 1 : PANEL_PAIRS, pair_step = columns ? PANEL_ROWS : 1;
+    for (size_t p = 0; p < job->pairs; p++, a += pair_step, b += registers * LANES) {
+        __m512bh values[TN_BLOCK_REGISTERS];
+        TN_UNROLL
+        for (size_t v = 0; v < registers; v++)
+            values[v] = (__m512bh)_mm512_loadu_si512(b + v * LANES);
+        TN_UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            __m512bh factor = (__m512bh)_mm512_set1_epi32((int)a[r * row_step]);
+            TN_UNROLL
+            for (size_t v = 0; v < registers; v++)
+                sums[r * registers + v] = _mm512_dpbf16_ps(sums[r * registers + v], values[v], factor);
+        }
+    }
+    TN_UNROLL
+    for (size_t r = 0; r < rows; r++) {
+        TN_UNROLL
+        for (size_t v = 0; v < registers; v++)
+            _mm512_mask_storeu_ps(c + r * job->ldc + v * LANES, v + 1 < registers ? tn_lane_mask(LANES) : job->last,
+                                  sums[r * registers + v]);
+    }
+}
+
+/* One function for each size, so that all sums are registers. */
+#define CASE(r, v)                                                                                                                         \
+    case (v)*16 + (r):                                                                                                                     \
+        if (columns)                                                                                                                       \
+            block(job, true, r, v, a, b, bias, c);                                                                                         \
+        else                                                                                                                               \
+            block(job, false, r, v, a, b, bias, c);                                                                                        \
+        break;
+
+TN_PAIRS static void block_of_pairs(const block_job *job, bool columns, size_t rows, size_t registers, const pair *a, const pair *b,
+                                    const float *bias, float *c)
+{
+#if TN_ONE_SIZE_FITS_ALL
+    block(job, columns, rows, registers, a, b, bias, c);
+#else
+    switch (registers * 16 + rows) {
+        TN_BLOCK_CASES(CASE)
+    default:
+        break;
+    }
+#endif
+}
+
+/* Rows of c from `row` on, at most PANEL_ROWS, over values k .. of the sum, at most two for each of PANEL_PAIRS. */
+TN_PAIRS static void multiply_panel(const tn_gemm_job *job, size_t row, size_t k)
+{
+    pair a[PANEL_ROWS * PANEL_PAIRS], b[PANEL_PAIRS * TN_BLOCK_REGISTERS * LANES];
+    const size_t rows = job->m - row < PANEL_ROWS ? job->m - row : PANEL_ROWS;
+    const size_t sums = job->k - k < 2 * PANEL_PAIRS ? job->k - k : 2 * PANEL_PAIRS;
+    block_job of_block = {.pairs = (sums + 1) / 2, .ldc = job->ldc, .add = job->add || k > 0};
+    if (job->transpose_a)
+        copy_down(sums, rows, job->a + k * job->lda + row, job->lda, PANEL_ROWS, a);
+    else
+        copy_along(rows, sums, job->a + row * job->lda + k, job->lda, PANEL_PAIRS, a);
+    const size_t groups = (job->n + GROUP_REGISTERS * LANES - 1) / (GROUP_REGISTERS * LANES);
+    for (size_t g = 0; g < groups; g++) {
+        const tn_column_group group = tn_column_group_at(job->n, g, groups);
+        const size_t first = group.first, step = group.registers * LANES;
+        if (job->transpose_b)
+            copy_across(group.width, sums, job->b + first * job->ldb + k, job->ldb, step, b);
+        else
+            copy_down(sums, group.width, job->b + k * job->ldb + first, job->ldb, step, b);
+        of_block.last = group.last;
+        const size_t most = tn_block_rows(group.registers), blocks = (rows + most - 1) / most;
+        for (size_t i = 0; i < blocks; i++) {
+            const size_t at = i * rows / blocks, count = (i + 1) * rows / blocks - at;
+            block_of_pairs(&of_block, job->transpose_a, count, group.registers, a + at * (job->transpose_a ? 1 : PANEL_PAIRS), b,
+                           job->bias && k == 0 ? job->bias + first : NULL, job->c + (row + at) * job->ldc + first);
+        }
+    }
+}
+
+bool tn_gemm_pairs(const tn_gemm_job *job)
+{
+    if (job->k == 0 || !tn_isa_has_bfloat16())
+        return false;
+    for (size_t row = 0; row < job->m; row += PANEL_ROWS)
+        for (size_t k = 0; k < job->k; k += 2 * PANEL_PAIRS)
+            multiply_panel(job, row, k);
+    return true;
+}
+
+#else
+
+bool tn_gemm_pairs(const tn_gemm_job *job)
+{
+    (void)job;
+    return false;
+}
+
+#endif
