@@ -2,8 +2,8 @@
  * results do not depend on the threads. */
 #include <assert.h>
 #include <math.h>
-#include <string.h>
 
+#include "base/memory.h"
 #include "base/simd.h"
 #include "engine/tiles.h"
 #include "engine/trainer_parts.h"
@@ -121,24 +121,25 @@ void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t firs
     tn_pool_run(count < ALONE ? NULL : t->pool, pieces_of(count), update_piece, &j);
 }
 
-/* Values of a pass: what they were stays in the first cache, all that belongs to them in the second. */
-enum { OBSERVED = TN_TENSOR_BLOCK };
+/* Values of a pass: all that belongs to them stays in the second cache; and of those that are updated at once, so that it stays in the first, and in a smaller one than most. */
+enum { OBSERVED = TN_TENSOR_BLOCK, FEW = 1024 };
 
 /* The values of an observed parameter are cut in tiles of equal size, at most TN_TILES_MAX of at least OBSERVED_TILE. */
 enum { OBSERVED_TILE = 8 * OBSERVED };
+
+/* Here the length may be any: a memcpy of a few kilobytes at most becomes a string instruction, which waits for memory. */
+TN_SIMD_CLONES
+static void keep(size_t count, const tn_real *restrict values, tn_real *restrict before)
+{
+    for (size_t i = 0; i < count; i++)
+        before[i] = values[i];
+}
 
 TN_SIMD_CLONES
 static void subtract(size_t count, const tn_real *restrict now, const tn_real *restrict before, tn_real *restrict changes)
 {
     for (size_t i = 0; i < count; i++)
         changes[i] = now[i] - before[i];
-}
-
-TN_SIMD_CLONES
-static void subtract_from(size_t count, const tn_real *restrict now, tn_real *restrict before)
-{
-    for (size_t i = 0; i < count; i++)
-        before[i] = now[i] - before[i];
 }
 
 /* ahead: what is read next. */
@@ -151,21 +152,30 @@ static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, 
 #endif
 }
 
+/* Updates values first .. first + count - 1 of the block, a few at a time, and leaves what was added to them in `changes` [count], which may be the gradients. */
+static void update_few(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes)
+{
+    _Alignas(TN_ALIGNMENT) tn_real before[FEW];
+    for (size_t at = 0; at < count; at += FEW) {
+        size_t few = count - at < FEW ? count - at : FEW;
+        tn_real *values = t->values + first + at;
+        keep(few, values, before);
+        tn_trainer_apply(t, update, first + at, few, gradients + at);
+        subtract(few, values, before, changes + at);
+    }
+}
+
 /* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. kept [count]: where the changes go; NULL: they are not kept. is_left: the vitals of the values
  * are left to the tap. */
 static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *kept,
                           bool is_left, size_t whole, tn_trainer_observed *found)
 {
-    tn_real before[OBSERVED], *values = t->values + first;
-    memcpy(before, values, count * sizeof *before);
-    tn_trainer_apply(t, update, first, count, gradients);
-    if (kept)
-        subtract(count, values, before, kept);
-    else
-        subtract_from(count, values, before);
+    _Alignas(TN_ALIGNMENT) tn_real unkept[OBSERVED];
+    tn_real *changes = kept ? kept : unkept, *values = t->values + first;
+    update_few(t, update, first, count, gradients, changes);
     /* The next block's weights, and its momentum where there is any. */
     const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + OBSERVED : values + OBSERVED;
-    take_vitals(&found->changes, kept ? kept : before, count, whole, ahead);
+    take_vitals(&found->changes, changes, count, whole, ahead);
     if (!is_left)
         take_vitals(&found->values, values, count, whole, values + OBSERVED);
 }
@@ -173,11 +183,8 @@ static void observe_block(tn_trainer *t, const tn_update *update, size_t first, 
 void tn_trainer_update_kept(tn_trainer *t, const tn_update *update, size_t index)
 {
     const tn_trainer_parameter_view *view = &t->parameters[index];
-    tn_real before[OBSERVED], *values = t->values + view->offset, *gradients = t->gradients + view->offset;
-    assert(view->size <= OBSERVED);
-    memcpy(before, values, view->size * sizeof *before);
-    tn_trainer_apply(t, update, view->offset, view->size, gradients);
-    subtract(view->size, values, before, gradients);
+    tn_real *gradients = t->gradients + view->offset;
+    update_few(t, update, view->offset, view->size, gradients, gradients);
 }
 
 typedef struct observed_job {
@@ -248,7 +255,7 @@ void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t i
     assert(count <= found->slice && (offset - found->first) % found->slice == 0);
     for (size_t at = 0; at < count; at += OBSERVED) {
         size_t block = count - at < OBSERVED ? count - at : OBSERVED;
-        take_vitals(&found->gradients, gradients + at, block, view->size, gradients + at + OBSERVED);
+        take_vitals(&found->gradients, gradients + at, block, view->size, t->values + view->offset + offset + at);
         observe_block(t, update, view->offset + offset + at, block, gradients + at, NULL, t->before_change != NULL, view->size, found);
     }
 }

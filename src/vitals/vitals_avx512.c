@@ -10,7 +10,7 @@
  *    full adder is two vpternlogd) add up such vectors bit by bit; gf2p8affineqb transposes 8x8 bits, so that vpopcntb counts each key in a
  *    byte of its own.
  *
- * Where the histogram is sampled the first pass is the same; then the values of exponent 0 are counted, and the groups of the runs moved to the front of the block's bytes, which the second pass counts.
+ * Where the histogram is sampled another first pass packs the groups of the runs alone (vitals_avx512_sampled.c).
  *
  * What does not fit is done again:
  * - sums whose squares may leave float's range, or whose mean is so large that the variance would drown, are taken in double about a value
@@ -23,22 +23,13 @@
  *
  * Sources: W. Mula, N. Kurz, D. Lemire, "Faster population counts using AVX2 instructions", 2018 (carry-save adders), arXiv:1611.07612;
  * M. Clausecker, D. Lemire, F. Schintke, "Faster positional-population counts for AVX2, AVX-512, and ASIMD", 2024, arXiv:2412.16370. */
-#include "vitals/vitals_kernels.h"
-
 #if defined(__x86_64__)
 
-#include <immintrin.h>
-#include <stdbool.h>
 #include <string.h>
 
-#define TN_TARGET_AVX512                                                                                                                   \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bitalg,avx512vpopcntdq,gfni"),                     \
-                   always_inline)) static inline
-#define TN_TARGET_AVX512_CALLED                                                                                                            \
-    __attribute__((target("avx2,fma,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512bitalg,avx512vpopcntdq,gfni"), noinline)) static
+#include "vitals/vitals_avx512.h"
 
 enum {
-    GROUP = 64,   /* values that are packed into one vector of bytes */
     BUCKETS = 16, /* that four one-hot tables tell apart with both signs */
     KEY_OUTSIDE = 16,
     KEY_EXPONENT_0 = 17,
@@ -48,45 +39,10 @@ enum {
     TABLES_FULL = 1 << 30 /* values after which the tables are emptied, far below what their 32 bits hold */
 };
 
-/* What the passes over one block leave to each other. */
-typedef struct block {
-    _Alignas(64) uint8_t exponents[TN_VITALS_BLOCK];
-    _Alignas(64) uint8_t signs[TN_VITALS_BLOCK]; /* sign in bit 5; the other bits are anything */
-    const unsigned char *bytes, *next;           /* the values of the block, and those to prefetch */
-    size_t count, groups;
-    uint64_t segment; /* the number of the block's first */
-    size_t fillers;   /* among exponents and signs, as +0, that stand for no finite value */
-    float shift;      /* what sums are taken about */
-    float min, max;
-    double sum, squares; /* about shift, by float lanes */
-    uint32_t top;        /* largest exponent */
-} block;
-
 typedef struct lanes {
     __m512 min[2], max[2], sum[4], squares[4], shift;
     __m512i top;
 } lanes;
-
-/* Packs exponents and signs of four vectors. Byte 2j of quadword q belongs to value 2q of vector j, byte 2j + 1 to value 2q + 1. */
-TN_TARGET_AVX512 void pack(__m512i a, __m512i b, __m512i c, __m512i d, __m512i *exponents, __m512i *signs)
-{
-    const __m512i exponent_at = _mm512_set1_epi16(23 | (32 + 23) << 8); /* bits 23 to 30 of either half of a quadword */
-    const __m512i sign_at = _mm512_set1_epi16(26 | (32 + 26) << 8);     /* bit 31 comes to stand in bit 5 */
-    const __mmask64 second = 0x0c0c0c0c0c0c0c0cu, third = 0x3030303030303030u, fourth = 0xc0c0c0c0c0c0c0c0u;
-    __m512i e = _mm512_multishift_epi64_epi8(exponent_at, a), s = _mm512_multishift_epi64_epi8(sign_at, a);
-    e = _mm512_mask_multishift_epi64_epi8(e, second, exponent_at, b);
-    s = _mm512_mask_multishift_epi64_epi8(s, second, sign_at, b);
-    e = _mm512_mask_multishift_epi64_epi8(e, third, exponent_at, c);
-    s = _mm512_mask_multishift_epi64_epi8(s, third, sign_at, c);
-    *exponents = _mm512_mask_multishift_epi64_epi8(e, fourth, exponent_at, d);
-    *signs = _mm512_mask_multishift_epi64_epi8(s, fourth, sign_at, d);
-}
-
-/* Mask of the lanes that hold values where `count` are left. */
-TN_TARGET_AVX512 __mmask16 first_lanes(size_t count)
-{
-    return (__mmask16)(count >= 16 ? 0xffffu : (1u << count) - 1u);
-}
 
 TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted)
 {
@@ -98,28 +54,8 @@ TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted)
     l->squares[j] = _mm512_fmadd_ps(values, values, l->squares[j]);
 }
 
-TN_TARGET_AVX512 double add_lanes(const __m512 sums[4])
-{
-    __m512d total = _mm512_setzero_pd();
-    for (size_t j = 0; j < 4; j++) {
-        total = _mm512_add_pd(total, _mm512_cvtps_pd(_mm512_castps512_ps256(sums[j])));
-        total = _mm512_add_pd(total, _mm512_cvtps_pd(_mm512_extractf32x8_ps(sums[j], 1)));
-    }
-    return _mm512_reduce_add_pd(total);
-}
-
-TN_TARGET_AVX512 uint32_t largest_byte(__m512i bytes)
-{
-    __m256i half = _mm256_max_epu8(_mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64(bytes, 1));
-    __m128i quarter = _mm_max_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-    /* The least 16-bit word of the complement holds the largest high byte only; so even and odd bytes are joined first. */
-    __m128i low = _mm_max_epu8(quarter, _mm_srli_epi16(quarter, 8));
-    __m128i words = _mm_xor_si128(_mm_and_si128(low, _mm_set1_epi16(255)), _mm_set1_epi16(255));
-    return 255u - ((uint32_t)_mm_cvtsi128_si32(_mm_minpos_epu16(words)) & 255u);
-}
-
 /* The first pass. With `shifted` false the shift is 0. */
-TN_TARGET_AVX512 void first_pass(block *b, bool shifted)
+TN_TARGET_AVX512 void first_pass(tn_avx512_block *b, bool shifted)
 {
     lanes l = {.shift = _mm512_set1_ps(b->shift), .top = _mm512_setzero_si512()};
     for (size_t j = 0; j < 4; j++)
@@ -127,26 +63,27 @@ TN_TARGET_AVX512 void first_pass(block *b, bool shifted)
     l.min[0] = l.min[1] = _mm512_set1_ps(__builtin_inff());
     l.max[0] = l.max[1] = _mm512_set1_ps(-__builtin_inff());
     const unsigned char *at = b->bytes, *ahead = b->next;
-    size_t whole = b->count / GROUP, rest = b->count % GROUP;
+    size_t whole = b->count / TN_AVX512_GROUP, rest = b->count % TN_AVX512_GROUP;
     __m512 v[4];
     __m512i e, s;
-    for (size_t g = 0; g < whole; g++, at += 4 * GROUP, ahead += 2 * GROUP) {
+    for (size_t g = 0; g < whole; g++, at += 4 * TN_AVX512_GROUP, ahead += 2 * TN_AVX512_GROUP) {
         _mm_prefetch((const char *)ahead, _MM_HINT_T1);
         _mm_prefetch((const char *)ahead + 64, _MM_HINT_T1);
         for (size_t j = 0; j < 4; j++)
             v[j] = _mm512_loadu_ps((const void *)(at + 64 * j));
-        pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
-        _mm512_store_si512(b->exponents + GROUP * g, e);
-        _mm512_store_si512(b->signs + GROUP * g, s);
+        tn_avx512_pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
+        _mm512_store_si512(b->exponents + TN_AVX512_GROUP * g, e);
+        _mm512_store_si512(b->signs + TN_AVX512_GROUP * g, s);
         l.top = _mm512_max_epu8(l.top, e);
         for (size_t j = 0; j < 4; j++)
             absorb(&l, j, v[j], shifted);
     }
     b->groups = whole;
     b->fillers = 0;
+    b->only_zeros = false;
     if (rest > 0) {
         for (size_t j = 0; j < 4; j++) {
-            __mmask16 valid = first_lanes(rest > 16 * j ? rest - 16 * j : 0);
+            __mmask16 valid = tn_avx512_first(rest > 16 * j ? rest - 16 * j : 0);
             v[j] = _mm512_maskz_loadu_ps(valid, (const void *)(at + 64 * j));
             __m512 deviation = _mm512_maskz_sub_ps(valid, v[j], l.shift);
             l.min[0] = _mm512_mask_min_ps(l.min[0], valid, v[j], l.min[0]);
@@ -154,32 +91,32 @@ TN_TARGET_AVX512 void first_pass(block *b, bool shifted)
             l.sum[j] = _mm512_add_ps(l.sum[j], deviation);
             l.squares[j] = _mm512_fmadd_ps(deviation, deviation, l.squares[j]);
         }
-        pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
-        _mm512_store_si512(b->exponents + GROUP * whole, e);
-        _mm512_store_si512(b->signs + GROUP * whole, s);
+        tn_avx512_pack(_mm512_castps_si512(v[0]), _mm512_castps_si512(v[1]), _mm512_castps_si512(v[2]), _mm512_castps_si512(v[3]), &e, &s);
+        _mm512_store_si512(b->exponents + TN_AVX512_GROUP * whole, e);
+        _mm512_store_si512(b->signs + TN_AVX512_GROUP * whole, s);
         l.top = _mm512_max_epu8(l.top, e);
         b->groups++;
-        b->fillers = GROUP - rest;
+        b->fillers = TN_AVX512_GROUP - rest;
     }
     b->min = _mm512_reduce_min_ps(_mm512_min_ps(l.min[0], l.min[1]));
     b->max = _mm512_reduce_max_ps(_mm512_max_ps(l.max[0], l.max[1]));
-    b->sum = add_lanes(l.sum);
-    b->squares = add_lanes(l.squares);
-    b->top = largest_byte(l.top);
+    b->sum = tn_avx512_add(l.sum);
+    b->squares = tn_avx512_add(l.squares);
+    b->top = tn_avx512_largest(l.top);
 }
 
-TN_TARGET_AVX512_CALLED void first_pass_about_0(block *b)
+TN_TARGET_AVX512_CALLED static void first_pass_about_0(tn_avx512_block *b)
 {
     first_pass(b, false);
 }
 
-TN_TARGET_AVX512_CALLED void first_pass_about_shift(block *b)
+TN_TARGET_AVX512_CALLED static void first_pass_about_shift(tn_avx512_block *b)
 {
     first_pass(b, true);
 }
 
 /* The block's sums about its shift once more, in double. Lanes past the end count as the shift and so add nothing. */
-TN_TARGET_AVX512_CALLED void sums_in_double(block *b)
+TN_TARGET_AVX512_CALLED static void sums_in_double(tn_avx512_block *b)
 {
     __m512 filler = _mm512_set1_ps(b->shift);
     __m512d center = _mm512_set1_pd((double)b->shift), s[4], q[4];
@@ -188,7 +125,7 @@ TN_TARGET_AVX512_CALLED void sums_in_double(block *b)
     for (size_t i = 0; i < b->count; i += 32) {
         for (size_t j = 0; j < 2; j++) {
             size_t start = i + 16 * j;
-            __mmask16 valid = first_lanes(b->count > start ? b->count - start : 0);
+            __mmask16 valid = tn_avx512_first(b->count > start ? b->count - start : 0);
             __m512 values = _mm512_mask_loadu_ps(filler, valid, (const void *)(b->bytes + 4 * start));
             __m512d low = _mm512_sub_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(values)), center);
             __m512d high = _mm512_sub_pd(_mm512_cvtps_pd(_mm512_extractf32x8_ps(values, 1)), center);
@@ -203,21 +140,21 @@ TN_TARGET_AVX512_CALLED void sums_in_double(block *b)
 }
 
 /* Turns what stands for NaN and Inf among exponents and signs into fillers, and finds the top anew. */
-TN_TARGET_AVX512_CALLED void remove_nonfinite(block *b)
+TN_TARGET_AVX512_CALLED static void remove_nonfinite(tn_avx512_block *b)
 {
     __m512i top = _mm512_setzero_si512();
     size_t removed = 0;
     for (size_t g = 0; g < b->groups; g++) {
-        __m512i e = _mm512_load_si512(b->exponents + GROUP * g), s = _mm512_load_si512(b->signs + GROUP * g);
+        __m512i e = _mm512_load_si512(b->exponents + TN_AVX512_GROUP * g), s = _mm512_load_si512(b->signs + TN_AVX512_GROUP * g);
         __mmask64 finite = _mm512_cmpneq_epi8_mask(e, _mm512_set1_epi8(-1));
         e = _mm512_maskz_mov_epi8(finite, e);
-        _mm512_store_si512(b->exponents + GROUP * g, e);
-        _mm512_store_si512(b->signs + GROUP * g, _mm512_maskz_mov_epi8(finite, s));
+        _mm512_store_si512(b->exponents + TN_AVX512_GROUP * g, e);
+        _mm512_store_si512(b->signs + TN_AVX512_GROUP * g, _mm512_maskz_mov_epi8(finite, s));
         top = _mm512_max_epu8(top, e);
         removed += (size_t)__builtin_popcountll(~finite);
     }
     b->fillers += removed;
-    b->top = largest_byte(top);
+    b->top = tn_avx512_largest(top);
 }
 
 /* A one-hot vector's 64 bytes with one bit set at most, as counts: byte i of each quadword counts bit i of its eight bytes. */
@@ -257,16 +194,17 @@ TN_TARGET_AVX512 __m512i add_bits(__m512i *a, __m512i b, __m512i c)
 
 /* What vpermb looks up for group g: a key, and 32 more for a negative value. Key k < 15 is exponent top - k; other exponents have
  * KEY_OUTSIDE, or the key 15, which no table knows. */
-TN_TARGET_AVX512 __m512i keys_of(const block *b, size_t g, __m512i top)
+TN_TARGET_AVX512 __m512i keys_of(const tn_avx512_block *b, size_t g, __m512i top)
 {
-    __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+    __m512i e = _mm512_load_si512(b->exponents + TN_AVX512_GROUP * g);
     __m512i keys = _mm512_min_epu8(_mm512_sub_epi8(top, e), _mm512_set1_epi8(KEY_OUTSIDE));
     keys = _mm512_mask_mov_epi8(keys, _mm512_testn_epi8_mask(e, e), _mm512_set1_epi8(KEY_EXPONENT_0));
-    return _mm512_ternarylogic_epi32(keys, _mm512_load_si512(b->signs + GROUP * g), _mm512_set1_epi8(32), 0xf8); /* keys | (signs & 32) */
+    return _mm512_ternarylogic_epi32(keys, _mm512_load_si512(b->signs + TN_AVX512_GROUP * g), _mm512_set1_epi8(32),
+                                     0xf8); /* keys | (signs & 32) */
 }
 
 /* Counts the window below `top`, and exponent 0 as the last bucket, into counts [2][16]. */
-TN_TARGET_AVX512_CALLED void count_keys(const block *b, uint32_t top, uint64_t counts[2][BUCKETS])
+TN_TARGET_AVX512_CALLED static void count_keys(const tn_avx512_block *b, uint32_t top, uint64_t counts[2][BUCKETS])
 {
     const __m512i highest = _mm512_set1_epi8((char)top);
     __m512i tables[4], ones[4], twos[4], fours[4];
@@ -297,7 +235,7 @@ TN_TARGET_AVX512_CALLED void count_keys(const block *b, uint32_t top, uint64_t c
     }
 }
 
-TN_TARGET_AVX512_CALLED uint64_t count_subnormals(const block *b)
+TN_TARGET_AVX512_CALLED static uint64_t count_subnormals(const tn_avx512_block *b)
 {
     /* Twice the bits drops the sign, and less 1 puts the zeros above all others. A subnormal then lies below 0xffffff. */
     __m512i least[2] = {_mm512_set1_epi32(-1), _mm512_set1_epi32(-1)};
@@ -312,34 +250,34 @@ TN_TARGET_AVX512_CALLED uint64_t count_subnormals(const block *b)
         return 0;
     uint64_t subnormals = 0;
     for (i = 0; i < b->count; i += 16) {
-        __m512 values = _mm512_maskz_loadu_ps(first_lanes(b->count - i), (const void *)(b->bytes + 4 * i));
+        __m512 values = _mm512_maskz_loadu_ps(tn_avx512_first(b->count - i), (const void *)(b->bytes + 4 * i));
         subnormals += (uint64_t)__builtin_popcount(_mm512_fpclass_ps_mask(values, 0x20));
     }
     return subnormals;
 }
 
 /* Counts values of exponents 1 .. bound one by one. */
-TN_TARGET_AVX512_CALLED void count_singly(const block *b, uint32_t bound, tn_vitals *vitals)
+TN_TARGET_AVX512_CALLED static void count_singly(const tn_avx512_block *b, uint32_t bound, tn_vitals *vitals)
 {
     const __m512i bounds = _mm512_set1_epi8((char)bound);
     for (size_t g = 0; g < b->groups; g++) {
-        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+        __m512i e = _mm512_load_si512(b->exponents + TN_AVX512_GROUP * g);
         uint64_t left = _mm512_mask_cmple_epu8_mask(_mm512_test_epi8_mask(e, e), e, bounds);
         for (; left; left &= left - 1) {
-            size_t i = GROUP * g + (size_t)__builtin_ctzll(left);
+            size_t i = TN_AVX512_GROUP * g + (size_t)__builtin_ctzll(left);
             vitals->histogram[b->signs[i] >> 5 & 1][b->exponents[i]]++;
         }
     }
 }
 
 /* Returns the number of values of exponent 0, fillers included. */
-TN_TARGET_AVX512_CALLED uint64_t count_by_tables(const block *b, tn_vitals_table *tables)
+TN_TARGET_AVX512_CALLED static uint64_t count_by_tables(const tn_avx512_block *b, tn_vitals_table *tables)
 {
     uint64_t exponent_0 = 0;
     for (size_t g = 0; g < b->groups; g++) {
-        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
+        __m512i e = _mm512_load_si512(b->exponents + TN_AVX512_GROUP * g);
         exponent_0 += (uint64_t)__builtin_popcountll(_mm512_testn_epi8_mask(e, e));
-        for (size_t i = GROUP * g; i < GROUP * g + GROUP; i += TN_VITALS_TABLES)
+        for (size_t i = TN_AVX512_GROUP * g; i < TN_AVX512_GROUP * g + TN_AVX512_GROUP; i += TN_VITALS_TABLES)
             for (size_t t = 0; t < TN_VITALS_TABLES; t++)
                 tables[t][(b->signs[i + t] & 32u) << 3 | b->exponents[i + t]]++;
     }
@@ -347,42 +285,11 @@ TN_TARGET_AVX512_CALLED uint64_t count_by_tables(const block *b, tn_vitals_table
 }
 
 /* How many values have exponent 0. Subnormals are rare, and looked for only where such values are. */
-static void add_exponent_0(const block *b, tn_vitals *vitals, uint64_t exponent_0)
+static void add_exponent_0(const tn_avx512_block *b, tn_vitals *vitals, uint64_t exponent_0)
 {
-    uint64_t subnormals = exponent_0 ? count_subnormals(b) : 0;
+    uint64_t subnormals = exponent_0 && !b->only_zeros ? count_subnormals(b) : 0;
     vitals->subnormals += subnormals;
     vitals->zeros += exponent_0 - subnormals;
-}
-
-/* Values of exponent 0, fillers included. Fetches what the second pass does not where it is of a few groups. */
-TN_TARGET_AVX512_CALLED uint64_t count_exponent_0(const block *b)
-{
-    uint64_t exponent_0 = 0;
-    for (size_t g = 0; g < b->groups; g++) {
-        __m512i e = _mm512_load_si512(b->exponents + GROUP * g);
-        _mm_prefetch((const char *)b->next + 2 * TN_VITALS_BLOCK + 128 * g, _MM_HINT_T1);
-        _mm_prefetch((const char *)b->next + 2 * TN_VITALS_BLOCK + 128 * g + 64, _MM_HINT_T1);
-        exponent_0 += (uint64_t)__builtin_popcountll(_mm512_testn_epi8_mask(e, e));
-    }
-    return exponent_0;
-}
-
-/* Leaves the groups of the runs alone. Runs are whole groups, but for one that ends the block, and so takes the fillers along: they are at its end. */
-static void keep_runs(block *b)
-{
-    size_t kept = 0;
-    bool kept_last = false;
-    for (size_t start = 0; start < b->count; start += TN_VITALS_SEGMENT) {
-        size_t count = b->count - start < TN_VITALS_SEGMENT ? b->count - start : TN_VITALS_SEGMENT;
-        tn_vitals_run run = tn_vitals_run_of(b->segment + start / TN_VITALS_SEGMENT, count);
-        size_t first = (start + run.first) / GROUP, groups = (run.count + GROUP - 1) / GROUP;
-        memmove(b->exponents + GROUP * kept, b->exponents + GROUP * first, GROUP * groups);
-        memmove(b->signs + GROUP * kept, b->signs + GROUP * first, GROUP * groups);
-        kept += groups;
-        kept_last = first + groups == b->groups;
-    }
-    b->fillers = kept_last ? b->fillers : 0;
-    b->groups = kept;
 }
 
 /* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
@@ -399,7 +306,7 @@ static uint64_t add_window(tn_vitals *vitals, uint32_t top, uint64_t counts[2][B
 }
 
 /* The second pass. *exponent_0 becomes the number of values of exponent 0. Returns true where the exponents lie so far apart that tables serve the next blocks better. */
-static bool add_histogram(const block *b, tn_vitals *vitals, uint64_t *exponent_0)
+static bool add_histogram(const tn_avx512_block *b, tn_vitals *vitals, uint64_t *exponent_0)
 {
     uint64_t counts[2][BUCKETS];
     uint32_t top = b->top;
@@ -407,7 +314,7 @@ static bool add_histogram(const block *b, tn_vitals *vitals, uint64_t *exponent_
     vitals->histogram[0][0] += counts[0][WINDOW] - b->fillers;
     vitals->histogram[1][0] += counts[1][WINDOW];
     *exponent_0 = counts[0][WINDOW] - b->fillers + counts[1][WINDOW];
-    uint64_t below = GROUP * b->groups - counts[0][WINDOW] - counts[1][WINDOW] - add_window(vitals, top, counts);
+    uint64_t below = TN_AVX512_GROUP * b->groups - counts[0][WINDOW] - counts[1][WINDOW] - add_window(vitals, top, counts);
     if (below > ONE_BY_ONE) {
         top -= WINDOW;
         count_keys(b, top, counts);
@@ -420,7 +327,7 @@ static bool add_histogram(const block *b, tn_vitals *vitals, uint64_t *exponent_
 
 /* Sums of the block about its shift, in double where float does not do. Then the shift for the next block is its mean, where that matters.
  * */
-static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
+static void add_moments(tn_avx512_block *b, tn_vitals *vitals, float *next_shift)
 {
     /* All values equal to the shift: nothing was lost. */
     if (!tn_vitals_float_holds(b->top, b->count, b->sum, b->squares) && !(b->min == b->shift && b->max == b->shift)) {
@@ -435,7 +342,7 @@ static void add_moments(block *b, tn_vitals *vitals, float *next_shift)
 void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
-    block b;
+    tn_avx512_block b;
     float shift = 0;
     size_t by_tables = 0, in_tables = 0;
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
@@ -445,13 +352,12 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
             b.next = (const unsigned char *)ahead + (b.bytes - (const unsigned char *)values);
         b.segment = vitals->count / TN_VITALS_SEGMENT;
         b.shift = shift;
-        if (shift == 0)
+        if (sampled)
+            tn_avx512_first_pass_sampled(&b);
+        else if (shift == 0)
             first_pass_about_0(&b);
         else
             first_pass_about_shift(&b);
-        uint64_t exponent_0 = sampled ? count_exponent_0(&b) - b.fillers : 0;
-        if (sampled)
-            keep_runs(&b);
         if (b.top == 255) {
             tn_vitals_add_careful(vitals, b.bytes, b.count);
             remove_nonfinite(&b);
@@ -473,7 +379,7 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
                 in_tables = 0;
             }
         }
-        add_exponent_0(&b, vitals, sampled ? exponent_0 : counted_0);
+        add_exponent_0(&b, vitals, sampled ? b.exponent_0 : counted_0);
         vitals->count += b.count;
     }
     if (in_tables > 0)
