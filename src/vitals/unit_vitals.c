@@ -42,6 +42,20 @@ static void add_extremes(size_t rows, size_t width, size_t stride, const float *
         }
 }
 
+/* The same of values some of which may be zero. */
+TN_SIMD_CLONES
+static void add_zeros(size_t rows, size_t width, size_t stride, const float *restrict values, float *restrict min, float *restrict max,
+                      uint32_t *restrict zeros)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            float value = values[r * stride + i];
+            zeros[i] += value == 0;
+            min[i] = value < min[i] ? value : min[i];
+            max[i] = value > max[i] ? value : max[i];
+        }
+}
+
 /* Any values. Finiteness is read off the bits, so that no compiler setting can reason it away. */
 TN_SIMD_CLONES
 static void add_all(size_t rows, size_t width, size_t stride, const float *restrict values, float low, float high, lanes *restrict l)
@@ -61,12 +75,16 @@ static void add_all(size_t rows, size_t width, size_t stride, const float *restr
         }
 }
 
+/* What is looked for. */
+typedef enum look { EXTREMES, EXTREMES_AND_ZEROS, EVERYTHING } look;
+
 /* How the lanes of a run go to units. */
 typedef struct run {
     tn_unit_vitals *vitals;
-    bool only_extremes;
-    size_t first_unit; /* of lane 0 */
-    size_t units;      /* lane i belongs to unit first_unit + i % units */
+    look wanted;
+    bool zeros_saturate; /* and nothing else does */
+    size_t first_unit;   /* of lane 0 */
+    size_t units;        /* lane i belongs to unit first_unit + i % units */
 } run;
 
 /* Makes one lane of `width`, as long as there are two: the last half of them goes to the first. */
@@ -91,8 +109,10 @@ static void take(const run *to, const float *values, size_t rows, size_t width, 
         l.max[i] = -INFINITY;
         l.zeros[i] = l.saturated[i] = l.nonfinite[i] = 0;
     }
-    if (to->only_extremes)
+    if (to->wanted == EXTREMES)
         add_extremes(rows, width, stride, values, l.min, l.max);
+    else if (to->wanted == EXTREMES_AND_ZEROS)
+        add_zeros(rows, width, stride, values, l.min, l.max, l.zeros);
     else
         add_all(rows, width, stride, values, to->vitals->low, to->vitals->high, &l);
     if (to->units == 1) {
@@ -102,7 +122,7 @@ static void take(const run *to, const float *values, size_t rows, size_t width, 
     for (size_t i = 0, u = 0; i < width; i++) {
         tn_unit *unit = &to->vitals->unit[to->first_unit + u];
         unit->zeros += l.zeros[i];
-        unit->saturated += l.saturated[i];
+        unit->saturated += to->zeros_saturate ? l.zeros[i] : l.saturated[i];
         unit->nonfinite += l.nonfinite[i];
         /* + 0 turns -0 into +0, so that the result does not depend on the order in which the two were met. */
         unit->min = l.min[i] < unit->min ? l.min[i] + 0.0F : unit->min;
@@ -124,9 +144,9 @@ static void take_rows(const run *to, const float *values, size_t rows, size_t co
     }
 }
 
-static void add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, bool only_extremes)
+static void add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, look wanted, bool zeros_saturate)
 {
-    run to = {.vitals = vitals, .only_extremes = only_extremes};
+    run to = {.vitals = vitals, .wanted = wanted, .zeros_saturate = zeros_saturate};
     vitals->values += rows * inner;
     if (inner == 1) {
         for (size_t first = 0; first < vitals->units && rows > 0; first += LANES) {
@@ -146,13 +166,16 @@ static void add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t
 
 void tn_unit_vitals_add(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner)
 {
-    add(vitals, values, rows, inner, false);
+    add(vitals, values, rows, inner, EVERYTHING, false);
 }
 
 void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, const tn_vitals *whole)
 {
-    bool within = whole->min > vitals->low && whole->max < vitals->high;
-    add(vitals, values, rows, inner, within && whole->zeros == 0 && tn_vitals_finite(whole) == whole->count);
+    /* Of a rectifier, whose limit is 0, the zeros are what is at it. */
+    bool at_0 = vitals->low == 0 && whole->min >= 0;
+    bool within = (at_0 || whole->min > vitals->low) && whole->max < vitals->high && tn_vitals_finite(whole) == whole->count;
+    look wanted = !within ? EVERYTHING : whole->zeros > 0 ? EXTREMES_AND_ZEROS : EXTREMES;
+    add(vitals, values, rows, inner, wanted, wanted == EXTREMES_AND_ZEROS && at_0);
 }
 
 bool tn_unit_vitals_are_due(uint64_t before)

@@ -143,6 +143,13 @@ void tn_vitals_finish(tn_vitals *vitals)
     vitals->histogram[1][TN_VITALS_EXPONENTS - 1] = 0;
 }
 
+TN_SIMD_CLONES
+static void add_buckets(size_t count, const uint64_t *restrict from, uint64_t *restrict into)
+{
+    for (size_t i = 0; i < count; i++)
+        into[i] += from[i];
+}
+
 void tn_vitals_merge(tn_vitals *into, const tn_vitals *from)
 {
     if (into->first_nonfinite == TN_VITALS_NO_INDEX && from->first_nonfinite != TN_VITALS_NO_INDEX)
@@ -157,9 +164,7 @@ void tn_vitals_merge(tn_vitals *into, const tn_vitals *from)
     into->negative_infinity += from->negative_infinity;
     into->zeros += from->zeros;
     into->subnormals += from->subnormals;
-    for (size_t sign = 0; sign < 2; sign++)
-        for (size_t exponent = 0; exponent < TN_VITALS_EXPONENTS; exponent++)
-            into->histogram[sign][exponent] += from->histogram[sign][exponent];
+    add_buckets(sizeof into->histogram / sizeof(uint64_t), from->histogram[0], into->histogram[0]);
 }
 
 uint64_t tn_vitals_finite(const tn_vitals *vitals)

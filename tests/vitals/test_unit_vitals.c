@@ -132,7 +132,16 @@ static void assert_same(const tn_unit_vitals *a, const tn_unit_vitals *b)
     }
 }
 
-/* Shapes on both sides of every way in which lanes are made, with tails, tame and wild; with the vitals of the whole known and without. */
+/* Values of a rectifier: all but every fifth of those below 0 become zeros, of both signs; and that one positive. */
+static void rectify(float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (values[i] < 0)
+            values[i] = i % 5 == 0 ? -values[i] : i % 2 ? 0.0F : -0.0F;
+}
+
+/* Shapes on both sides of every way in which lanes are made, with tails; tame, wild, rectified with a rectifier's limits, and the same without limits; with the vitals of the whole known and
+ * without. */
 static void test_every_shape_counts_as_one_by_one(void **state)
 {
     (void)state;
@@ -146,16 +155,19 @@ static void test_every_shape_counts_as_one_by_one(void **state)
     tn_rng rng;
     tn_rng_init(&rng, 3, TN_STREAM_TEST);
     for (size_t s = 0; s < sizeof SHAPES / sizeof *SHAPES; s++)
-        for (int wild = 0; wild < 2; wild++) {
+        for (int kind = 0; kind < 4; kind++) {
+            const bool wild = kind == 1;
             const size_t *shape = SHAPES[s], count = shape[0] * shape[1] * shape[2];
-            float limit = wild ? 1.5F : s % 2 ? 1.0F : INFINITY;
+            const float limit = wild ? 1.5F : s % 2 && kind < 3 ? 1.0F : INFINITY, low = kind == 2 ? 0 : -limit;
             tn_unit_vitals simple, fast, known;
             tn_vitals whole;
             assert_true(count <= MOST);
             fill(values, count, wild, &rng);
-            tn_unit_vitals_init(&simple, units, shape[1], -limit, limit);
-            tn_unit_vitals_init(&fast, units + MOST, shape[1], -limit, limit);
-            tn_unit_vitals_init(&known, units + (size_t)2 * MOST, shape[1], -limit, limit);
+            if (kind >= 2)
+                rectify(values, count);
+            tn_unit_vitals_init(&simple, units, shape[1], low, limit);
+            tn_unit_vitals_init(&fast, units + MOST, shape[1], low, limit);
+            tn_unit_vitals_init(&known, units + (size_t)2 * MOST, shape[1], low, limit);
             tn_vitals_init(&whole);
             tn_vitals_add(&whole, values, count);
             add_simply(&simple, values, shape[0], shape[2]);
