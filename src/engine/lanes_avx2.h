@@ -86,6 +86,16 @@ TN_INLINE_KERNEL tn_lanes tn_lanes_add(tn_lanes a, tn_lanes b)
     return _mm256_add_ps(a, b);
 }
 
+TN_INLINE_KERNEL tn_lanes tn_lanes_subtract(tn_lanes a, tn_lanes b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
+TN_INLINE_KERNEL tn_lanes tn_lanes_multiply(tn_lanes a, tn_lanes b)
+{
+    return _mm256_mul_ps(a, b);
+}
+
 /* What was loaded stays in a register: gcc would load it again for each of several products, and there are no more than two loads a cycle. */
 TN_INLINE_KERNEL tn_lanes tn_lanes_keep(tn_lanes lanes)
 {

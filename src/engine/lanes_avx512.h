@@ -62,6 +62,16 @@ TN_INLINE_KERNEL tn_lanes tn_lanes_add(tn_lanes a, tn_lanes b)
     return _mm512_add_ps(a, b);
 }
 
+TN_INLINE_KERNEL tn_lanes tn_lanes_subtract(tn_lanes a, tn_lanes b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
+TN_INLINE_KERNEL tn_lanes tn_lanes_multiply(tn_lanes a, tn_lanes b)
+{
+    return _mm512_mul_ps(a, b);
+}
+
 /* Of use in lanes_avx2.h. */
 TN_INLINE_KERNEL tn_lanes tn_lanes_keep(tn_lanes lanes)
 {

@@ -11,10 +11,12 @@
 
 #include "base/memory.h"
 #include "base/rng.h"
+#include "base/simd.h"
 #include "base/threads.h"
 #include "engine/ops/conv.h"
 
-static const tn_conv_way *const ways[] = {&tn_conv_patches, &tn_conv_depthwise, &tn_conv_direct, &tn_conv_direct_avx2};
+static const tn_conv_way *const ways[] = {&tn_conv_patches,     &tn_conv_depthwise, &tn_conv_direct,
+                                          &tn_conv_direct_avx2, &tn_conv_winograd,  &tn_conv_winograd_avx2};
 
 typedef struct shape {
     size_t samples, h, w, channels, size_h, size_w, stride_h, stride_w, pad_top, pad_left, out_h, out_w, filters, groups;
@@ -216,6 +218,12 @@ static void every_way_agrees_over_a_sweep(void **state)
         s.out_h = between(&rng, 1, 4), s.out_w = between(&rng, 1, 14);
         s.channels = i % 3 == 0 ? 8 * between(&rng, 1, 4) : between(&rng, 1, 9);
         s.filters = i % 5 == 0 ? between(&rng, 17, 80) : between(&rng, 1, 17);
+        if (i % 4 == 3) { /* what Winograd's tiles take, of odd and even sizes, some of more tiles than go together */
+            s.size_h = s.size_w = 3, s.stride_h = s.stride_w = 1;
+            s.pad_top = between(&rng, 0, 2), s.pad_left = between(&rng, 0, 2);
+            s.out_h = between(&rng, 2, 9);
+            s.channels = 8 * between(&rng, 1, 6), s.filters = 8 * between(&rng, 1, 10);
+        }
         /* From the least image for this output up to a few pixels that no window reaches. */
         s.h = (s.out_h - 1) * s.stride_h + s.size_h - s.pad_top + between(&rng, 0, 2);
         s.w = (s.out_w - 1) * s.stride_w + s.size_w - s.pad_left + between(&rng, 0, 2);
@@ -225,6 +233,80 @@ static void every_way_agrees_over_a_sweep(void **state)
     }
     tn_pool_run(NULL, SHAPES, check_shape, sweep);
     free(sweep);
+}
+
+static void set_pixel(float *image, size_t width, size_t depth, size_t y, size_t x, float value)
+{
+    for (size_t c = 0; c < depth; c++)
+        image[(y * width + x) * depth + c] = value;
+}
+
+static bool has_nan(const float *image, size_t width, size_t depth, size_t y, size_t x)
+{
+    bool found = false;
+    for (size_t c = 0; c < depth; c++)
+        found |= isnan(image[(y * width + x) * depth + c]);
+    return found;
+}
+
+/* NaN in one pixel shows in those that see it, and in no other, whatever is computed together. 3x3, stride 1. */
+static void check_reach(const tn_conv_way *way, const shape *s, size_t py, size_t px)
+{
+    tn_conv c = conv_of(s);
+    if (!way->fits(&c))
+        return;
+    tn_rng rng;
+    tn_rng_init(&rng, 9, TN_STREAM_TEST);
+    float *x = random_values(&rng, c.x_size), *dy = random_values(&rng, c.y_size), *weight = random_values(&rng, c.patch * c.filters);
+    float *y = fenced(c.y_size), *dx = fenced(c.x_size), *scratch = fenced(way->worker_reals(&c)), *shared = fenced(way->shared_reals(&c));
+    set_pixel(x, s->w, s->channels, py, px, NAN);
+    set_pixel(dy, s->out_w, s->filters, py, px, NAN);
+    way->prepare_forward(&c, weight, shared);
+    way->forward(&c, weight, shared, NULL, 1, x, y, scratch);
+    way->prepare_input(&c, weight, shared);
+    way->input_gradient(&c, weight, shared, 1, dy, dx, scratch);
+    for (size_t i = 0; i < c.pixels; i++) {
+        size_t oy = i / s->out_w, ox = i % s->out_w; /* sees rows oy - pad .. oy - pad + 2 */
+        bool sees = py + s->pad_top - oy < 3 && px + s->pad_left - ox < 3;
+        if (has_nan(y, s->out_w, s->filters, oy, ox) != sees)
+            fail_msg("%s: NaN at %zu, %zu %s y at %zu, %zu", way->name, py, px, sees ? "misses" : "reaches", oy, ox);
+    }
+    for (size_t i = 0; i < s->h * s->w; i++) {
+        size_t iy = i / s->w, ix = i % s->w;
+        bool seen = iy + s->pad_top - py < 3 && ix + s->pad_left - px < 3;
+        if (has_nan(dx, s->w, s->channels, iy, ix) != seen)
+            fail_msg("%s: NaN at %zu, %zu %s dx at %zu, %zu", way->name, py, px, seen ? "misses" : "reaches", iy, ix);
+    }
+    void *blocks[] = {x, dy, weight, y, dx, scratch, shared};
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+        tn_memory_destroy(blocks[i]);
+}
+
+static void check_reaches(void *context, size_t tile, size_t worker)
+{
+    (void)context;
+    (void)worker;
+    const shape s = {1, 7, 8, 16, 3, 3, 1, 1, 1, 1, 7, 8, 32, 1};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+        check_reach(ways[i], &s, tile / s.w, tile % s.w);
+}
+
+static void a_pixel_reaches_those_that_see_it(void **state)
+{
+    (void)state;
+    tn_pool_run(NULL, 7 * 8, check_reaches, NULL);
+}
+
+/* The sweep would pass as well where nothing fits. */
+static void vectors_fit_where_the_processor_has_them(void **state)
+{
+    (void)state;
+    const shape s = {1, 8, 8, 16, 3, 3, 1, 1, 1, 1, 8, 8, 16, 1}, few = {1, 8, 8, 3, 3, 3, 1, 1, 1, 1, 8, 8, 6, 1};
+    tn_conv c = conv_of(&s), narrow = conv_of(&few);
+    if (sizeof(tn_real) != sizeof(float))
+        return;
+    assert_int_equal(tn_conv_winograd_avx2.fits(&c) && tn_conv_direct_avx2.fits(&narrow), tn_isa_best() >= TN_ISA_AVX2);
+    assert_int_equal(tn_conv_winograd.fits(&c) && tn_conv_direct.fits(&c), tn_isa_best() >= TN_ISA_AVX512);
 }
 
 static void the_choice_fits(void **state)
@@ -243,6 +325,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_way_agrees_with_plain_loops),
         cmocka_unit_test(every_way_agrees_over_a_sweep),
+        cmocka_unit_test(a_pixel_reaches_those_that_see_it),
+        cmocka_unit_test(vectors_fit_where_the_processor_has_them),
         cmocka_unit_test(the_choice_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

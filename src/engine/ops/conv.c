@@ -34,8 +34,9 @@ bool tn_conv_never_fits(const tn_conv *conv)
 
 const tn_conv_way *tn_conv_choose(const tn_conv *conv)
 {
-    static const tn_conv_way *const ways[] = {&tn_conv_direct, &tn_conv_direct_avx2, &tn_conv_depthwise,
-                                              &tn_conv_patches}; /* the faster first */
+    /* The faster first. Where vectors of 16 do not fit Winograd's tiles, those of 8 may. */
+    static const tn_conv_way *const ways[] = {&tn_conv_winograd,    &tn_conv_winograd_avx2, &tn_conv_direct,
+                                              &tn_conv_direct_avx2, &tn_conv_depthwise,     &tn_conv_patches};
     size_t i = 0;
     while (i + 1 < sizeof ways / sizeof *ways && !ways[i]->fits(conv)) /* the last takes every shape */
         i++;

@@ -48,6 +48,8 @@ extern const tn_conv_way tn_conv_patches;     /* fits always; the only one that 
 extern const tn_conv_way tn_conv_depthwise;   /* a channel and a filter in each group */
 extern const tn_conv_way tn_conv_direct;      /* AVX-512, float; one group */
 extern const tn_conv_way tn_conv_direct_avx2; /* the same in AVX2 */
+extern const tn_conv_way tn_conv_winograd;    /* AVX-512, float; 3x3, of channels and filters that fill registers */
+extern const tn_conv_way tn_conv_winograd_avx2;
 
 /* Of a way that takes the weights as they are. */
 size_t tn_conv_no_reals(const tn_conv *conv);

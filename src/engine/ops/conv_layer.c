@@ -1,6 +1,7 @@
 /* conv_layer.c: see conv_layer.h. */
 #include "engine/ops/conv_layer.h"
 
+#include "base/memory.h"
 #include "base/simd.h"
 #include "engine/tiles.h"
 
@@ -24,7 +25,9 @@ void tn_conv_layer_init(tn_conv_layer *layer, const tn_conv *conv, bool bias, tn
         layer->parts /= 2;
     node->multiply_adds = (double)conv->pixels * (double)conv->patch * (double)conv->filters;
     size_t shared = layer->way->shared_reals(conv), sums = layer->parts * sums_size(conv);
-    node->scratch_per_worker = layer->way->worker_reals(conv);
+    const size_t line =
+        TN_ALIGNMENT / sizeof(tn_real); /* so that no worker's vectors, nor those of what is shared behind them, lie across two */
+    node->scratch_per_worker = (layer->way->worker_reals(conv) + line - 1) / line * line;
     node->scratch_shared = shared > sums ? shared : sums;
 }
 
