@@ -108,9 +108,10 @@ typedef enum tn_op_flags {
         16, /* backward never reads output: the next op may overwrite it in place. Without this flag output is kept for backward */
     TN_OP_IGNORES_INPUTS =
         32, /* backward never reads inputs, whose memory is then reused earlier. Without this flag and the first they are kept */
-    TN_OP_FEEDS_SINK = 64,   /* backward uses pass->sink where it is set */
-    TN_OP_MANY_INPUTS = 128, /* takes a list of nodes; the graph refuses a list for any other op */
-    TN_OP_TAKES_TOKENS = 256 /* inputs are numbers of tokens, below the first axis of parameter 0; the trainer checks the data for it */
+    TN_OP_FEEDS_SINK = 64,       /* backward uses pass->sink where it is set */
+    TN_OP_MANY_INPUTS = 128,     /* takes a list of nodes; the graph refuses a list for any other op */
+    TN_OP_PASSES_GRADIENT = 512, /* every input gets d_output as it is, so that d_inputs[0] may be the same memory */
+    TN_OP_TAKES_TOKENS = 256     /* inputs are numbers of tokens, below the first axis of parameter 0; the trainer checks the data for it */
 } tn_op_flags;
 
 typedef struct tn_op {

@@ -142,7 +142,8 @@ static void lay_edge_gradient(planner *p, tn_plan *plan, size_t i, size_t k)
         plan->vertices[i].d_inputs[k] = add_region(p, batch_of(p, tn_shape_size(&vertex->node.inputs[k])), time);
         return;
     }
-    bool shares = p->graph->vertices[source].consumers == 1 && (is_alias(vertex) || may_run_in_place(vertex));
+    bool passes = k == 0 && (vertex->node.op->flags & TN_OP_PASSES_GRADIENT) != 0;
+    bool shares = p->graph->vertices[source].consumers == 1 && (is_alias(vertex) || may_run_in_place(vertex) || passes);
     p->gradients[source] = shares ? p->gradients[i] : add_region(p, batch_of(p, tn_shape_size(&vertex->node.inputs[k])), time);
     plan->vertices[i].d_inputs[k] = p->gradients[source];
     extend(p, p->gradients[source], backward_time(p, source));

@@ -6,7 +6,7 @@
  * makes it to the last that reads it.
  *
  * In place: an op that computes backward from its output (relu) overwrites its input where nobody else reads that; an alias (flatten) has
- * no memory of its own.
+ * no memory of its own. The first gradient that add hands on stays where it is.
  * An evaluation pass uses the same memory as the forward half of a step. */
 #ifndef TN_ENGINE_PLAN_H
 #define TN_ENGINE_PLAN_H

@@ -122,6 +122,25 @@ static void shared_tensors_are_kept(void **state)
     destroy_plan(&p);
 }
 
+/* The first gradient that add hands on stays where it is, if its source has no other reader; the second is a copy. */
+static void add_hands_on_its_gradient(void **state)
+{
+    (void)state;
+    planned p;
+    make_plan(
+        &p, "\"net\": [{\"op\": \"dense\", \"units\": 64, \"name\": \"a\"}, {\"op\": \"dense\", \"units\": 64, \"name\": \"b\"}, {\"op\": "
+            "\"dense\", \"units\": 64}, {\"op\": \"add\", \"from\": [\"dense_2\", \"a\"]}, {\"op\": \"dense\", \"units\": 3}],"
+            "\"loss\": \"softmax_cross_entropy\"");
+    const tn_plan_vertex *v = p.plan.vertices;
+    assert_int_equal(v[3].d_inputs[0], v[3].d_output);
+    assert_int_equal(v[2].d_output, v[3].d_output);
+    assert_int_equal(v[3].d_inputs[1], v[0].d_output);
+    assert_true(v[0].d_output != v[3].d_output);
+    assert_true(v[1].d_output != v[3].d_output && v[1].d_output != v[0].d_output);
+    assert_true(v[1].accumulates[0]);
+    destroy_plan(&p);
+}
+
 static void a_batch_beyond_any_memory_is_refused(void **state)
 {
     (void)state;
@@ -139,11 +158,9 @@ static void a_batch_beyond_any_memory_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gradients_share_memory),
-        cmocka_unit_test(activations_without_backward_share_memory),
-        cmocka_unit_test(activations_run_in_place),
-        cmocka_unit_test(shared_tensors_are_kept),
-        cmocka_unit_test(a_batch_beyond_any_memory_is_refused),
+        cmocka_unit_test(gradients_share_memory),    cmocka_unit_test(activations_without_backward_share_memory),
+        cmocka_unit_test(activations_run_in_place),  cmocka_unit_test(shared_tensors_are_kept),
+        cmocka_unit_test(add_hands_on_its_gradient), cmocka_unit_test(a_batch_beyond_any_memory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* op_add.c: the sum of two or more tensors of one shape; each input gets the output's gradient. */
+/* op_add.c: the sum of two or more tensors of one shape; each input gets the output's gradient, the first one as it stands where the plan lets it. */
 #include <string.h>
 
 #include "base/simd.h"
@@ -31,6 +31,13 @@ typedef struct job {
 } job;
 
 TN_SIMD_CLONES
+static void add_two(size_t count, const tn_real *restrict a, const tn_real *restrict b, tn_real *restrict sums)
+{
+    for (size_t i = 0; i < count; i++)
+        sums[i] = a[i] + b[i];
+}
+
+TN_SIMD_CLONES
 static void add_into(size_t count, const tn_real *restrict values, tn_real *restrict sums)
 {
     for (size_t i = 0; i < count; i++)
@@ -48,8 +55,11 @@ static void forward_tile(void *context, size_t tile, size_t worker)
     (void)worker;
     const job *j = context;
     size_t first = tile * TILE, count = span(j, tile);
-    memcpy(j->pass->output + first, j->pass->inputs[0] + first, count * sizeof(tn_real));
-    for (size_t i = 1; i < j->node->input_count; i++)
+    if (j->node->input_count > 1)
+        add_two(count, j->pass->inputs[0] + first, j->pass->inputs[1] + first, j->pass->output + first);
+    else
+        memcpy(j->pass->output + first, j->pass->inputs[0] + first, count * sizeof(tn_real));
+    for (size_t i = 2; i < j->node->input_count; i++)
         add_into(count, j->pass->inputs[i] + first, j->pass->output + first);
 }
 
@@ -59,7 +69,7 @@ static void backward_tile(void *context, size_t tile, size_t worker)
     const job *j = context;
     size_t first = tile * TILE, count = span(j, tile);
     for (size_t i = 0; i < j->node->input_count; i++) {
-        if (j->pass->d_inputs[i])
+        if (j->pass->d_inputs[i] && j->pass->d_inputs[i] != j->pass->d_output)
             memcpy(j->pass->d_inputs[i] + first, j->pass->d_output + first, count * sizeof(tn_real));
     }
 }
@@ -82,7 +92,7 @@ static void backward(const tn_node *node, const tn_pass *pass)
 
 const tn_op tn_op_add = {
     .name = "add",
-    .flags = TN_OP_MANY_INPUTS | TN_OP_IGNORES_INPUTS | TN_OP_IGNORES_OUTPUT,
+    .flags = TN_OP_MANY_INPUTS | TN_OP_IGNORES_INPUTS | TN_OP_IGNORES_OUTPUT | TN_OP_PASSES_GRADIENT,
     .configure = configure,
     .forward = forward,
     .backward = backward,
