@@ -6,11 +6,11 @@
  * stack, 16 by 16 in registers. */
 #include "engine/gemm_direct.h"
 
-#include "engine/gemm_split.h"
+#include "engine/avx512.h"
 
 #ifdef TN_WITH_AVX512
 
-enum { LANES = TN_LANES, ROWS_MAX = TN_BLOCK_ROWS, REGISTERS_MAX = TN_BLOCK_REGISTERS };
+enum { LANES = TN_LANES, ROWS_MAX = 12, REGISTERS_MAX = 4 };
 
 /* The part of a transposed b that is copied at once: 64 KB, which stay in L2 while all rows of a pass over them. */
 enum { PANEL_COLUMNS = REGISTERS_MAX * LANES, PANEL_K = 256 };
@@ -32,7 +32,7 @@ typedef struct block_job {
 TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
                             const float *bias, float *c)
 {
-    __m512 sums[TN_BLOCK_SUMS];
+    __m512 sums[ROWS_MAX * 2];
     TN_UNROLL
     for (size_t v = 0; v < registers; v++) {
         __mmask16 mask = v + 1 < registers ? tn_lane_mask(LANES) : job->last;
@@ -84,6 +84,9 @@ TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, siz
         else                                                                                                                               \
             block(job, false, r, v, a, b, bias, c);                                                                                        \
         break;
+#define CASES_6(v)  CASE(1, v) CASE(2, v) CASE(3, v) CASE(4, v) CASE(5, v) CASE(6, v)
+#define CASES_8(v)  CASES_6(v) CASE(7, v) CASE(8, v)
+#define CASES_12(v) CASES_8(v) CASE(9, v) CASE(10, v) CASE(11, v) CASE(12, v)
 
 TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
                                  const float *bias, float *c)
@@ -92,7 +95,10 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
     block(job, columns, rows, registers, a, b, bias, c);
 #else
     switch (registers * 16 + rows) {
-        TN_BLOCK_CASES(CASE)
+        CASES_12(1)
+        CASES_12(2)
+        CASES_8(3)
+        CASES_6(4)
     default:
         break;
     }
@@ -104,32 +110,40 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
 TN_AVX512 static void all_rows(const tn_gemm_job *job, const block_job *of_block, size_t registers, const float *a, const float *b,
                                const float *bias, float *c)
 {
-    size_t most = tn_block_rows(registers), blocks = (job->m + most - 1) / most;
+    size_t most = registers <= 2 ? ROWS_MAX : 24 / registers, blocks = (job->m + most - 1) / most;
     for (size_t i = 0; i < blocks; i++) {
         size_t row = i * job->m / blocks, rows = (i + 1) * job->m / blocks - row;
         some_block(of_block, job->transpose_a, rows, registers, a + row * of_block->row_step, b, bias, c + row * of_block->ldc);
     }
 }
 
+/* Registers of columns of the g-th of `groups` groups; *first: columns before it. */
+static size_t group_registers(size_t n, size_t g, size_t groups, size_t *first)
+{
+    size_t all = (n + LANES - 1) / LANES, begin = g * all / groups;
+    *first = begin * LANES;
+    return (g + 1) * all / groups - begin;
+}
+
 TN_AVX512 static void product(const tn_gemm_job *job)
 {
-    size_t groups = (job->n + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
-    float panel[PANEL_K * PANEL_COLUMNS];
+    size_t groups = (job->n + PANEL_COLUMNS - 1) / PANEL_COLUMNS, first;
+    _Alignas(64) float panel[PANEL_K * PANEL_COLUMNS];
     block_job of_block = {.row_step = job->transpose_a ? 1 : job->lda,
                           .k_step = job->transpose_a ? job->lda : 1,
                           .ldb = job->transpose_b ? PANEL_COLUMNS : job->ldb,
                           .ldc = job->ldc};
     for (size_t g = 0; g < groups; g++) {
-        const tn_column_group group = tn_column_group_at(job->n, g, groups);
-        const size_t first = group.first;
+        size_t registers = group_registers(job->n, g, groups, &first),
+               width = job->n - first < registers * LANES ? job->n - first : registers * LANES;
         const float *bias = job->bias ? job->bias + first : NULL;
-        of_block.last = group.last;
+        of_block.last = tn_lane_mask(width - (registers - 1) * LANES);
         for (size_t k = 0; k < job->k; k += of_block.k) {
             of_block.k = job->transpose_b && job->k - k > PANEL_K ? PANEL_K : job->k - k;
             of_block.add = job->add || k > 0;
             if (job->transpose_b)
-                tn_transpose_avx512(group.width, of_block.k, job->b + first * job->ldb + k, job->ldb, panel, PANEL_COLUMNS);
-            all_rows(job, &of_block, group.registers, job->a + k * of_block.k_step, job->transpose_b ? panel : job->b + first,
+                tn_transpose_avx512(width, of_block.k, job->b + first * job->ldb + k, job->ldb, panel, PANEL_COLUMNS);
+            all_rows(job, &of_block, registers, job->a + k * of_block.k_step, job->transpose_b ? panel : job->b + first,
                      k > 0 ? NULL : bias, job->c + first);
         }
     }
