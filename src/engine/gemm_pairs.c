@@ -10,8 +10,10 @@
 
 #ifdef TN_WITH_AVX512
 
-#define TN_PAIRS        __attribute__((target("avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16")))
-#define TN_INLINE_PAIRS TN_INLINE_TARGET(target("avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16"))
+/* No function is inlined into another that is not to be: their registers stay apart, and perf tells copies from products. */
+#define TN_TARGET_PAIRS target("avx512f,avx512vl,avx512bw,avx512dq,fma,avx512bf16")
+#define TN_PAIRS        __attribute__((noinline, TN_TARGET_PAIRS))
+#define TN_INLINE_PAIRS TN_INLINE_TARGET(TN_TARGET_PAIRS)
 
 enum { LANES = TN_LANES };
 
@@ -29,21 +31,21 @@ TN_INLINE_PAIRS __m512i round_both(__m512 low, __m512 high)
     return (__m512i)_mm512_cvtne2ps_pbh(high, low);
 }
 
-/* Registers of pairs from two rows, of which the second may be missing (NULL: zeros). */
-TN_INLINE_PAIRS void zip_rows(size_t columns, const float *first, const float *second, pair *to)
+/* Registers of pairs from a row and the one `step` behind it, or of values and zeros. */
+TN_INLINE_PAIRS void zip_rows(bool with_second, size_t columns, const float *from, size_t step, pair *to)
 {
     const __m512i zip = _mm512_add_epi32(
         _mm512_set1_epi32(0x00100000),
         _mm512_mullo_epi32(_mm512_set1_epi32(0x00010001), _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)));
     size_t c = 0;
     for (; columns - c >= LANES; c += LANES) {
-        const __m512 high = second ? _mm512_loadu_ps(second + c) : _mm512_setzero_ps();
-        _mm512_storeu_si512(to + c, _mm512_permutexvar_epi16(zip, round_both(_mm512_loadu_ps(first + c), high)));
+        const __m512 high = with_second ? _mm512_loadu_ps(from + step + c) : _mm512_setzero_ps();
+        _mm512_storeu_si512(to + c, _mm512_permutexvar_epi16(zip, round_both(_mm512_loadu_ps(from + c), high)));
     }
     if (c < columns) {
         const __mmask16 lanes = tn_lane_mask(columns - c);
-        const __m512 high = second ? _mm512_maskz_loadu_ps(lanes, second + c) : _mm512_setzero_ps();
-        _mm512_storeu_si512(to + c, _mm512_permutexvar_epi16(zip, round_both(_mm512_maskz_loadu_ps(lanes, first + c), high)));
+        const __m512 high = with_second ? _mm512_maskz_loadu_ps(lanes, from + step + c) : _mm512_setzero_ps();
+        _mm512_storeu_si512(to + c, _mm512_permutexvar_epi16(zip, round_both(_mm512_maskz_loadu_ps(lanes, from + c), high)));
     }
 }
 
@@ -52,12 +54,12 @@ TN_PAIRS static void copy_down(size_t k, size_t columns, const float *from, size
 {
     for (; k >= 2; k -= 2, from += 2 * from_step, to += step) {
         if (columns == PANEL_COLUMNS) /* a constant, so that there is no loop */
-            zip_rows(PANEL_COLUMNS, from, from + from_step, to);
+            zip_rows(true, PANEL_COLUMNS, from, from_step, to);
         else
-            zip_rows(columns, from, from + from_step, to);
+            zip_rows(true, columns, from, from_step, to);
     }
     if (k)
-        zip_rows(columns, from, NULL, to);
+        zip_rows(false, columns, from, from_step, to);
 }
 
 /* 16 pairs of a row from value k on, zeros behind the last. */
