@@ -10,8 +10,8 @@
 
 #include "engine/real.h"
 
-/* What the factors of a product are rounded to before they are multiplied, to the nearest and from the middle to the even one. Sums are float, bias and what is added to stay as they are. In double
- * nothing is rounded. */
+/* What the factors of a product are rounded to before they are multiplied, to the nearest and from the middle to the even one. Sums are float, bias and what is added to stay as they are. Values
+ * below 2^-126 may count as 0 (gemm_pairs.h). In double nothing is rounded. */
 typedef enum tn_precision { TN_FLOAT32 = 0, TN_BFLOAT16 } tn_precision;
 
 /* c [m, n] = op(a) op(b) + bias [n] (NULL: none) + (add ? c : 0), where op(a) is [m, k]: a itself, or its transpose where transpose_a;
