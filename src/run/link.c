@@ -197,6 +197,12 @@ static bool is_visited(const tn_link *link, uint64_t now_ns)
     return link->visited_ns != 0 && now_ns - link->visited_ns < link->pace_ns;
 }
 
+/* Whether it is time to send: at once where nothing was sent before. */
+static bool is_time(const tn_link *link, uint64_t now_ns, uint64_t patience)
+{
+    return link->stepped_ns == 0 || now_ns - link->stepped_ns >= patience * link->pace_ns;
+}
+
 /* The end of each call that adds a record. */
 static void added(tn_link *link, tn_status status)
 {
@@ -316,7 +322,7 @@ bool tn_link_step(tn_link *link, const tn_step *step)
     if (link->alive)
         added(link, tn_wire_put_step(&link->out, step, NULL));
     uint64_t now_ns = link->pace_ns ? tn_clock_ns() : 0;
-    if (!link->pace_ns || now_ns - link->stepped_ns >= (is_visited(link, now_ns) ? PATIENT : 1) * link->pace_ns) {
+    if (!link->pace_ns || is_time(link, now_ns, is_visited(link, now_ns) ? PATIENT : 1)) {
         link->stepped_ns = now_ns;
         exchange(link);
     }
@@ -330,7 +336,7 @@ void tn_link_visit(tn_link *link)
     if (!enter(link))
         return;
     uint64_t now_ns = tn_clock_ns();
-    if (link->out.size >= SEND_AT || now_ns - link->stepped_ns >= link->pace_ns) {
+    if (link->out.size >= SEND_AT || is_time(link, now_ns, 1)) {
         link->stepped_ns = now_ns;
         exchange(link);
     }
