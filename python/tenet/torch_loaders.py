@@ -133,6 +133,7 @@ class Loaders:
         self.input_path = None
         self.compared = 0  # inputs that were held against the batch
         self.wanted_shuffle = None
+        self.stand_in = None  # of a mend: the data set of a loader, or what takes its place
         self.domain_size = 0
         self.is_inside = False
         session.on("before_step", self.on_step)
@@ -393,6 +394,8 @@ class Loaders:
         try:
             if origin.dataset is not None:
                 loader.__dict__["dataset"] = origin.dataset
+            elif self.stand_in is not None:
+                loader.__dict__["dataset"] = self.stand_in(loader)
             if origin.collate is not None:
                 loader.__dict__["collate_fn"] = origin.collate
             iterator = original(loader)

@@ -95,6 +95,12 @@ def is_binary(target):
     return bool(((target == 0) | (target == 1)).all())
 
 
+def is_binary_scaled(target):
+    """Two values, far from 0 and 1, such as a mask of 0 and 255."""
+    least, most = target.min(), target.max()
+    return bool((most > 1.5) | (least < -0.5)) and bool(((target == least) | (target == most)).all()) and bool(least <= 0) and bool(most > 0)
+
+
 def rows_of(name, prediction, target, options=None, task=None):
     """The rows of a loss's arguments; None where it compares no prediction with a label. `task` is what the first look took it for; without
     it the labels tell."""
@@ -140,7 +146,7 @@ def binary(name, prediction, target, task):
     if outputs.shape != target.shape:
         target = target.reshape(outputs.shape)
     if task is None:
-        task = "classification" if name == "soft_margin" or is_binary(target) else "regression"
+        task = "classification" if name == "soft_margin" or is_binary(target) or is_binary_scaled(target) else "regression"
     if task == "regression":
         return Rows(task, torch.sigmoid(outputs) if name == "sigmoid_cross_entropy" else outputs, target)
     if outputs.shape[1] > 1 and is_one_hot(target):
