@@ -96,6 +96,16 @@ size_t tn_dataset_targets(const tn_dataset *set)
     return set->targets;
 }
 
+bool tn_dataset_has_boxes(const tn_dataset *set)
+{
+    return set->kind == TN_LABELS_TARGETS && set->source->labels_are_boxes;
+}
+
+bool tn_dataset_has_counts(const tn_dataset *set)
+{
+    return set->kind == TN_LABELS_TARGETS && set->source->labels_are_counts;
+}
+
 size_t tn_dataset_label_steps(const tn_dataset *set)
 {
     return set->label_steps;

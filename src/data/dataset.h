@@ -61,7 +61,10 @@ tn_label_kind tn_dataset_label_kind(const tn_dataset *set);
 size_t tn_dataset_classes(const tn_dataset *set); /* 0 for targets */
 /* The word that the files of the training data have for a class, borrowed from the set; NULL where classes are numbers there, or data.classes has numbered them anew. */
 const char *tn_dataset_class_name(const tn_dataset *set, size_t number);
-size_t tn_dataset_targets(const tn_dataset *set);     /* width of a target row; 1 for classes */
+size_t tn_dataset_targets(const tn_dataset *set); /* width of a target row; 1 for classes */
+bool tn_dataset_has_boxes(
+    const tn_dataset *set); /* a target row is x, y, w, h of one box after another; 0, 0, 0, 0 of one that is not there */
+bool tn_dataset_has_counts(const tn_dataset *set);    /* a target is a number of things */
 size_t tn_dataset_label_steps(const tn_dataset *set); /* class numbers of a sample: 1, or its steps where each has a label of its own */
 size_t tn_dataset_ignored(const tn_dataset *set);     /* features that are always 0, since the hypes say so */
 bool tn_dataset_rows_follow(const tn_dataset *set);   /* the sample of row i + 1 begins where that of row i ends, as windows of a text do */

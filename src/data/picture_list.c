@@ -164,6 +164,7 @@ static tn_status take_entries(const json_t *entries, tn_picture_target target, s
     const size_t count = json_array_size(entries);
     list->width = width > 0 ? width : 1;
     list->are_boxes = target == TN_PICTURE_BOXES;
+    list->are_counts = target == TN_PICTURE_COUNT;
     list->files = tn_memory_create(count, sizeof *list->files);
     list->labels = tn_memory_create(count, list->width * sizeof *list->labels);
     if (list->files == NULL || list->labels == NULL)

@@ -18,6 +18,7 @@ typedef struct tn_picture_list {
     size_t width;       /* numbers of a label */
     float *labels;      /* [count, width]; numbers of class_names where there are any */
     bool are_boxes;     /* labels are x, y, w, h, in pixels, of one box after another; a box that a picture has not is 0, 0, 0, 0 */
+    bool are_counts;    /* labels are numbers of boxes */
     char **class_names; /* [class_count], sorted; NULL where labels are numbers */
     size_t class_count;
 } tn_picture_list;

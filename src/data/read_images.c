@@ -115,6 +115,7 @@ static tn_status fill_source(image_job *job, tn_source *source, tn_error *error)
     if (status != TN_OK)
         return status;
     source->labels_are_boxes = list->are_boxes;
+    source->labels_are_counts = list->are_counts;
     uint8_t *pixels = job->pixels, *labels = (uint8_t *)list->labels;
     job->pixels = NULL;
     list->labels = NULL;

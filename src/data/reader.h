@@ -20,18 +20,19 @@
 /* Files that have been read: shared by every set made of them, and never changed. */
 typedef struct tn_source {
     atomic_size_t references;
-    size_t samples, width; /* width: values of one sample */
-    tn_shape shape;        /* of one sample */
-    size_t label_width;    /* columns of labels; 1 for class numbers */
-    bool labels_each_step; /* the columns are class numbers of the steps of a sequence, and -1 those of steps that have none */
-    bool are_sequences;    /* inputs [n, time, features] are sequences, no images */
-    bool are_tokens;       /* inputs are numbers of words too: input i is the number of class_names[i] */
-    bool labels_are_boxes; /* the columns are places in the picture */
-    tn_array inputs;       /* samples * width values */
-    tn_array labels;       /* samples * label_width values */
-    bool are_windows;      /* rows are windows of one text, in its order: what is held out is its end */
-    bool rows_follow;      /* and row i + 1 begins where row i ends */
-    size_t overlap;        /* so many rows in front of a row share inputs with it */
+    size_t samples, width;  /* width: values of one sample */
+    tn_shape shape;         /* of one sample */
+    size_t label_width;     /* columns of labels; 1 for class numbers */
+    bool labels_each_step;  /* the columns are class numbers of the steps of a sequence, and -1 those of steps that have none */
+    bool are_sequences;     /* inputs [n, time, features] are sequences, no images */
+    bool are_tokens;        /* inputs are numbers of words too: input i is the number of class_names[i] */
+    bool labels_are_boxes;  /* the columns are places in the picture */
+    bool labels_are_counts; /* the one column says how many of something there are */
+    tn_array inputs;        /* samples * width values */
+    tn_array labels;        /* samples * label_width values */
+    bool are_windows;       /* rows are windows of one text, in its order: what is held out is its end */
+    bool rows_follow;       /* and row i + 1 begins where row i ends */
+    size_t overlap;         /* so many rows in front of a row share inputs with it */
     char **
         class_names; /* [class_count], sorted but for a text's: where the file has words for labels, label i is the number of its word; else NULL */
     size_t class_count;

@@ -95,6 +95,7 @@ tn_status tn_task_boxes(const json_t *description, tn_rng *rng, tn_source *sourc
             labels[i * targets + k] = counts ? (float)count : (float)red[k] / (float)size;
     }
     source->labels_are_boxes = !counts;
+    source->labels_are_counts = counts;
     void *inputs = pictures, *numbers = labels;
     tn_status status = tn_task_adopt(&inputs, TN_RAW_UINT8, 4, dims, &source->inputs, error);
     if (status == TN_OK)

@@ -23,6 +23,9 @@ static const struct {
     {"r2", "R2"},
     {"rmse", "root of the mean squared error"},
     {"mae", "mean absolute error"},
+    {"iou", "overlap with the right box"},
+    {"iou50", "boxes overlapped by half"},
+    {"exact", "counts that are right"},
 };
 enum { TITLE_WIDTH = 32 };
 

@@ -151,6 +151,48 @@ static void measure_flags(writer *to, const tn_answers *answers)
     put_number(to, "hamming_loss", (double)wrong / (double)(answers->count * width));
 }
 
+/* The area that two boxes [4] (x, y, w, h) share over the area that they cover together. 0 where a side of the other is below 0, or a value of it NaN: every comparison with that is false. */
+static double overlap_of(const float *box, const float *other)
+{
+    double shared = 1, own = 1, others = 1;
+    for (size_t k = 0; k < 2; k++) {
+        double start = (double)box[k], end = start + (double)box[k + 2];
+        double other_start = (double)other[k], other_end = other_start + (double)other[k + 2];
+        double from = start > other_start ? start : other_start, to = end < other_end ? end : other_end;
+        if (!(to > from))
+            return 0;
+        shared *= to - from;
+        own *= end - start;
+        others *= other_end - other_start;
+    }
+    return shared / (own + others - shared);
+}
+
+static void measure_boxes(writer *to, const tn_answers *answers)
+{
+    size_t boxes = 0, found = 0;
+    double overlaps = 0;
+    for (size_t i = 0; i + 4 <= answers->count * answers->width; i += 4) {
+        const float *box = answers->targets + i;
+        if (!(box[2] > 0 && box[3] > 0))
+            continue;
+        double overlap = overlap_of(box, answers->outputs + i);
+        boxes++;
+        found += overlap >= 0.5;
+        overlaps += overlap;
+    }
+    put_number(to, "iou", overlaps / (double)boxes);
+    put_number(to, "iou50", (double)found / (double)boxes);
+}
+
+static void measure_counts(writer *to, const tn_answers *answers)
+{
+    size_t exact = 0, all = answers->count * answers->width;
+    for (size_t i = 0; i < all; i++)
+        exact += round((double)answers->outputs[i]) == round((double)answers->targets[i]);
+    put_number(to, "exact", (double)exact / (double)all);
+}
+
 static void measure_targets(writer *to, const tn_answers *answers)
 {
     size_t width = answers->width, counted = 0;
@@ -173,6 +215,10 @@ static void measure_targets(writer *to, const tn_answers *answers)
     put_number(to, "r2", r2 / (double)counted);
     put_number(to, "rmse", sqrt(squares / all));
     put_number(to, "mae", absolute / all);
+    if (answers->are_boxes)
+        measure_boxes(to, answers);
+    if (answers->are_counts)
+        measure_counts(to, answers);
 }
 
 json_t *tn_metrics_measure(const tn_answers *answers)

@@ -49,6 +49,8 @@ json_t *tn_native_metrics(const tn_data *data, const tn_probe *probe, const tn_t
                                 .classes = probe->classes,
                                 .targets = targets,
                                 .are_flags = tn_dataset_label_kind(probe->set) == TN_LABELS_FLAGS,
+                                .are_boxes = tn_dataset_has_boxes(probe->set),
+                                .are_counts = tn_dataset_has_counts(probe->set),
                                 .threshold = threshold};
     json_t *metrics = tn_metrics_measure(&answers);
     tn_memory_destroy(targets);

@@ -138,13 +138,64 @@ static void flags_of_one_answer_cannot_be_scored(void **state)
     assert_true(fabs(tn_score_flags(2, 2, outputs, mixed, 0)) < 1e-12); /* one wrong of one */
 }
 
+/* One box against several answers, each by itself. */
+static void boxes_by_their_overlap(void **state)
+{
+    (void)state;
+    static const struct {
+        float box[4], answer[4];
+        double overlap;
+    } CASES[] = {
+        {{1, 2, 3, 4}, {1, 2, 3, 4}, 1},    {{0, 0, 2, 2}, {1, 0, 2, 2}, 1.0 / 3}, {{0, 0, 2, 2}, {-1, -1, 2, 2}, 1.0 / 7},
+        {{0, 0, 4, 4}, {1, 1, 2, 2}, 0.25}, /* within it */
+        {{1, 1, 2, 2}, {0, 0, 2, 4}, 0.2},  /* 2 shared of 4 + 8 - 2 */
+        {{0, 0, 2, 2}, {2, 0, 2, 2}, 0},    /* side by side */
+        {{0, 0, 2, 2}, {2, 2, -2, -2}, 0},  /* the same corners, of a box that is none */
+        {{0, 0, 2, 2}, {NAN, 0, 2, 2}, 0},  {{0, 0, 2, 2}, {0, 0, 2, NAN}, 0},     {{0, 0, 2, 2}, {0, 0, INFINITY, 2}, 0},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        json_t *found = tn_metrics_measure(
+            &(tn_answers){.count = 1, .steps = 1, .width = 4, .outputs = CASES[i].answer, .targets = CASES[i].box, .are_boxes = true});
+        if (!(fabs(number(found, "iou") - CASES[i].overlap) < 1e-6))
+            fail_msg("case %zu: %g", i, number(found, "iou"));
+        assert_true(fabs(number(found, "iou50") - (CASES[i].overlap >= 0.5)) < 1e-12);
+        json_decref(found);
+    }
+}
+
+/* Two pictures of at most two boxes; what is answered for one that is not there does not count. */
+static void boxes_that_are_not_there(void **state)
+{
+    (void)state;
+    const float targets[] = {0, 0, 2, 2, 4, 4, 2, 2, 1, 1, 3, 3, 0, 0, 0, 0}, none[8] = {0};
+    const float outputs[] = {0, 0, 2, 2, 4, 4, 2, 1, 9, 9, 1, 1, 5, 5, 5, 5};
+    json_t *found =
+        tn_metrics_measure(&(tn_answers){.count = 2, .steps = 1, .width = 8, .outputs = outputs, .targets = targets, .are_boxes = true});
+    assert_true(fabs(number(found, "iou") - 1.5 / 3) < 1e-12);
+    assert_true(fabs(number(found, "iou50") - 2.0 / 3) < 1e-12);
+    json_decref(found);
+    found = tn_metrics_measure(&(tn_answers){.count = 1, .steps = 1, .width = 8, .outputs = outputs, .targets = none, .are_boxes = true});
+    assert_true(isnan(number(found, "iou")) && isnan(number(found, "iou50")));
+    json_decref(found);
+}
+
+static void counts_are_rounded(void **state)
+{
+    (void)state;
+    const float outputs[] = {0.4f, 1.6f, 2.51f, NAN, 3.0f}, targets[] = {0, 2, 2, 1, 3};
+    json_t *found =
+        tn_metrics_measure(&(tn_answers){.count = 5, .steps = 1, .width = 1, .outputs = outputs, .targets = targets, .are_counts = true});
+    assert_true(fabs(number(found, "exact") - 0.6) < 1e-12);
+    json_decref(found);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(as_scikit_learn_measures),
-        cmocka_unit_test(what_is_not_defined_is_null),
-        cmocka_unit_test(undefined_answers_are_wrong),
-        cmocka_unit_test(flags_of_one_answer_cannot_be_scored),
+        cmocka_unit_test(as_scikit_learn_measures),    cmocka_unit_test(what_is_not_defined_is_null),
+        cmocka_unit_test(undefined_answers_are_wrong), cmocka_unit_test(flags_of_one_answer_cannot_be_scored),
+        cmocka_unit_test(boxes_by_their_overlap),      cmocka_unit_test(boxes_that_are_not_there),
+        cmocka_unit_test(counts_are_rounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

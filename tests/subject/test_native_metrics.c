@@ -92,6 +92,32 @@ static void as_validation_samples(void **state)
     }
 }
 
+/* Numbers that are places are told from numbers that are counts, and both from others, by the data alone. */
+static void boxes_and_counts_have_their_own(void **state)
+{
+    static const struct {
+        const char *task, *outputs, *has, *has_not;
+    } CASES[] = {
+        {"\"task\": \"boxes\", \"size\": 16, \"objects\": 1, \"target\": \"box\"", "4", "iou", "exact"},
+        {"\"task\": \"boxes\", \"size\": 16, \"objects\": 3, \"target\": \"count\"", "1", "exact", "iou"},
+        {"\"task\": \"adding\", \"time\": 4", "1", "rmse", "exact"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[1024];
+        snprintf(text, sizeof text,
+                 "{\"data\": {\"train\": {\"format\": \"task\", \"samples\": 200, %s}, \"input\": \"standardize\"}, \"net\": [{\"op\": "
+                 "\"flatten\"}, {\"op\": \"dense\", \"units\": %s}], \"loss\": \"mse\", " SOLVER,
+                 CASES[i].task, CASES[i].outputs);
+        tn_hypes *hypes = parse(*state, text);
+        tn_trial_result result = train(hypes, NULL, true);
+        double value = number_in(result.metrics, CASES[i].has);
+        assert_true(value >= 0 && (i == 2 || value <= 1));
+        assert_null(json_object_get(result.metrics, CASES[i].has_not));
+        tn_trial_result_deinit(&result);
+        tn_hypes_destroy(hypes);
+    }
+}
+
 /* All of them, where validation makes do with 2,000; and the training is the one that it would be without them. */
 static void all_and_no_influence(void **state)
 {
@@ -144,7 +170,7 @@ static void not_after_an_end_that_is_none(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(as_validation_samples), cmocka_unit_test(all_and_no_influence),
-                                       cmocka_unit_test(not_after_an_end_that_is_none)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(as_validation_samples), cmocka_unit_test(boxes_and_counts_have_their_own),
+                                       cmocka_unit_test(all_and_no_influence), cmocka_unit_test(not_after_an_end_that_is_none)};
     return cmocka_run_group_tests(tests, problem_setup, problem_teardown);
 }
