@@ -10,7 +10,7 @@ def overflow_of(function, args, kwargs, inputs, output):
     if output.dtype not in LARGEST or not inputs:
         return None
     try:
-        wide = inputs[0].detach().float() if function.__name__ in CONVERTING else computed_wide(function, args, kwargs)
+        wide = computed_wide(function, args, kwargs)
     except Exception:  # a function that float32 does not have, or that cannot be computed twice
         return None
     if wide is None or not bool(torch.isfinite(wide).all()):
@@ -20,14 +20,22 @@ def overflow_of(function, args, kwargs, inputs, output):
 
 
 def computed_wide(function, args, kwargs):
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), torch.autocast("cpu", enabled=False):
-        result = function(*widened(args), **widened(kwargs))
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        result = in_float32(function, [one.detach() if isinstance(one, torch.Tensor) else one for one in args], kwargs)
     return result.float() if isinstance(result, torch.Tensor) else None
+
+
+def in_float32(function, args, kwargs):
+    """What the function gives of the same values in float32; of a conversion to a narrow dtype, what was to be converted."""
+    if function.__name__ in CONVERTING:
+        return args[0].float()
+    with torch.autocast("cpu", enabled=False):
+        return function(*widened(args), **widened(kwargs))
 
 
 def widened(value):
     if isinstance(value, torch.Tensor):
-        return value.detach().float() if value.dtype in LARGEST else value.detach()
+        return value.float() if value.dtype in LARGEST else value
     if isinstance(value, dict):
         return {key: widened(one) for key, one in value.items()}
     if type(value) in (tuple, list):

@@ -111,7 +111,7 @@ class Trace(TorchFunctionMode):
             text += "; %s makes NaN of it" % origin.then
         told = {
             "op": origin.op, "direction": origin.direction, "step": step, "updates": step - 1, "sample": origin.sample, "file": file, "line": line or None,
-            "source": source, "guard": usage_guard.text_of(origin.op) if file and origin.direction != "data" else None, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "overflow": origin.overflow, "exact": origin.exact, "text": text[:TEXT_MAX],
+            "source": source, "guard": usage_guard.text_of(origin.op, bool(origin.overflow)) if file and origin.direction != "data" else None, "shapes": [list(shape) for shape in origin.shapes], "then": origin.then, "overflow": origin.overflow, "exact": origin.exact, "text": text[:TEXT_MAX],
         }
         self.session.note_origin(text[:TEXT_MAX], {key: value for key, value in told.items() if value is not None})
 

@@ -1,12 +1,14 @@
 """The function that first made NaN or infinity of finite numbers (torch_nonfinite), kept from doing it: its argument held inside of what it can take.
 
 No look sees this mend: the search for the origin tells the call, and the parent asks for the mend as a control, with the call as the patch's value: {"program.guard": {"op", "file", "line"}}.
+Where the result was too large for its dtype ("overflow": true in that value), the function is computed in float32 in its place.
 The limits are those of native guards (src/experiments/nonfinite_origin.c): 1e-7, near the rounding of single precision, and 80, near the largest argument of exp.
 """
 import os
 
 import torch
 
+from . import torch_narrow
 from .torch_usage import Check, Turned
 from .torch_usage_pass import Catcher
 
@@ -56,8 +58,10 @@ GUARDS = {
 }
 
 
-def text_of(name):
+def text_of(name, overflows=False):
     """What stands in the function's place, in words; None where there is no guard of it, as of what works in place."""
+    if overflows:
+        return None if name.endswith("_") and not name.endswith("__") else "the result of %s in float32" % name.strip("_")
     return "%s in place of %s" % (GUARDS[name][0], name.strip("_")) if name in GUARDS else None
 
 
@@ -65,7 +69,8 @@ class Guard(Check):
     MENDS = ("guard",)
 
     def turn(self, name, known):
-        op, guard = known["op"], GUARDS[known["op"]][1]
+        op = known["op"]
+        guard = torch_narrow.in_float32 if known.get("overflow") else GUARDS[op][1]
 
         def guarded(func, args, kwargs, site):
             return guard(func, args, kwargs)

@@ -30,7 +30,9 @@ static void conclude(tn_investigation *investigation, tn_outcome *outcome)
         tn_evidence_add(investigation, outcome->evidence, NAN, NAN, "PROTOCOL A1", "%s", known->persists_text);
     if (known->guard_helps != TN_VERDICT_INCONCLUSIVE)
         tn_evidence_add(investigation, outcome->evidence, NAN, NAN, "control", "%s: %s", known->guard_text,
-                        known->guard_helps == TN_VERDICT_PASS ? "finite over the same steps" : "non-finite too");
+                        known->guard_helps == TN_VERDICT_PASS ? "finite over the same steps"
+                        : known->is_overflow                  ? "non-finite too, or divergent"
+                                                              : "non-finite too");
     if (known->where)
         tn_json_set(investigation, outcome->result, "where", json_deep_copy(known->where));
 }

@@ -25,7 +25,7 @@ const char *tn_verdict_name(tn_verdict verdict); /* "inconclusive", "pass", "fai
 /* What an experiment ends in. The JSON values are owned; deinit frees them. */
 typedef struct tn_outcome {
     tn_verdict verdict;
-    char summary[256]; /* one sentence */
+    char summary[512]; /* one sentence */
     json_t *evidence;  /* array of {"text", "value", "threshold", "source"} */
     json_t *trials;    /* array, see tn_outcome_add_trial */
     json_t *result;    /* object, the experiment's own */
@@ -49,6 +49,7 @@ typedef struct tn_known_origin {
     char text[320];      /* the same in a sentence */
     bool is_suspicion;   /* the loss stays finite; only the norm of the gradient speaks */
     bool is_data;        /* it came in with the data */
+    bool is_overflow;    /* a program's dtype is too narrow for it: the same function of the same values is finite in float32 */
     tn_verdict persists; /* however small the rate is: pass; fail where a smaller one runs clean; inconclusive where that is not known */
     char persists_text[256];
     json_t *guard; /* a patch that guards the op; owned, or NULL where there is none */

@@ -6,7 +6,8 @@
  *   3. is it the rate? PROTOCOL A1's ladder tells, where the fault comes within its 100 steps; else trials at RATES times the given rate
  *   4. is it the op? The same trial with the op guarded, and nothing else changed, as a control
  *
- * A fault that goes away with a smaller rate is lr_too_high's, whatever op overflows in the end. */
+ * A fault that goes away with a smaller rate is lr_too_high's, whatever op overflows in the end. But where a program's dtype was too narrow for a result, the guard comes first, which is to compute it in
+ * float32: what then trains to the end, without diverging, was no divergence, though a smaller rate may hide the fault. */
 #include "experiments/nonfinite_origin.h"
 
 #include <math.h>
@@ -109,7 +110,8 @@ static void take_guard(tn_investigation *investigation, const json_t *traced)
     if (!text || !op || !file || !line)
         return;
     json_decref(known->guard);
-    known->guard = tn_json_checked(investigation, json_pack("{s:{s:O,s:O,s:O}}", "program.guard", "op", op, "file", file, "line", line));
+    known->guard = tn_json_checked(investigation, json_pack("{s:{s:O,s:O,s:O,s:b}}", "program.guard", "op", op, "file", file, "line", line,
+                                                            "overflow", known->is_overflow));
     snprintf(known->guard_text, sizeof known->guard_text, "%s", text);
 }
 
@@ -125,6 +127,7 @@ static void take_trace(tn_investigation *investigation, const json_t *traced)
         json_object_del(known->where, "text");
         json_object_del(known->where, "guard");
     }
+    known->is_overflow = json_is_string(json_object_get(traced, "overflow"));
     take_guard(investigation, traced);
     known->is_data = direction && strcmp(direction, "data") == 0;
     snprintf(known->text, sizeof known->text, "%s", text ? text : "");
@@ -290,6 +293,15 @@ static tn_status question_rate(tn_investigation *investigation, tn_outcome *outc
 
 /* ---- 4. the op ---- */
 
+static tn_status run_to_the_end(tn_investigation *investigation, tn_trial_request *request, tn_trial_result *result, tn_outcome *outcome,
+                                tn_error *error)
+{
+    tn_status status = tn_trials_run(investigation, request, result, 1, error);
+    if (status == TN_OK && tn_trial_is_valid(request, result))
+        tn_outcome_add_trial(investigation, outcome, request, result);
+    return status;
+}
+
 static tn_status try_guard(tn_investigation *investigation, tn_outcome *outcome, tn_error *error)
 {
     tn_known_origin *known = &investigation->origin;
@@ -299,10 +311,14 @@ static tn_status try_guard(tn_investigation *investigation, tn_outcome *outcome,
     request.knobs.set |= TN_KNOB_PATCH;
     request.knobs.patch = known->guard;
     tn_trial_result result;
-    tn_investigation_expect(investigation, known->step, "a control: the op guarded");
-    tn_status status = run_until_past(investigation, &request, &result, 1, outcome, error);
-    if (status == TN_OK && tn_trial_is_valid(&request, &result))
-        known->guard_helps = result.end == TN_TRIAL_NONFINITE || suspect_step(&result) > 0 ? TN_VERDICT_FAIL : TN_VERDICT_PASS;
+    /* A divergence passes the narrow dtype's limit long before float32's, so that one is given all steps to show. */
+    tn_investigation_expect(investigation, known->is_overflow ? request.knobs.steps : known->step, "a control: the op guarded");
+    tn_status status = known->is_overflow ? run_to_the_end(investigation, &request, &result, outcome, error)
+                                          : run_until_past(investigation, &request, &result, 1, outcome, error);
+    if (status == TN_OK && tn_trial_is_valid(&request, &result)) {
+        bool breaks = result.end == TN_TRIAL_NONFINITE || suspect_step(&result) > 0;
+        known->guard_helps = breaks || (known->is_overflow && tn_trial_diverged(&result, NAN)) ? TN_VERDICT_FAIL : TN_VERDICT_PASS;
+    }
     tn_trial_result_deinit(&result);
     return status;
 }
@@ -320,9 +336,18 @@ tn_status tn_nonfinite_examine(tn_investigation *investigation, tn_outcome *outc
         known->found = false;
         return status;
     }
+    if (status == TN_OK && known->is_overflow && !known->is_data && !atomic_load(&investigation->spent))
+        status = try_guard(investigation, outcome, error);
+    if (known->is_overflow && known->guard_helps == TN_VERDICT_PASS) {
+        known->persists = TN_VERDICT_PASS;
+        snprintf(known->persists_text, sizeof known->persists_text,
+                 "in float32 it trains to the end: the dtype is too narrow, and nothing diverges");
+        return status;
+    }
     if (status == TN_OK && !known->is_data && !atomic_load(&investigation->spent))
         status = question_rate(investigation, outcome, error);
-    if (status == TN_OK && !known->is_data && known->persists != TN_VERDICT_FAIL && !atomic_load(&investigation->spent))
+    if (status == TN_OK && !known->is_data && !known->is_overflow && known->persists != TN_VERDICT_FAIL &&
+        !atomic_load(&investigation->spent))
         status = try_guard(investigation, outcome, error);
     return status;
 }
@@ -362,12 +387,16 @@ void tn_nonfinite_add_finding(tn_investigation *investigation, tn_findings *find
     if (known->guard_helps != TN_VERDICT_INCONCLUSIVE)
         tn_evidence_add(investigation, evidence, NAN, NAN, "control: the op guarded",
                         "%s, and nothing else changed, %s over the same steps", known->guard_text,
-                        confirmed ? "stays finite" : "turns non-finite too");
+                        confirmed            ? "stays finite"
+                        : known->is_overflow ? "turns non-finite or diverges too"
+                                             : "turns non-finite too");
     const char *advice =
         known->is_data ? "Remove this row from the data, or fill its values in."
         : confirmed    ? known->guard_text
-                       : "Guard this operation, or write it in its stable form: log(x + tiny), x / (y + tiny), "
-                         "sqrt(x + tiny), the maximum subtracted before exp. Where a mask leaves nothing of a row, leave the row out.";
+        : known->is_overflow
+            ? "Compute this in float32, or in bfloat16, whose range is as wide; or make smaller what it is computed of."
+            : "Guard this operation, or write it in its stable form: log(x + tiny), x / (y + tiny), "
+              "sqrt(x + tiny), the maximum subtracted before exp. Where a mask leaves nothing of a row, leave the row out.";
     tn_json_set(investigation, finding, "where", json_deep_copy(known->where));
     tn_json_set(investigation, finding, "confidence",
                 tn_json_number(confirmed                            ? CONFIRMED

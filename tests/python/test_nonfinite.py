@@ -16,7 +16,7 @@ from unittest import mock
 
 import torch
 
-from tenet import torch_nonfinite, usage_guard
+from tenet import torch_narrow, torch_nonfinite, usage_guard
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TENET = os.environ.get("TENET_PROGRAM") or str(ROOT / "build/release/tenet")
@@ -130,6 +130,24 @@ def examine(text, *arguments, command="nonfinite", options=()):
         raise AssertionError("%s\n%s" % (done.stdout[-2000:], done.stderr[-2000:])) from problem
 
 
+# Outputs grow towards 1e5, which float16 does not hold. A smaller rate comes there later; a far larger one diverges in any dtype.
+GROWING = """import torch
+from torch import nn
+
+torch.manual_seed(0)
+model = nn.Linear(1, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=%s)
+x = torch.randn(64, 1)
+target = 1e5 * (1 + 0.1 * x)
+for step in range(200):
+    y = (model(x) * 1e5).to(torch.float16).float()  # here
+    loss = ((y - target) / 1e5).square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
 def text_of(case):
     return SCRIPT % case._asdict()
 
@@ -236,6 +254,23 @@ class Nonfinite(unittest.TestCase):
                 if overflows:
                     self.assertIn("it overflows float16, whose largest value is 65,504: in float32 the result is finite, " + overflows, where["text"])
 
+    def test_a_dtype_is_to_blame_where_float32_trains_on(self):
+        """Told from a divergence by the same training with that result in float32, whatever a smaller rate does."""
+        text = GROWING % "0.05"
+        report, script = examine(text)
+        [finding] = report["findings"]
+        self.assertEqual((finding["cause"], finding["confirmed"], finding["confirmed_by"]), ("nonfinite_op", True, "control"))
+        self.assertEqual((finding["where"]["file"], finding["where"]["line"]), (script.name, line_of(text)))
+        [line] = finding["fix"]["lines"]
+        self.assertEqual((line["line"], line["change"]), (line_of(text), "the result of to in float32"))
+        self.assertIn("the dtype is too narrow", " ".join(one["text"] for one in finding["evidence"]))
+
+        report, _ = examine(GROWING % "3")
+        self.assertEqual(report["findings"], [])  # the rate's, which tenet lr and the race tell
+        texts = " ".join(one["text"] for one in report["experiments"][0]["evidence"])
+        self.assertIn("it overflows float16", texts)
+        self.assertIn("the result of to in float32: non-finite too, or divergent", texts)
+
     def test_a_mask_beside_a_fault_is_not_blamed(self):
         """A mask in every step, and log 0 in one: the mask must not be taken for the fault."""
         text = SCRIPT % Case("", ATTENTION % ("", "") + "    y = y + model(torch.log(x))  # here", "0", "")._asdict()
@@ -278,6 +313,12 @@ class Nonfinite(unittest.TestCase):
         usage_guard.GUARDS["pow"][1](torch.pow, (x, 0.5), {}).sum().backward()
         self.assertTrue(torch.isfinite(x.grad).all())
         self.assertIsNone(usage_guard.text_of("log_"))
+        self.assertEqual(usage_guard.text_of("matmul", overflows=True), "the result of matmul in float32")
+        self.assertIsNone(usage_guard.text_of("mul_", overflows=True))  # what it leaves in place has the narrow dtype
+        half = torch.tensor([[300.0]], dtype=torch.bfloat16, requires_grad=True)
+        wide = torch_narrow.in_float32(torch.matmul, (half, half), {})
+        wide.sum().backward()
+        self.assertEqual((wide.dtype, wide.item(), half.grad.item()), (torch.float32, 90000.0, 600.0))
         self.assertIsNone(usage_guard.text_of("softmax"))
 
     def test_a_training_that_is_traced_names_function_step_and_line(self):
