@@ -6,7 +6,7 @@ batches of eight in the order of the file, and the outputs after them. The hypes
 
 Run by a Python that has PyTorch (Debian's: /usr/bin/python3 with python3-torch). The files are committed; run this again only to change a network. Values are computed in float32, as users do.
 
-Usage: make_golden_networks.py [FOLDER]
+Usage: make_golden_networks.py [FOLDER [NAME ...]]
 """
 import json
 import pathlib
@@ -142,6 +142,36 @@ class Decoder(nn.Module):
         return self.head(self.norm(torch.cat([x.amax(dim=(2, 3)), x.mean(dim=(2, 3))], dim=1)))
 
 
+def places(time, width):
+    """Sines at even features, cosines at odd ones (Vaswani et al. 2017)."""
+    even = torch.arange(width) // 2 * 2
+    angle = torch.arange(time)[:, None] * 10000.0 ** (-even / width)
+    return torch.where(torch.arange(width) % 2 == 0, angle.sin(), angle.cos())
+
+
+class Functions(nn.Module):
+    """What no other network here has: functions and arithmetic of elements, and what moves values about."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3, padding=1)
+        self.mixed = nn.Linear(36, 8)
+        self.gate = nn.Linear(8, 8)
+        self.divisor = nn.Linear(8, 8)
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x):
+        F = nn.functional
+        x = F.elu(F.interpolate(F.avg_pool2d(F.leaky_relu(self.conv(x)), 2), scale_factor=2))
+        x = F.selu(self.mixed(x.permute(0, 2, 3, 1).reshape(len(x), 36, 6).transpose(1, 2)))
+        gated = x * torch.sigmoid(self.gate(x))
+        divisor = F.softplus(self.divisor(gated))
+        difference = gated / (divisor + 0.5) - 1 / (divisor.square().sqrt() + 0.5)
+        total = F.gelu(torch.clamp(0.2 * difference + 0.5, 0, 1) + torch.exp(torch.tanh(difference)) + torch.log(divisor))
+        shares = torch.softmax(total, -1) + places(6, 8)
+        return self.head(torch.cat([shares[:, -1], total.amax(dim=1)], dim=1))
+
+
 def classes(outputs, labels):
     return nn.functional.cross_entropy(outputs.flatten(0, -2), labels.flatten())
 
@@ -164,6 +194,7 @@ NETWORKS = {
     "resnet": (ResNet, lambda: images(8, 8, 3), classes, sgd),
     "lenet": (lenet, lambda: images(8, 8, 1), classes, sgd),
     "decoder": (Decoder, lambda: images(6, 7, 4), classes, lambda net: torch.optim.Adam(net.parameters(), lr=0.01)),
+    "functions": (Functions, lambda: images(6, 6, 3), classes, sgd),
     "lstm": (LstmModel, tokens, classes, lambda net: torch.optim.Adam(net.parameters(), lr=0.01)),
     "gru": (GruModel, lambda: (torch.randn(SAMPLES, 20), torch.randn(SAMPLES, 3)), nn.functional.mse_loss, sgd),
     "gpt": (Gpt, tokens, classes, lambda net: torch.optim.AdamW(net.parameters(), lr=0.01, weight_decay=0.1)),
@@ -242,7 +273,7 @@ def make(folder, name):
 def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else root / "tests" / "subject" / "data" / "networks"
-    for name in NETWORKS:
+    for name in sys.argv[2:] or NETWORKS:
         make(folder, name)
 
 

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "engine/op.h"
 #include "support_networks.h"
 #include "weights/weights.h"
 
-static const char *const NETWORKS[] = {"resnet", "lenet", "decoder", "lstm", "gru", "gpt"};
+static const char *const NETWORKS[] = {"resnet", "lenet", "decoder", "functions", "lstm", "gru", "gpt"};
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof *NETWORKS, STEPS = 5, TENSORS_MAX = 64 };
 
 static const double TOLERANCE = 1e-4;
@@ -69,6 +70,25 @@ static void five_steps_are_those_of_pytorch(void **state)
         assert_true(network_difference(&n, json_object_get(expected, "outputs")) > 0.01); /* the steps did move it */
         json_decref(expected);
         network_close(&n);
+    }
+}
+
+/* Plug-ins apart, whose steps are those of their users. */
+static void every_op_takes_part_in_the_five_steps(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < tn_op_count(); k++) {
+        const tn_op *op = tn_op_at(k);
+        bool found = op->release != NULL;
+        for (size_t i = 0; i < NETWORK_COUNT && !found; i++) {
+            network n;
+            network_open(&n, NETWORKS[i], NULL, 1);
+            for (size_t node = 0; node < tn_hypes_node_count(n.hypes) && !found; node++)
+                found = strcmp(json_string_value(json_object_get(tn_hypes_node(n.hypes, node), "op")), op->name) == 0;
+            network_close(&n);
+        }
+        if (!found)
+            fail_msg("no network here has %s", op->name);
     }
 }
 
@@ -409,6 +429,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_are_those_of_pytorch),
         cmocka_unit_test(five_steps_are_those_of_pytorch),
+        cmocka_unit_test(every_op_takes_part_in_the_five_steps),
         cmocka_unit_test(what_is_written_for_pytorch_is_what_it_wrote),
         cmocka_unit_test(what_is_written_comes_back),
         cmocka_unit_test(attention_of_other_habits_is_read),
