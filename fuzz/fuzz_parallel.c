@@ -18,8 +18,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (end == NULL)
         return 0;
     const tn_parallel_text texts[2] = {{data + 1, (size_t)(end - data) - 1}, {end + 1, size - (size_t)(end - data) - 1}};
-    const tn_parallel_options options = {
-        .are_words = data[0] & 0x80, .time = (size_t)data[0] % 32 + 1, .vocabulary = data[0] & 0x40 ? 3 : 0, .names = {"source", "target"}};
+    const tn_parallel_options options = {.unit = data[0] & 0x80   ? TN_TEXT_WORDS
+                                                 : data[0] & 0x20 ? TN_TEXT_PIECES
+                                                                  : TN_TEXT_CHARACTERS,
+                                         .time = (size_t)data[0] % 32 + 1,
+                                         .vocabulary = data[0] & 0x40 ? 3 : 0,
+                                         .names = {"source", "target"}};
     tn_error error = {0};
     tn_source *source = tn_source_new();
     if (source == NULL)

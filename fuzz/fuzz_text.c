@@ -18,7 +18,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tn_source *source = tn_source_new();
     if (source == NULL)
         return 0;
-    const tn_text_options options = {.are_words = data[0] & 0x80,
+    const tn_text_options options = {.unit = data[0] & 0x80   ? TN_TEXT_WORDS
+                                             : data[0] & 0x40 ? TN_TEXT_PIECES
+                                                              : TN_TEXT_CHARACTERS,
                                      .time = (size_t)data[0] % 32 + 1,
                                      .stride = (size_t)data[1] % 32 + 1,
                                      .vocabulary = data[1] & 0x40 ? 3 : 0,

@@ -177,7 +177,7 @@ tn_status tn_parallel_parse(const tn_parallel_text texts[2], const tn_parallel_o
         return tn_fail(error, TN_ERROR_DATA, "has %zu lines, and %s has %zu; line for line one is to be the counterpart of the other",
                        counts[1], options->names[0], counts[0]);
     tn_vocabulary vocabulary;
-    tn_vocabulary_init(&vocabulary, options->are_words);
+    tn_vocabulary_init(&vocabulary, options->unit);
     pairs from = {.vocabulary = &vocabulary, .options = options};
     tn_status status = TN_OK;
     for (size_t k = 0; k < 2 && status == TN_OK; k++) {
@@ -227,7 +227,7 @@ tn_status tn_read_parallel(const tn_hypes *hypes, const json_t *description, tn_
 {
     const json_t *training;
     two_files own = {0}, trained = {0};
-    tn_status status = tn_text_training(hypes, description, true, &training, error);
+    tn_status status = tn_text_training(hypes, description, TN_TEXT_WORDS, &training, error);
     if (status == TN_OK)
         status = map_both(hypes, description, &own, error);
     if (status == TN_OK && training != description)
@@ -243,7 +243,7 @@ tn_status tn_read_parallel(const tn_hypes *hypes, const json_t *description, tn_
             texts[k] = (tn_parallel_text){own.files[k].bytes, own.files[k].size};
             trainings[k] = (tn_parallel_text){numbering->files[k].bytes, numbering->files[k].size};
         }
-        const tn_parallel_options options = {.are_words = tn_text_has_words(training, true),
+        const tn_parallel_options options = {.unit = tn_text_unit_of(training, TN_TEXT_WORDS),
                                              .time = tn_text_size(description, "time", 1),
                                              .vocabulary = tn_text_size(training, "vocabulary", 0),
                                              .names = {own.paths[0], own.paths[1]}};

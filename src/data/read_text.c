@@ -57,10 +57,10 @@ static tn_status cut(const tn_text_options *options, uint32_t mask, const uint32
                      tn_error *error)
 {
     const size_t time = options->time, behind = options->masked > 0 ? 0 : 1;
-    const char *unit = options->are_words ? "words" : "characters";
+    static const char *const units[] = {[TN_TEXT_CHARACTERS] = "characters", [TN_TEXT_WORDS] = "words", [TN_TEXT_PIECES] = "pieces"};
     if (count < time + behind)
-        return tn_fail(error, TN_ERROR_DATA, "holds %zu %s; a window of %zu%s needs %zu. Make \"time\" smaller", count, unit, time,
-                       behind > 0 ? " and the one behind it" : "", time + behind);
+        return tn_fail(error, TN_ERROR_DATA, "holds %zu %s; a window of %zu%s needs %zu. Make \"time\" smaller", count,
+                       units[options->unit], time, behind > 0 ? " and the one behind it" : "", time + behind);
     const windows of = {.options = options, .numbers = numbers, .samples = (count - time - behind) / options->stride + 1, .mask = mask};
     const bool narrow = source->class_count <= 256;
     source->labels_each_step = source->are_tokens = source->are_windows = true;
@@ -81,7 +81,7 @@ tn_status tn_text_parse(const uint8_t *bytes, size_t size, const tn_text_options
     size_t count = 0;
     uint32_t *numbers = tn_memory_create(size, sizeof *numbers);
     tn_vocabulary vocabulary;
-    tn_vocabulary_init(&vocabulary, options->are_words);
+    tn_vocabulary_init(&vocabulary, options->unit);
     tn_status status = numbers != NULL ? TN_OK : tn_fail_memory(error, size * sizeof *numbers);
     if (status == TN_OK)
         status = tn_vocabulary_add(&vocabulary, training != NULL ? training : bytes, training != NULL ? training_size : size, error);
@@ -101,7 +101,7 @@ tn_status tn_text_parse(const uint8_t *bytes, size_t size, const tn_text_options
 /* The text that gives the tokens their numbers, where it is another than the one that is read. */
 static tn_status map_training(const tn_hypes *hypes, const json_t *description, const json_t **training, tn_file *file, tn_error *error)
 {
-    tn_status status = tn_text_training(hypes, description, false, training, error);
+    tn_status status = tn_text_training(hypes, description, TN_TEXT_CHARACTERS, training, error);
     if (status != TN_OK || *training == description)
         return status;
     char *path = tn_hypes_resolve(hypes, json_string_value(json_object_get(*training, "file")));
@@ -124,7 +124,7 @@ tn_status tn_read_text(const tn_hypes *hypes, const json_t *description, tn_sour
         return status;
     }
     const size_t time = tn_text_size(description, "time", 1);
-    const tn_text_options options = {.are_words = tn_text_has_words(training, false),
+    const tn_text_options options = {.unit = tn_text_unit_of(training, TN_TEXT_CHARACTERS),
                                      .time = time,
                                      .stride = tn_text_size(description, "stride", time),
                                      .vocabulary = tn_text_size(training, "vocabulary", 0),

@@ -15,6 +15,7 @@
 #include "data/array.h"
 #include "data/dataset.h"
 #include "data/file_map.h"
+#include "data/vocabulary.h"
 #include "hypes/hypes.h"
 
 /* Files that have been read: shared by every set made of them, and never changed. */
@@ -103,7 +104,7 @@ void tn_source_error_at(const tn_source *source, size_t row, tn_error *error);
 
 /* How a text becomes samples. */
 typedef struct tn_text_options {
-    bool are_words;      /* else characters */
+    tn_text_unit unit;
     size_t time, stride; /* tokens of a window, and from one to the next; at least 1 */
     size_t vocabulary;   /* so many most frequent tokens have a number, all others one that is theirs together; 0: each has one */
     double masked;       /* share of the tokens that are masked, and are the labels; 0: labels are the tokens one further on */
@@ -121,7 +122,7 @@ typedef struct tn_parallel_text {
 } tn_parallel_text;
 
 typedef struct tn_parallel_options {
-    bool are_words;
+    tn_text_unit unit;
     size_t time;          /* steps of a sample, at least 1 */
     size_t vocabulary;    /* as of a text */
     const char *names[2]; /* of the files, for errors */

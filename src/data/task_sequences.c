@@ -4,7 +4,9 @@
  *                the last `time` steps; none at the others. (Hochreiter and Schmidhuber's memory test in Arjovsky's form, 2016, arXiv:1511.06464, with a short wait)
  *   adding       two columns, a number in [0, 1] and a mark; the target is the sum of the two numbers that are marked, one in each half (Hochreiter and Schmidhuber 1997)
  *   translation  a sentence of `time` words, "go" (1), and its translation as far as it is known: the next word of it is to be said at each step from "go" on. The dictionary is
- *                a permutation of the words, drawn from the seed, and each pair of words changes places. Inputs [2 time], labels at the last `time` steps */
+ *                a permutation of the words, drawn from the seed, and each pair of words changes places. Inputs [2 time], labels at the last `time` steps.
+ *                "chained": the words of a sentence follow each other round a circle that holds them all, also drawn from the seed; so the first word of a translation needs the
+ *                sentence, and the others the one before them. Easier versions by "told": the first word alone; or language, the others alone, of a sentence that is blank */
 #include <string.h>
 
 #include "base/memory.h"
@@ -16,6 +18,8 @@ typedef struct task {
     size_t samples, time, vocabulary;
     tn_rng *rng;
     uint32_t *dictionary; /* [vocabulary - WORDS] */
+    uint32_t *following;  /* likewise: which word comes after each; NULL: any */
+    bool tells_first, tells_others, shows_sentence;
     float *inputs, *labels;
 } task;
 
@@ -44,16 +48,19 @@ static void make_translation(task *of, size_t sample)
     const size_t time = of->time, length = 2 * time;
     float *x = of->inputs + sample * length, *y = of->labels + sample * length;
     for (size_t t = 0; t < time; t++) {
-        x[t] = (float)draw_word(of);
+        x[t] = t > 0 && of->following != NULL ? (float)(of->following[(size_t)x[t - 1] - WORDS] + WORDS) : (float)draw_word(of);
         y[t] = NO_LABEL;
     }
     x[time] = GO;
     for (size_t t = 0; t < time; t++) {
         const size_t other = t % 2 ? t - 1 : t + 1 < time ? t + 1 : t;
-        y[time + t] = (float)(of->dictionary[(size_t)x[other] - WORDS] + WORDS);
+        const float word = (float)(of->dictionary[(size_t)x[other] - WORDS] + WORDS);
+        y[time + t] = (t == 0 ? of->tells_first : of->tells_others) ? word : NO_LABEL;
         if (t + 1 < time)
-            x[time + t + 1] = y[time + t];
+            x[time + t + 1] = word;
     }
+    for (size_t t = 0; t < time && !of->shows_sentence; t++)
+        x[t] = 0;
 }
 
 static void make_adding(task *of, size_t sample)
@@ -66,6 +73,22 @@ static void make_adding(task *of, size_t sample)
         x[2 * t + 1] = t == marks[0] || t == marks[1] ? 1 : 0;
     }
     of->labels[sample] = x[2 * marks[0]] + x[2 * marks[1]];
+}
+
+/* One circle through all words: each follows the one that a random order has before it. */
+static tn_status draw_circle(task *of, size_t words, tn_error *error)
+{
+    uint32_t *order = tn_memory_create(words, sizeof *order);
+    of->following = tn_memory_create(words, sizeof *of->following);
+    if (order == NULL || of->following == NULL) {
+        tn_memory_destroy(order);
+        return tn_fail_memory(error, words * sizeof *order);
+    }
+    tn_rng_permutation(of->rng, order, words);
+    for (size_t i = 0; i < words; i++)
+        of->following[order[i]] = order[(i + 1) % words];
+    tn_memory_destroy(order);
+    return TN_OK;
 }
 
 static tn_status make(task *of, const char *name, tn_source *source, tn_error *error)
@@ -100,15 +123,30 @@ static tn_status make(task *of, const char *name, tn_source *source, tn_error *e
     return status;
 }
 
+/* What a translation is to be told of; other tasks have all of it. */
+static tn_status read_version(const json_t *description, task *of, tn_error *error)
+{
+    const char *told = json_string_value(json_object_get(description, "told"));
+    const bool is_language = told != NULL && strcmp(told, "language") == 0;
+    of->tells_first = !is_language;
+    of->tells_others = told == NULL || strcmp(told, "first") != 0;
+    of->shows_sentence = !is_language;
+    const bool is_chained = json_is_true(json_object_get(description, "chained"));
+    return is_chained ? draw_circle(of, of->vocabulary - WORDS, error) : TN_OK;
+}
+
 tn_status tn_task_sequences(const json_t *description, tn_rng *rng, tn_source *source, tn_error *error)
 {
     task of = {.samples = tn_task_number(description, "samples"),
                .time = tn_task_number(description, "time"),
                .vocabulary = tn_task_number(description, "vocabulary"),
                .rng = rng};
-    tn_status status = make(&of, json_string_value(json_object_get(description, "task")), source, error);
+    tn_status status = read_version(description, &of, error);
+    if (status == TN_OK)
+        status = make(&of, json_string_value(json_object_get(description, "task")), source, error);
     tn_memory_destroy(of.inputs);
     tn_memory_destroy(of.labels);
     tn_memory_destroy(of.dictionary);
+    tn_memory_destroy(of.following);
     return status;
 }

@@ -33,10 +33,14 @@ size_t tn_text_size(const json_t *description, const char *key, size_t other)
     return json_is_integer(value) ? (size_t)json_integer_value(value) : other;
 }
 
-bool tn_text_has_words(const json_t *description, bool otherwise)
+tn_text_unit tn_text_unit_of(const json_t *description, tn_text_unit otherwise)
 {
+    static const char *const names[] = {[TN_TEXT_CHARACTERS] = "character", [TN_TEXT_WORDS] = "word", [TN_TEXT_PIECES] = "piece"};
     const char *unit = json_string_value(json_object_get(description, "unit"));
-    return unit != NULL ? strcmp(unit, "word") == 0 : otherwise;
+    for (size_t i = 0; unit != NULL && i < sizeof names / sizeof *names; i++)
+        if (strcmp(unit, names[i]) == 0)
+            return (tn_text_unit)i;
+    return otherwise;
 }
 
 static bool is_masked(const json_t *description)
@@ -45,15 +49,16 @@ static bool is_masked(const json_t *description)
 }
 
 /* Whether two sources would number the same text alike; what the second leaves out it takes from the first. */
-static bool number_alike(const json_t *training, const json_t *description, bool words_otherwise)
+static bool number_alike(const json_t *training, const json_t *description, tn_text_unit otherwise)
 {
-    const bool words = tn_text_has_words(training, words_otherwise);
+    const tn_text_unit unit = tn_text_unit_of(training, otherwise);
     const size_t vocabulary = tn_text_size(training, "vocabulary", 0);
-    return tn_text_has_words(description, words) == words && tn_text_size(description, "vocabulary", vocabulary) == vocabulary &&
+    return tn_text_unit_of(description, unit) == unit && tn_text_size(description, "vocabulary", vocabulary) == vocabulary &&
            is_masked(description) == is_masked(training);
 }
 
-tn_status tn_text_training(const tn_hypes *hypes, const json_t *description, bool words_otherwise, const json_t **training, tn_error *error)
+tn_status tn_text_training(const tn_hypes *hypes, const json_t *description, tn_text_unit otherwise, const json_t **training,
+                           tn_error *error)
 {
     const json_t *train = tn_hypes_value(hypes, "data.train");
     const char *format = json_string_value(json_object_get(train, "format"));
@@ -62,7 +67,7 @@ tn_status tn_text_training(const tn_hypes *hypes, const json_t *description, boo
     if (train == description || format == NULL || own == NULL || strcmp(format, own) != 0)
         return TN_OK;
     *training = train;
-    if (number_alike(train, description, words_otherwise))
+    if (number_alike(train, description, otherwise))
         return TN_OK;
     return tn_hypes_fail(
         hypes, tn_hypes_value(hypes, "data.valid") == description ? "data.valid" : "data.test", error,

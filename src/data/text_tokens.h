@@ -22,12 +22,12 @@ tn_status tn_text_name_tokens(const tn_vocabulary *vocabulary, const tn_special_
 /* The whole number under `key` of a description, or `other` where there is none. */
 size_t tn_text_size(const json_t *description, const char *key, size_t other);
 
-/* Whether "unit" is word; `otherwise` where it is not said. */
-bool tn_text_has_words(const json_t *description, bool otherwise);
+/* What "unit" says; `otherwise` where it is not said. */
+tn_text_unit tn_text_unit_of(const json_t *description, tn_text_unit otherwise);
 
 /* Of a validation or test source: data.train, where that is of the same format, and gives the tokens their numbers; else the description itself. TN_ERROR_HYPES where the two ask for different
- * numbers. words_otherwise: what a "unit" that is not said means in this format. */
-tn_status tn_text_training(const tn_hypes *hypes, const json_t *description, bool words_otherwise, const json_t **training,
+ * numbers. otherwise: what a "unit" that is not said means in this format. */
+tn_status tn_text_training(const tn_hypes *hypes, const json_t *description, tn_text_unit otherwise, const json_t **training,
                            tn_error *error);
 
 /* An array [samples, time] of numbers that is being filled: bytes where `narrow`, else floats. tn_numbers_end hands it over, also where it fails; tn_memory_destroy(bytes) does without. */

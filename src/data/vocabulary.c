@@ -50,7 +50,7 @@ static kind kind_of(uint32_t code)
 typedef struct reading {
     const uint8_t *bytes;
     size_t size, at;
-    bool are_words;
+    tn_text_unit unit;
 } reading;
 
 static tn_status read_code(const reading *from, size_t at, uint32_t *code, size_t *length, tn_error *error)
@@ -89,6 +89,16 @@ static size_t end_of_word(const reading *from, size_t at)
     }
 }
 
+/* The end of the piece in front of `at`. What is no UTF-8 ends it, and is told when it is read. */
+static size_t end_of_piece(const reading *from, size_t at)
+{
+    uint32_t code;
+    size_t length;
+    while (at < from->size && (length = decode(from->bytes + at, from->size - at, &code)) > 0 && code != 0 && kind_of(code) != SPACE)
+        at += length;
+    return at;
+}
+
 /* The next token, of length 0 at the end. */
 static tn_status read_token(reading *from, tn_token *token, tn_error *error)
 {
@@ -99,11 +109,13 @@ static tn_status read_token(reading *from, tn_token *token, tn_error *error)
         tn_status status = read_code(from, from->at, &code, &length, error);
         if (status != TN_OK)
             return status;
-        const kind found = from->are_words ? kind_of(code) : PUNCTUATION;
-        const size_t start = from->at;
-        from->at = found == LETTER ? end_of_word(from, start + length) : start + length;
-        if (found == SPACE)
+        const kind found = from->unit == TN_TEXT_CHARACTERS ? PUNCTUATION : kind_of(code);
+        const size_t start = from->at, next = start + length;
+        if (found == SPACE) {
+            from->at = next;
             continue;
+        }
+        from->at = from->unit == TN_TEXT_PIECES ? end_of_piece(from, next) : found == LETTER ? end_of_word(from, next) : next;
         *token = (tn_token){.bytes = from->bytes + start, .length = from->at - start, .number = TN_TOKEN_NONE};
         return TN_OK;
     }
@@ -112,9 +124,9 @@ static tn_status read_token(reading *from, tn_token *token, tn_error *error)
 
 /* ---- the table ---- */
 
-void tn_vocabulary_init(tn_vocabulary *of, bool are_words)
+void tn_vocabulary_init(tn_vocabulary *of, tn_text_unit unit)
 {
-    *of = (tn_vocabulary){.are_words = are_words, .unknown = TN_TOKEN_NONE};
+    *of = (tn_vocabulary){.unit = unit, .unknown = TN_TOKEN_NONE};
 }
 
 void tn_vocabulary_deinit(tn_vocabulary *of)
@@ -175,7 +187,7 @@ static tn_status grow(tn_vocabulary *of, tn_error *error)
 
 tn_status tn_vocabulary_add(tn_vocabulary *of, const uint8_t *bytes, size_t size, tn_error *error)
 {
-    reading from = {.bytes = bytes, .size = size, .are_words = of->are_words};
+    reading from = {.bytes = bytes, .size = size, .unit = of->unit};
     for (;;) {
         tn_token token = {0};
         tn_status status = grow(of, error);
@@ -214,7 +226,7 @@ tn_status tn_vocabulary_close(tn_vocabulary *of, size_t most, size_t special, ui
     const size_t kept = most > 0 && most < of->count ? most : of->count;
     if (of->count > 0) {
         qsort(of->tokens, of->count, sizeof *of->tokens, by_times);
-        if (!of->are_words)
+        if (of->unit == TN_TEXT_CHARACTERS)
             qsort(of->tokens, kept, sizeof *of->tokens, by_bytes);
     }
     for (size_t i = 0; i < of->count; i++)
@@ -241,7 +253,7 @@ tn_status tn_vocabulary_names(const tn_vocabulary *of, char **names, tn_error *e
 tn_status tn_vocabulary_number(const tn_vocabulary *of, const uint8_t *bytes, size_t size, uint32_t *numbers, size_t *count,
                                tn_error *error)
 {
-    reading from = {.bytes = bytes, .size = size, .are_words = of->are_words};
+    reading from = {.bytes = bytes, .size = size, .unit = of->unit};
     *count = 0;
     for (;;) {
         tn_token token = {0};

@@ -1,11 +1,11 @@
-/* vocabulary.h: a text in UTF-8 as numbers of its tokens, which are characters or words.
+/* vocabulary.h: a text in UTF-8 as numbers of its tokens, which are characters, words or pieces.
  *
  * A word is a run of letters, digits and what lies beyond ASCII, but for spaces and punctuation there; an apostrophe between two such belongs to the word. Every other visible character is a word by
- * itself. Spaces and ends of lines part words and are none. Case counts.
+ * itself. Spaces and ends of lines part words and are none. Case counts. A piece is what stands between two spaces or ends of lines, whatever it is: a program that cuts words into parts writes it so.
  *
  *     init    add, for each text that is to be counted    close    number, any text
  *
- * Numbers: special tokens first, then characters in the order of Unicode, words from the most frequent on (equal ones in the order of their bytes). */
+ * Numbers: special tokens first, then characters in the order of Unicode, words and pieces from the most frequent on (equal ones in the order of their bytes). */
 #ifndef TN_DATA_VOCABULARY_H
 #define TN_DATA_VOCABULARY_H
 
@@ -14,6 +14,9 @@
 #include <stdint.h>
 
 #include "base/error.h"
+
+/* What a token is. */
+typedef enum tn_text_unit { TN_TEXT_CHARACTERS, TN_TEXT_WORDS, TN_TEXT_PIECES } tn_text_unit;
 
 /* One token that occurs. */
 typedef struct tn_token {
@@ -27,7 +30,7 @@ typedef struct tn_token {
 
 /* Borrows the texts that were added until deinit. */
 typedef struct tn_vocabulary {
-    bool are_words;
+    tn_text_unit unit;
     tn_token *tokens; /* [count]; sorted by close */
     size_t count, capacity;
     uint32_t *slots; /* [slot_count], a power of two: 1 + index of a token, at its hash or behind it; 0: empty */
@@ -37,7 +40,7 @@ typedef struct tn_vocabulary {
 } tn_vocabulary;
 
 /* Zeroed memory is an empty one, too. */
-void tn_vocabulary_init(tn_vocabulary *of, bool are_words);
+void tn_vocabulary_init(tn_vocabulary *of, tn_text_unit unit);
 void tn_vocabulary_deinit(tn_vocabulary *of);
 
 /* Counts the tokens of bytes [size]. TN_ERROR_DATA, with the place, where they are no text in UTF-8. */

@@ -83,7 +83,7 @@ static void wrong_texts(void **state)
 /* What the tokens of a text are called, in the order of the text, parted by |. */
 static void expect_words(const char *text, const char *expected)
 {
-    const tn_text_options options = {.are_words = true, .time = 1, .stride = 1, .masked = 1};
+    const tn_text_options options = {.unit = TN_TEXT_WORDS, .time = 1, .stride = 1, .masked = 1};
     char found[400] = "";
     tn_source *source;
     parse_with(text, &options, NULL, &source, TN_OK, NULL);
@@ -104,7 +104,7 @@ static void words(void **state)
     /* A euro is a letter's like, as far as this goes; a dash, a quotation mark of typographers and an ideographic full stop are not; a hard space parts. */
     expect_words("na\xC3\xAFve\xE2\x80\x94x\xC2\xA0y\xE2\x80\x9Cz l\xE2\x80\x99 a\xE3\x80\x82",
                  "na\xC3\xAFve|\xE2\x80\x94|x|y|\xE2\x80\x9C|z|l|\xE2\x80\x99|a|\xE3\x80\x82|");
-    const tn_text_options options = {.are_words = true, .time = 2, .stride = 2};
+    const tn_text_options options = {.unit = TN_TEXT_WORDS, .time = 2, .stride = 2};
     tn_source *source;
     parse_with("b a b c b a d", &options, NULL, &source, TN_OK, NULL); /* by frequency, then by bytes: b a c d */
     assert_int_equal(source->class_count, 4);
@@ -125,11 +125,37 @@ static void words(void **state)
     tn_source_release(source);
 }
 
+/* What another program has cut, whatever it marks the pieces with; numbered from the most frequent on. */
+static void pieces(void **state)
+{
+    (void)state;
+    const tn_text_options options = {.unit = TN_TEXT_PIECES, .time = 2, .stride = 2};
+    tn_source *source;
+    parse_with("\xE2\x96\x81the \xE2\x96\x81s at@@ .\n\xE2\x96\x81the\t\xE2\x96\x81'x-1' at@@\xC2\xA0\xE2\x96\x81the", &options, NULL,
+               &source, TN_OK, NULL);
+    static const char *const names[] = {"\xE2\x96\x81the", "at@@", ".", "\xE2\x96\x81'x-1'", "\xE2\x96\x81s"};
+    static const uint8_t inputs[] = {0, 4, 1, 2, 0, 3}, labels[] = {4, 1, 2, 0, 3, 1};
+    assert_int_equal(source->class_count, sizeof names / sizeof *names);
+    for (size_t i = 0; i < source->class_count; i++)
+        assert_string_equal(source->class_names[i], names[i]);
+    assert_int_equal(source->inputs.count, sizeof inputs);
+    assert_memory_equal(source->inputs.bytes, inputs, sizeof inputs);
+    assert_memory_equal(source->labels.bytes, labels, sizeof labels);
+    tn_source_release(source);
+    static const char *const bad[] = {"a'\x80", "a\xC3", "ab\x80 c", "\xC3z"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        parse_with(bad[i], &options, NULL, &source, TN_ERROR_DATA, "is no text in UTF-8: byte ");
+        tn_source_release(source);
+    }
+    parse_with(" one\n two ", &options, NULL, &source, TN_ERROR_DATA, "holds 2 pieces; a window of 2 and the one behind it needs 3");
+    tn_source_release(source);
+}
+
 static void vocabularies(void **state)
 {
     (void)state;
     tn_source *source;
-    tn_text_options options = {.are_words = true, .time = 3, .stride = 3, .vocabulary = 2};
+    tn_text_options options = {.unit = TN_TEXT_WORDS, .time = 3, .stride = 3, .vocabulary = 2};
     parse_with("b a b c b a d e", &options, NULL, &source, TN_OK, NULL);
     assert_int_equal(source->class_count, 3);
     assert_string_equal(source->class_names[0], "<unknown>");
@@ -166,7 +192,7 @@ static void many_words(void **state)
     size_t length = 0;
     for (size_t i = 0; i < WORDS; i++)
         length += (size_t)snprintf(text + length, 32, "w%zu ", i);
-    const tn_text_options options = {.are_words = true, .time = 1, .stride = 1};
+    const tn_text_options options = {.unit = TN_TEXT_WORDS, .time = 1, .stride = 1};
     tn_source *source;
     parse_with(text, &options, NULL, &source, TN_OK, NULL);
     assert_int_equal(source->class_count, WORDS);
@@ -266,6 +292,50 @@ static void tasks(void **state)
     }
 }
 
+/* The easier versions hold the same sentences; what is blank or has no label is all that differs. */
+static void versions_of_a_translation(void **state)
+{
+    (void)state;
+    enum { TIME = 3, SAMPLES = 50, WORDS = 5 };
+    static const char *const told[] = {"sentence", "first", "language"};
+    tn_hypes *hypes[3];
+    tn_data data[3];
+    for (size_t k = 0; k < 3; k++) {
+        char keys[100];
+        snprintf(keys, sizeof keys, "translation\", \"chained\": true, \"told\": \"%s", told[k]);
+        open_task(keys, TIME, 3, &hypes[k], &data[k]);
+    }
+    float following[WORDS + 2] = {0};
+    size_t different = 0;
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        float x[3][2 * TIME];
+        int32_t y[3][2 * TIME];
+        for (size_t k = 0; k < 3; k++) {
+            tn_dataset_inputs(data[k].train, &i, 1, x[k]);
+            tn_dataset_class_labels(data[k].train, &i, 1, y[k]);
+        }
+        for (size_t t = 0; t < 2 * TIME; t++) {
+            assert_true(x[1][t] == x[0][t] && x[2][t] == (t < TIME ? 0 : x[0][t]));
+            assert_int_equal(y[1][t], t == TIME ? y[0][t] : -1);
+            assert_int_equal(y[2][t], t > TIME ? y[0][t] : -1);
+        }
+        for (size_t t = 0; t + 1 < TIME; t++) {
+            float *next = &following[(size_t)x[0][t]];
+            if (*next == 0)
+                *next = x[0][t + 1];
+            assert_true(*next == x[0][t + 1] && *next != x[0][t]);
+        }
+    }
+    /* A circle through all five words. */
+    for (size_t word = 2, i = 0; i < WORDS; i++, word = (size_t)following[word])
+        different += i == 0 || word != 2;
+    assert_int_equal(different, WORDS);
+    for (size_t k = 0; k < 3; k++) {
+        tn_data_close(&data[k]);
+        tn_hypes_destroy(hypes[k]);
+    }
+}
+
 static void adding(void **state)
 {
     (void)state;
@@ -325,7 +395,7 @@ static void parallel_texts(void **state)
     (void)state;
     tn_source *source;
     tn_error error;
-    tn_parallel_options options = {.are_words = true, .time = 6, .names = {"en.txt", "de.txt"}};
+    tn_parallel_options options = {.unit = TN_TEXT_WORDS, .time = 6, .names = {"en.txt", "de.txt"}};
     /* Lines 2 and 4 are left out: one is empty, one too long. The last ends without a line's end, one with that of another system. */
     assert_int_equal(parse_parallel("the house\n\nthe cat\r\none two three four\na house",
                                     "das Haus\nleer\ndie Katze!\neins zwei drei vier\nein", &options, &source, &error),
@@ -341,7 +411,7 @@ static void parallel_texts(void **state)
     assert_true(source->labels_each_step && source->are_tokens && !source->are_windows);
     tn_source_release(source);
     options.vocabulary = 1; /* both "b", the most frequent of the two files together */
-    options.are_words = false;
+    options.unit = TN_TEXT_CHARACTERS;
     assert_int_equal(parse_parallel("ab\n", "bc\n", &options, &source, &error), TN_OK);
     expect_sample(source, 0, "<unknown>|b|<go>|b|<unknown>|<padding>|", "-|-|b|<unknown>|<end>|-|");
     tn_source_release(source);
@@ -353,7 +423,7 @@ static void parallel_texts(void **state)
         {"\n", "d\n", "holds no line that has a counterpart"},
         {"a\n", "\x80\n", "is no text in UTF-8: byte 0 is 80"},
     };
-    options = (tn_parallel_options){.are_words = true, .time = 6, .names = {"en.txt", "de.txt"}};
+    options = (tn_parallel_options){.unit = TN_TEXT_WORDS, .time = 6, .names = {"en.txt", "de.txt"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(parse_parallel(bad[i].source, bad[i].target, &options, &source, &error), TN_ERROR_DATA);
         if (!strstr(error.message, bad[i].words))
@@ -513,9 +583,19 @@ static void parallel_files(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),      cmocka_unit_test(wrong_texts),    cmocka_unit_test(words),
-                                       cmocka_unit_test(vocabularies), cmocka_unit_test(many_words),     cmocka_unit_test(masked),
-                                       cmocka_unit_test(tasks),        cmocka_unit_test(adding),         cmocka_unit_test(validation_texts),
-                                       cmocka_unit_test(end_of_text),  cmocka_unit_test(parallel_texts), cmocka_unit_test(parallel_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(windows),
+                                       cmocka_unit_test(wrong_texts),
+                                       cmocka_unit_test(words),
+                                       cmocka_unit_test(pieces),
+                                       cmocka_unit_test(vocabularies),
+                                       cmocka_unit_test(many_words),
+                                       cmocka_unit_test(masked),
+                                       cmocka_unit_test(tasks),
+                                       cmocka_unit_test(versions_of_a_translation),
+                                       cmocka_unit_test(adding),
+                                       cmocka_unit_test(validation_texts),
+                                       cmocka_unit_test(end_of_text),
+                                       cmocka_unit_test(parallel_texts),
+                                       cmocka_unit_test(parallel_files)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
