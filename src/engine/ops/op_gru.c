@@ -38,6 +38,7 @@ static void backward_cell(const tn_cell_step *step)
                           *restrict dm = dn + units;
         tn_real *restrict dh = step->d_h + row * units;
         const tn_real *restrict before = step->h_before ? step->h_before + row * step->state_step : NULL;
+        TN_INDEPENDENT
         for (size_t k = 0; k < units; k++) {
             const tn_real slope = above[k] + dh[k], to_candidate = slope * ((tn_real)1 - z[k]) * ((tn_real)1 - n[k] * n[k]);
             dz[k] = slope * z[k] * ((tn_real)1 - z[k]);

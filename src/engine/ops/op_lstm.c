@@ -44,6 +44,7 @@ static void backward_cell(const tn_cell_step *step)
                           *restrict d_o = dg + units;
         tn_real *restrict dh = step->d_h + r * units, *restrict dc = step->d_cell + r * units;
         const tn_real *restrict before = step->cell_before ? step->cell_before + r * units : NULL;
+        TN_INDEPENDENT
         for (size_t k = 0; k < units; k++) {
             const tn_real size = tn_tanh(c[k]), slope = above[k] + dh[k];
             const tn_real by_cell = dc[k] + slope * o[k] * ((tn_real)1 - size * size);
