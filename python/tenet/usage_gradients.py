@@ -30,8 +30,8 @@ class Clearing(Check):
         self.clearing_place = None
         self.backwards = 0
         torch_usage_wraps.watch_clearing(self.cleared)
-        self.session.on("backward", self.usage.within(self.backward))
-        self.session.on("before_step", self.usage.within(self.before_step))
+        self.on("backward", self.backward)
+        self.on("before_step", self.before_step)
 
     def cleared(self):
         if self.backwards:
@@ -188,7 +188,7 @@ class CutOff(Check):
         self.steps = 0
         self.usage.pass_recorder.readers.append(self.read)
         self.usage.pass_recorder.no_grad = torch_usage_wraps.NoGrad()
-        self.session.on("before_step", self.usage.within(self.before_step))
+        self.on("before_step", self.before_step)
 
     def read(self, found, tensors):
         for call in found.calls:

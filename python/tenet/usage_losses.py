@@ -77,7 +77,7 @@ class Outputs(Check):
     def listen(self):
         self.sites = {}  # site: [the loss, {kinds seen}, calls, its place]
         self.origins = {}  # site: the place of the call that squeezed its prediction
-        self.session.on("loss_input", self.usage.within(self.loss_input))
+        self.on("loss_input", self.loss_input)
         self.usage.pass_recorder.readers.append(self.read)
 
     def loss_input(self, call):
@@ -128,7 +128,7 @@ class Shapes(Check):
     def listen(self):
         self.sites = {}  # site: [calls whose shapes broadcast, all, their shapes, place]
         self.written = {}  # site: [the shapes, place]
-        self.session.on("loss_input", self.usage.within(self.loss_input))
+        self.on("loss_input", self.loss_input)
         self.usage.pass_recorder.readers.append(self.read)
 
     @staticmethod
@@ -212,7 +212,7 @@ class Settings(Check):
 
     def listen(self):
         self.sites = {}  # site: [what is unusual, its place]; empty where nothing is
-        self.session.on("loss_input", self.usage.within(self.loss_input))
+        self.on("loss_input", self.loss_input)
 
     def loss_input(self, call):
         if call.training and call.original_name in CLASSIFYING and call.site not in self.sites:
@@ -250,8 +250,8 @@ class Balance(Check):
         self.now, self.passes = {}, 0  # site: (its value, the call) since the last backward pass
         self.outweighing = {}  # the sites of a pass: how often the first of them did
         self.calls = {}  # site: (name, place, deviation of its targets)
-        self.session.on("loss_output", self.usage.within(self.loss_output))
-        self.session.on("backward", self.usage.within(self.backward))
+        self.on("loss_output", self.loss_output)
+        self.on("backward", self.backward)
 
     def loss_output(self, call):
         value = call.result

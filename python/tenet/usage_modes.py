@@ -41,10 +41,10 @@ class Modes(Check):
         self.root = None
         self.evals = weakref.WeakKeyDictionary()
         torch_usage_wraps.watch_eval(self.evals)
-        self.session.on("root_input", self.usage.within(self.root_input))
-        self.session.on("root_output", self.usage.within(self.root_output))
-        self.session.on("loss_input", self.usage.within(self.loss_input))
-        self.session.on("before_step", self.usage.within(self.before_step))
+        self.on("root_input", self.root_input)
+        self.on("root_output", self.root_output)
+        self.on("loss_input", self.loss_input)
+        self.on("before_step", self.before_step)
 
     def modules_of(self, root):
         if root not in self.sensitive:

@@ -35,7 +35,7 @@ class Schedule(Check):
         self.highest = 0.0
         self.faded_since = None  # the step since which the rate is gone
         torch_usage_wraps.around_schedulers(self.stepped)
-        self.session.on("before_step", self.usage.within(self.before_step))
+        self.on("before_step", self.before_step)
 
     def before_step(self, optimizer, is_primary):
         if is_primary:

@@ -34,7 +34,7 @@ class OwnAnswers(Check):
         self.place = None
         self.is_own = False
         self.usage.pass_recorder.readers.append(self.read)
-        self.session.on("loss_input", self.usage.within(self.loss_input))
+        self.on("loss_input", self.loss_input)
 
     def read(self, found, tensors):
         self.is_own = self.is_own or any(isinstance(call.target, torch.Tensor) and is_of_network(found, call.target) for call in found.losses)
@@ -75,7 +75,7 @@ class Shares(Check):
 
     def listen(self):
         self.sites = {}  # site: [least, most, its place]
-        self.session.on("loss_input", self.usage.within(self.loss_input))
+        self.on("loss_input", self.loss_input)
 
     def loss_input(self, call):
         target = call.target
