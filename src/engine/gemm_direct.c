@@ -84,9 +84,6 @@ TN_INLINE_AVX512 void block(const block_job *job, bool columns, size_t rows, siz
         else                                                                                                                               \
             block(job, false, r, v, a, b, bias, c);                                                                                        \
         break;
-#define CASES_6(v)  CASE(1, v) CASE(2, v) CASE(3, v) CASE(4, v) CASE(5, v) CASE(6, v)
-#define CASES_8(v)  CASES_6(v) CASE(7, v) CASE(8, v)
-#define CASES_12(v) CASES_8(v) CASE(9, v) CASE(10, v) CASE(11, v) CASE(12, v)
 
 TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows, size_t registers, const float *a, const float *b,
                                  const float *bias, float *c)
@@ -95,10 +92,10 @@ TN_AVX512 static void some_block(const block_job *job, bool columns, size_t rows
     block(job, columns, rows, registers, a, b, bias, c);
 #else
     switch (registers * 16 + rows) {
-        CASES_12(1)
-        CASES_12(2)
-        CASES_8(3)
-        CASES_6(4)
+        TN_CASES_12(CASE, 1)
+        TN_CASES_12(CASE, 2)
+        TN_CASES_8(CASE, 3)
+        TN_CASES_6(CASE, 4)
     default:
         break;
     }
