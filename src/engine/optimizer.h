@@ -32,9 +32,9 @@ typedef struct tn_optimizer {
     const char *name;
     size_t slots;                                              /* state arrays of the weights' size, all zero before the first step */
     size_t (*slots_used)(const tn_optimizer_options *options); /* NULL: all (sgd without momentum uses none) */
-    /* weights [count] and slots[i] [count] change in place; gradients [count] do not. */
+    /* weights [count] and slots[i] [count] change in place; gradients [count] do not. changes [count], which overlaps none of them: what was added to each weight; NULL where nobody asks. */
     void (*update)(const tn_optimizer_options *options, const tn_update *update, size_t count, tn_real *weights, const tn_real *gradients,
-                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX]);
+                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX], tn_real *changes);
 } tn_optimizer;
 
 const tn_optimizer *tn_optimizer_find(const char *name);

@@ -241,8 +241,9 @@ double tn_trainer_gradient_norm(const tn_trainer *trainer);
  * finite in the last observed step, else any. */
 tn_maker tn_trainer_maker(const tn_trainer *trainer, size_t index);
 
-/* The optimizer on trainable values first .. first + count - 1 of the block, which have `gradients` [count]. Thread-safe for slices that do not overlap. */
-void tn_trainer_apply(tn_trainer *trainer, const tn_update *update, size_t first, size_t count, const tn_real *gradients);
+/* The optimizer on trainable values first .. first + count - 1 of the block, which have `gradients` [count]; changes [count], somewhere else: what was added to them, NULL where nobody asks. Thread-safe
+ * for slices that do not overlap. */
+void tn_trainer_apply(tn_trainer *trainer, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes);
 
 /* Before the weights change: waits for who reads them still. */
 void tn_trainer_settle(tn_trainer *trainer);
@@ -250,7 +251,7 @@ void tn_trainer_settle(tn_trainer *trainer);
 /* The same, by all threads, with trainer->gradients. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);
 
-/* The same for parameter `index` alone, after which its gradients hold what was added to the weights. Returns the vitals of both, which are taken while they are in cache, in tiles that do not depend on the
+/* The same for parameter `index` alone. Returns the vitals of its values and of what was added to them, which are taken while they are in cache, in tiles that do not depend on the
  * threads. Valid until the next call. */
 const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
 

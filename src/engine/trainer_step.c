@@ -173,7 +173,7 @@ static void take(void *context, size_t parameter, size_t tile, size_t offset, si
     if (sink->observed)
         tn_trainer_update_streamed(t, sink->update, index, tile, offset, count, gradients);
     else
-        tn_trainer_apply(t, sink->update, t->parameters[index].offset + offset, count, gradients);
+        tn_trainer_apply(t, sink->update, t->parameters[index].offset + offset, count, gradients, NULL);
 }
 
 /* Whether the update of a vertex's parameters is made on the way. On observed steps that is so where the parameters are large, and their gradients and changes are not kept then. */
@@ -279,7 +279,7 @@ static void update_observed(tn_trainer *t, const tn_update *update, bool fused, 
         if (small)
             tn_trainer_update_kept(t, update, i);
         if (found || small)
-            show_with(seen, view->update_tensor, view->size, streamed ? NULL : t->gradients + view->offset, found ? &found->changes : NULL);
+            show_with(seen, view->update_tensor, view->size, small ? t->gradients + view->offset : NULL, found ? &found->changes : NULL);
         show_cut(seen, view->weight_tensor, view->size, t->values + view->offset, found && !is_left ? &found->values : NULL,
                  is_left ? &t->cuts[view->streamed] : NULL);
     }

@@ -2,6 +2,7 @@
  * results do not depend on the threads. */
 #include <assert.h>
 #include <math.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "base/simd.h"
@@ -99,12 +100,12 @@ void tn_trainer_settle(tn_trainer *t)
         t->before_change(t->change_context);
 }
 
-void tn_trainer_apply(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients)
+void tn_trainer_apply(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes)
 {
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
     for (size_t i = 0; i < t->slot_count; i++)
         slots[i] = t->slots[i] + first;
-    t->optimizer->update(&t->optimizer_options, update, count, t->values + first, gradients, slots);
+    t->optimizer->update(&t->optimizer_options, update, count, t->values + first, gradients, slots, changes);
 }
 
 static void update_piece(void *context, size_t piece, size_t worker)
@@ -112,7 +113,7 @@ static void update_piece(void *context, size_t piece, size_t worker)
     (void)worker;
     const job *j = context;
     size_t first = j->first + piece * TN_TRAINER_PIECE;
-    tn_trainer_apply(j->trainer, j->update, first, piece_size(j->count, piece), j->trainer->gradients + first);
+    tn_trainer_apply(j->trainer, j->update, first, piece_size(j->count, piece), j->trainer->gradients + first, NULL);
 }
 
 void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t first, size_t count)
@@ -121,26 +122,11 @@ void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t firs
     tn_pool_run(count < ALONE ? NULL : t->pool, pieces_of(count), update_piece, &j);
 }
 
-/* Values of a pass: all that belongs to them stays in the second cache; and of those that are updated at once, so that it stays in the first, and in a smaller one than most. */
-enum { OBSERVED = TN_TENSOR_BLOCK, FEW = 1024 };
+/* Values of a pass: all that belongs to them stays in the second cache. */
+enum { OBSERVED = TN_TENSOR_BLOCK };
 
 /* The values of an observed parameter are cut in tiles of equal size, at most TN_TILES_MAX of at least OBSERVED_TILE. */
 enum { OBSERVED_TILE = 8 * OBSERVED };
-
-/* Here the length may be any: a memcpy of a few kilobytes at most becomes a string instruction, which waits for memory. */
-TN_SIMD_CLONES
-static void keep(size_t count, const tn_real *restrict values, tn_real *restrict before)
-{
-    for (size_t i = 0; i < count; i++)
-        before[i] = values[i];
-}
-
-TN_SIMD_CLONES
-static void subtract(size_t count, const tn_real *restrict now, const tn_real *restrict before, tn_real *restrict changes)
-{
-    for (size_t i = 0; i < count; i++)
-        changes[i] = now[i] - before[i];
-}
 
 /* ahead: what is read next. */
 static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, size_t whole, const tn_real *ahead)
@@ -152,27 +138,13 @@ static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, 
 #endif
 }
 
-/* Updates values first .. first + count - 1 of the block, a few at a time, and leaves what was added to them in `changes` [count], which may be the gradients. */
-static void update_few(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes)
+/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. is_left: the vitals of the values are left to the tap. */
+static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, bool is_left,
+                          size_t whole, tn_trainer_observed *found)
 {
-    _Alignas(TN_ALIGNMENT) tn_real before[FEW];
-    for (size_t at = 0; at < count; at += FEW) {
-        size_t few = count - at < FEW ? count - at : FEW;
-        tn_real *values = t->values + first + at;
-        keep(few, values, before);
-        tn_trainer_apply(t, update, first + at, few, gradients + at);
-        subtract(few, values, before, changes + at);
-    }
-}
-
-/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. kept [count]: where the changes go; NULL: they are not kept. is_left: the vitals of the values
- * are left to the tap. */
-static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *kept,
-                          bool is_left, size_t whole, tn_trainer_observed *found)
-{
-    _Alignas(TN_ALIGNMENT) tn_real unkept[OBSERVED];
-    tn_real *changes = kept ? kept : unkept, *values = t->values + first;
-    update_few(t, update, first, count, gradients, changes);
+    _Alignas(TN_ALIGNMENT) tn_real changes[OBSERVED];
+    tn_real *values = t->values + first;
+    tn_trainer_apply(t, update, first, count, gradients, changes);
     /* The next block's weights, and its momentum where there is any. */
     const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + OBSERVED : values + OBSERVED;
     take_vitals(&found->changes, changes, count, whole, ahead);
@@ -182,9 +154,12 @@ static void observe_block(tn_trainer *t, const tn_update *update, size_t first, 
 
 void tn_trainer_update_kept(tn_trainer *t, const tn_update *update, size_t index)
 {
+    _Alignas(TN_ALIGNMENT) tn_real changes[OBSERVED];
     const tn_trainer_parameter_view *view = &t->parameters[index];
     tn_real *gradients = t->gradients + view->offset;
-    update_few(t, update, view->offset, view->size, gradients, gradients);
+    assert(view->size <= OBSERVED);
+    tn_trainer_apply(t, update, view->offset, view->size, gradients, changes);
+    memcpy(gradients, changes, view->size * sizeof *changes);
 }
 
 typedef struct observed_job {
@@ -204,8 +179,7 @@ static void observe_tile(void *context, size_t tile, size_t worker)
     tn_vitals_init(&found->values);
     for (size_t at = start; at < end; at += OBSERVED) {
         size_t count = end - at < OBSERVED ? end - at : OBSERVED;
-        tn_real *gradients = t->gradients + j->first + at;
-        observe_block(t, j->update, j->first + at, count, gradients, gradients, false, j->count, found);
+        observe_block(t, j->update, j->first + at, count, t->gradients + j->first + at, false, j->count, found);
     }
 }
 
@@ -256,7 +230,7 @@ void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t i
     for (size_t at = 0; at < count; at += OBSERVED) {
         size_t block = count - at < OBSERVED ? count - at : OBSERVED;
         take_vitals(&found->gradients, gradients + at, block, view->size, t->values + view->offset + offset + at);
-        observe_block(t, update, view->offset + offset + at, block, gradients + at, NULL, t->before_change != NULL, view->size, found);
+        observe_block(t, update, view->offset + offset + at, block, gradients + at, t->before_change != NULL, view->size, found);
     }
 }
 

@@ -79,7 +79,7 @@ typedef struct tn_tensor_shown {
     const tn_tensor_name *name;
     size_t index; /* as in tn_tensor_seen */
     const float *
-        values; /* [name->count], the unit axis last; NULL where only the vitals are left of them, as of the gradients and updates of a large layer */
+        values; /* [name->count], the unit axis last; NULL where only the vitals are left of them, as of updates and of the gradients of a large layer */
     tn_batch_rows batch; /* as in tn_tensor_seen */
     tn_maker maker;
     const tn_vitals

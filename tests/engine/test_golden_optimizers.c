@@ -42,7 +42,7 @@ static void assert_case(const tn_golden_case *golden)
         }
         /* Gradients twice as large and a scale of a half are the same to the last bit. */
         const tn_update update = {.learning_rate = tn_golden_number(golden, "learning_rate", 0), .gradient_scale = 0.5, .step = step};
-        optimizer->update(&options, &update, start->count, weights, gradients, at);
+        optimizer->update(&options, &update, start->count, weights, gradients, at, NULL);
         snprintf(name, sizeof name, "weights%zu", step);
         tn_golden_assert(golden, name, weights, start->count, TOLERANCE);
     }

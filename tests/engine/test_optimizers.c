@@ -51,11 +51,17 @@ static void fill(arrays *a)
     }
 }
 
+static void update_and_keep(const tn_optimizer *optimizer, const tn_optimizer_options *options, const tn_update *now, arrays *a,
+                            size_t first, size_t count, float *changes)
+{
+    float *const slots[TN_OPTIMIZER_SLOTS_MAX] = {a->slots[0] + first, a->slots[1] + first, a->slots[2] + first};
+    optimizer->update(options, now, count, a->weights + first, a->gradients + first, slots, changes);
+}
+
 static void update(const tn_optimizer *optimizer, const tn_optimizer_options *options, const tn_update *now, arrays *a, size_t first,
                    size_t count)
 {
-    float *const slots[TN_OPTIMIZER_SLOTS_MAX] = {a->slots[0] + first, a->slots[1] + first, a->slots[2] + first};
-    optimizer->update(options, now, count, a->weights + first, a->gradients + first, slots);
+    update_and_keep(optimizer, options, now, a, first, count, NULL);
 }
 
 /* Slices of any length, in any order, give the bits of the whole. Odd starts break every alignment. */
@@ -78,6 +84,31 @@ static void slices_equal_the_whole(void **state)
             update(tn_optimizer_at(i), &options, &now, &sliced, 5, 0);
         }
         assert_memory_equal(&whole, &sliced, sizeof whole);
+    }
+}
+
+/* Asked for what it adds to the weights an optimizer tells that to the last bit, and makes the same weights and slots; with and without momentum, Nesterov's and weight decay. */
+static void changes_are_the_difference(void **state)
+{
+    (void)state;
+    static arrays asked, unasked;
+    static float before[COUNT], changes[COUNT];
+    for (size_t i = 0; i < 8 * tn_optimizer_count(); i++) {
+        tn_optimizer_options options = usual;
+        options.momentum = i & 1 ? 0.9 : 0;
+        options.nesterov = (i & 2) != 0;
+        options.weight_decay = i & 4 ? 0.01 : 0;
+        fill(&asked);
+        fill(&unasked);
+        for (uint64_t step = 1; step <= 3; step++) {
+            const tn_update now = {.learning_rate = 0.01, .gradient_scale = 0.7, .step = step};
+            memcpy(before, asked.weights, sizeof before);
+            update_and_keep(tn_optimizer_at(i / 8), &options, &now, &asked, 0, COUNT, changes);
+            update(tn_optimizer_at(i / 8), &options, &now, &unasked, 0, COUNT);
+            for (size_t k = 0; k < COUNT; k++)
+                assert_true(changes[k] == asked.weights[k] - before[k] && changes[k] != 0);
+        }
+        assert_memory_equal(&asked, &unasked, sizeof asked);
     }
 }
 
@@ -139,7 +170,11 @@ static void from_hypes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(table), cmocka_unit_test(slices_equal_the_whole),
-                                       cmocka_unit_test(zero_and_first_steps), cmocka_unit_test(nan_and_inf), cmocka_unit_test(from_hypes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(table),
+                                       cmocka_unit_test(slices_equal_the_whole),
+                                       cmocka_unit_test(changes_are_the_difference),
+                                       cmocka_unit_test(zero_and_first_steps),
+                                       cmocka_unit_test(nan_and_inf),
+                                       cmocka_unit_test(from_hypes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,8 +13,8 @@ typedef struct tn_adam_constants {
     tn_real keep;  /* of adamw: what is left of the weight before the step */
 } tn_adam_constants;
 
-/* Where the decay goes. A constant where tn_adam_loop is called, so that a step without decay does not pay for it. */
-typedef enum tn_adam_decay { TN_ADAM_NO_DECAY, TN_ADAM_DECAYS_GRADIENT, TN_ADAM_DECAYS_WEIGHT } tn_adam_decay;
+/* Where the decay goes. */
+typedef enum tn_adam_decay { TN_ADAM_DECAYS_GRADIENT, TN_ADAM_DECAYS_WEIGHT } tn_adam_decay;
 
 static inline tn_adam_constants tn_adam_constants_of(const tn_optimizer_options *options, const tn_update *now)
 {
@@ -31,20 +31,22 @@ static inline tn_adam_constants tn_adam_constants_of(const tn_optimizer_options 
                                .keep = (tn_real)(1 - now->learning_rate * options->weight_decay)};
 }
 
+/* `to`, `decays` and `keeps` are constants where this is called, so that a step without decay does not pay for it. */
 TN_INLINE void tn_adam_loop(const tn_adam_constants *k, size_t count, tn_real *restrict weights, const tn_real *restrict gradients,
-                            tn_real *restrict first, tn_real *restrict second, tn_adam_decay decays)
+                            tn_real *restrict first, tn_real *restrict second, tn_real *restrict changes, tn_adam_decay to, bool decays,
+                            bool keeps)
 {
     const tn_real step_size = k->step_size, root_factor = k->root_factor, beta1 = k->beta1, one_minus_beta1 = k->one_minus_beta1,
                   beta2 = k->beta2, one_minus_beta2 = k->one_minus_beta2, epsilon = k->epsilon, scale = k->scale, decay = k->decay,
                   keep = k->keep;
     for (size_t i = 0; i < count; i++) {
-        const tn_real g = tn_gradient(gradients[i], scale, weights[i], decay, decays == TN_ADAM_DECAYS_GRADIENT);
+        const tn_real g = tn_gradient(gradients[i], scale, weights[i], decay, decays && to == TN_ADAM_DECAYS_GRADIENT);
         const tn_real m = beta1 * first[i] + one_minus_beta1 * g;
         const tn_real v = beta2 * second[i] + one_minus_beta2 * g * g;
         first[i] = m;
         second[i] = v;
-        const tn_real w = decays == TN_ADAM_DECAYS_WEIGHT ? weights[i] * keep : weights[i];
-        weights[i] = w - step_size * m / (tn_square_root(v) * root_factor + epsilon);
+        const tn_real w = decays && to == TN_ADAM_DECAYS_WEIGHT ? weights[i] * keep : weights[i];
+        tn_move_weight(weights, changes, i, w - step_size * m / (tn_square_root(v) * root_factor + epsilon), keeps);
     }
 }
 

@@ -8,7 +8,7 @@ typedef struct constants {
 } constants;
 
 TN_INLINE void loop(const constants *k, size_t count, tn_real *restrict weights, const tn_real *restrict gradients,
-                    tn_real *restrict square, tn_real *restrict moved, bool decays)
+                    tn_real *restrict square, tn_real *restrict moved, tn_real *restrict changes, bool decays, bool keeps)
 {
     const tn_real rate = k->rate, rho = k->rho, one_minus_rho = k->one_minus_rho, epsilon = k->epsilon, scale = k->scale, decay = k->decay;
     for (size_t i = 0; i < count; i++) {
@@ -17,22 +17,19 @@ TN_INLINE void loop(const constants *k, size_t count, tn_real *restrict weights,
         const tn_real u = tn_square_root(moved[i] + epsilon) / tn_square_root(v + epsilon) * g;
         square[i] = v;
         moved[i] = rho * moved[i] + one_minus_rho * u * u;
-        weights[i] -= rate * u;
+        tn_move_weight(weights, changes, i, weights[i] - rate * u, keeps);
     }
 }
 
 TN_SIMD_CLONES
-static void run(const constants *k, size_t count, tn_real *weights, const tn_real *gradients, tn_real *square, tn_real *moved, bool decays)
+static void run(const constants *k, size_t count, tn_real *weights, const tn_real *gradients, tn_real *square, tn_real *moved,
+                tn_real *changes, bool decays)
 {
-    if (decays) {
-        loop(k, count, weights, gradients, square, moved, true);
-    } else {
-        loop(k, count, weights, gradients, square, moved, false);
-    }
+    TN_WITH_FLAGS(loop, decays, changes != NULL, k, count, weights, gradients, square, moved, changes);
 }
 
 static void update(const tn_optimizer_options *options, const tn_update *now, size_t count, tn_real *weights, const tn_real *gradients,
-                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX])
+                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX], tn_real *changes)
 {
     const constants k = {.rate = (tn_real)now->learning_rate,
                          .rho = (tn_real)options->rho,
@@ -40,7 +37,7 @@ static void update(const tn_optimizer_options *options, const tn_update *now, si
                          .epsilon = (tn_real)options->epsilon,
                          .scale = (tn_real)now->gradient_scale,
                          .decay = (tn_real)options->weight_decay};
-    run(&k, count, weights, gradients, slots[0], slots[1], options->weight_decay != 0);
+    run(&k, count, weights, gradients, slots[0], slots[1], changes, options->weight_decay != 0);
 }
 
 const tn_optimizer tn_optimizer_adadelta = {.name = "adadelta", .slots = 2, .update = update};

@@ -8,35 +8,32 @@ typedef struct constants {
 } constants;
 
 TN_INLINE void loop(const constants *k, size_t count, tn_real *restrict weights, const tn_real *restrict gradients,
-                    tn_real *restrict square, bool decays)
+                    tn_real *restrict square, tn_real *restrict changes, bool decays, bool keeps)
 {
     const tn_real rate = k->rate, epsilon = k->epsilon, scale = k->scale, decay = k->decay;
     for (size_t i = 0; i < count; i++) {
         const tn_real g = tn_gradient(gradients[i], scale, weights[i], decay, decays);
         const tn_real v = square[i] + g * g;
         square[i] = v;
-        weights[i] -= rate * g / (tn_square_root(v) + epsilon);
+        tn_move_weight(weights, changes, i, weights[i] - rate * g / (tn_square_root(v) + epsilon), keeps);
     }
 }
 
 TN_SIMD_CLONES
-static void run(const constants *k, size_t count, tn_real *weights, const tn_real *gradients, tn_real *square, bool decays)
+static void run(const constants *k, size_t count, tn_real *weights, const tn_real *gradients, tn_real *square, tn_real *changes,
+                bool decays)
 {
-    if (decays) {
-        loop(k, count, weights, gradients, square, true);
-    } else {
-        loop(k, count, weights, gradients, square, false);
-    }
+    TN_WITH_FLAGS(loop, decays, changes != NULL, k, count, weights, gradients, square, changes);
 }
 
 static void update(const tn_optimizer_options *options, const tn_update *now, size_t count, tn_real *weights, const tn_real *gradients,
-                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX])
+                   tn_real *const slots[TN_OPTIMIZER_SLOTS_MAX], tn_real *changes)
 {
     const constants k = {.rate = (tn_real)now->learning_rate,
                          .epsilon = (tn_real)options->epsilon,
                          .scale = (tn_real)now->gradient_scale,
                          .decay = (tn_real)options->weight_decay};
-    run(&k, count, weights, gradients, slots[0], options->weight_decay != 0);
+    run(&k, count, weights, gradients, slots[0], changes, options->weight_decay != 0);
 }
 
 const tn_optimizer tn_optimizer_adagrad = {.name = "adagrad", .slots = 1, .update = update};

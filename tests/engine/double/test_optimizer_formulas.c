@@ -142,7 +142,7 @@ static void run_optimizer(const tn_optimizer *optimizer, const tn_optimizer_opti
             const size_t count = WEIGHTS - first < slice ? WEIGHTS - first : slice;
             double *const at[TN_OPTIMIZER_SLOTS_MAX] = {used > 0 ? slots[0] + first : NULL, used > 1 ? slots[1] + first : NULL,
                                                         used > 2 ? slots[2] + first : NULL};
-            optimizer->update(options, &update, count, weights + first, along->gradients[t] + first, at);
+            optimizer->update(options, &update, count, weights + first, along->gradients[t] + first, at, NULL);
         }
     }
 }
