@@ -79,9 +79,10 @@ static bool leaps_above(const state *s, double leap, double *median_step)
         steps[i - 1] = fabs(loss - last);
         last = loss;
     }
+    if (below > WINDOW / TWENTIETH || (double)rises <= RISES * WINDOW || (double)rises >= (1 - RISES) * WINDOW)
+        return false;
     *median_step = tn_quantile(steps, WINDOW - 1, 0.5);
-    return s->begin > 0 && !s->may_be_negative && below <= WINDOW / TWENTIETH && *median_step > leap * s->begin &&
-           (double)rises > RISES * WINDOW && (double)rises < (1 - RISES) * WINDOW;
+    return s->begin > 0 && !s->may_be_negative && *median_step > leap * s->begin;
 }
 
 /* Takes a loss into the first one, until that is of enough samples. */

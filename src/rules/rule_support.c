@@ -35,9 +35,15 @@ void tn_signal_quiet(tn_signal *signal)
     *signal = (tn_signal){.rule = signal->rule, .severity = signal->severity, .state = TN_RULE_QUIET};
 }
 
+/* A format would take a small network a hundredth of its step. */
 void tn_tensor_label(char label[96], const tn_tensor_name *name)
 {
-    snprintf(label, 96, "%s%s%s", name->node, name->parameter ? "." : "", name->parameter ? name->parameter : "");
+    const char *const parts[] = {name->node, name->parameter ? "." : "", name->parameter ? name->parameter : ""};
+    size_t length = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        for (const char *at = parts[i]; *at && length < 95; at++)
+            label[length++] = *at;
+    label[length] = '\0';
 }
 
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op)
@@ -47,8 +53,10 @@ bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op)
 
 bool tn_tensor_is_matrix(const tn_tensor_name *name)
 {
+    if (!name->parameter || name->count > name->units)
+        return name->parameter != NULL;
     bool is_gain = name->op && strstr(name->op, "norm") != NULL;
-    return name->parameter && (name->count > name->units || (strcmp(name->parameter, "weight") == 0 && !is_gain));
+    return strcmp(name->parameter, "weight") == 0 && !is_gain;
 }
 
 double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values)
