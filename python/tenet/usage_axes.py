@@ -1,6 +1,7 @@
 """A softmax over the wrong axis: over the samples of the batch, or in an attention over anything but the last axis of its scores.
 
-A softmax over channels (axis 1 of images) or over a middle axis of what no product of matrices made is the program's own business.
+A softmax over channels (axis 1 of images) or over a middle axis of what no product of matrices made is the program's own business. Where what it makes goes into a cross entropy, which applies a
+softmax of its own, it is left out: over the last axis it would be a second one.
 """
 from .torch_usage import Check, Turned
 from .torch_usage_pass import Catcher
@@ -40,6 +41,7 @@ class SoftmaxAxis(Check):
         self.wrong = {}  # site: [what was seen, place, axis]
         self.certain = False  # one of them is what a loss takes for the probabilities of each sample
         self.right = set()  # sites that were also called over an axis that may be right
+        self.needless = set()  # sites of those that a cross entropy takes for logits
         self.usage.pass_recorder.readers.append(self.read)
 
     def read(self, found, tensors):
@@ -57,6 +59,8 @@ class SoftmaxAxis(Check):
             if axis == 0 and shape[0] == rows > 1:
                 # Logits of all pairs of a batch are square, and may be compared along both axes on purpose.
                 self.certain = self.certain or len(shape) == 2 and shape[0] != shape[1] and any(found.origin(loss.prediction) is call for loss in found.losses)
+                if call.name == "softmax" and any(loss.original_name == "softmax_cross_entropy" and found.origin(loss.prediction) is call for loss in found.losses):
+                    self.needless.add(key)
                 self.wrong[key] = ["%s runs over axis 0 of %s, the %d samples of the batch" % (call.name, shape, rows), found.place(call), axis]
             elif last >= 2 and is_of_products(found, x):
                 self.wrong[key] = ["%s runs over axis %d of scores of shape %s; attention weights sum to 1 over the last axis, the one that is attended to" % (call.name, axis, shape),
@@ -65,16 +69,22 @@ class SoftmaxAxis(Check):
     def tell(self):
         wrong = {key: seen for key, seen in self.wrong.items() if key not in self.right}
         for key, (seen, place, axis) in wrong.items():
-            self.usage.found("softmax_axis", "wrong_axis", "%s over the last axis" % key[0], seen, place, "dim=-1", prior=0.8, certain=self.certain,
-                             known={"sites": [list(one) for one in wrong]})
+            text, change = "%s over the last axis" % key[0], "dim=-1"
+            if key in self.needless:
+                seen += ", before a cross entropy that applies one of its own"
+                text, change = "no softmax before cross_entropy", "leave the softmax out: cross_entropy takes logits"
+            self.usage.found("softmax_axis", "wrong_axis", text, seen, place, change, prior=0.8, certain=self.certain,
+                             known={"sites": [list(one) for one in wrong], "needless": [list(one) for one in self.needless]})
 
     def turn(self, name, known):
         turned = Turned("the softmax")
+        needless = {tuple(one) for one in known.get("needless", ())}
 
         def over_last(func, args, kwargs, site):
             turned.happened()
             kwargs = {key: value for key, value in kwargs.items() if key != "dim"}
-            return func(args[0] if args else kwargs.pop("input"), -1, *args[2:], **kwargs)
+            x = args[0] if args else kwargs.pop("input")
+            return x if tuple(site) in needless else func(x, -1, *args[2:], **kwargs)
         Catcher(self, known.get("sites", ()), over_last, training_only=False)
         return turned
 

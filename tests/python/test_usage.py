@@ -160,6 +160,26 @@ for step in range(20):
         self.assertTrue(seen.mends["softmax_axis"]["certain"])
         self.alike(self.turn("softmax_over_the_batch", seen, "softmax_axis"), fixed, 4)
 
+    def test_a_softmax_over_the_batch_before_a_cross_entropy(self):
+        """It is left out: over the last axis it would be a second one."""
+        script = HEAD + """
+for step in range(30):
+    optimizer.zero_grad()
+    loss = F.cross_entropy(%s, y)
+    loss.backward()
+    optimizer.step()
+"""
+        buggy, fixed = script % "torch.softmax(model(x), dim=0)", script % "model(x)"
+        with tempfile.TemporaryDirectory() as folder:
+            seen = support_parent.run(buggy, {"mode": "look", "steps": STEPS}, folder=folder)
+            trial = {"mode": "trial", "steps": STEPS, "patch": {"program.softmax_axis": True}, "known": seen.facts["private"]}
+            mended, right = support_parent.run(buggy, trial, folder=folder), look(fixed)
+        self.assertEqual(list(seen.mends), ["softmax_axis"])
+        self.assertEqual(seen.facts["places"]["program"]["softmax_axis"]["change"], "leave the softmax out: cross_entropy takes logits")
+        self.assertEqual(right.mends, {})
+        self.assertIn("patch", mended.applied)
+        self.assertEqual([step.loss for step in mended.steps], [step.loss for step in right.steps])
+
     def test_a_softmax_that_is_written_out(self):
         seen, fixed = self.see("written_softmax", "stable_softmax", "unstable_softmax", "torch.exp(x)")
         self.alike(self.turn("written_softmax", seen, "stable_softmax"), fixed, 2)
