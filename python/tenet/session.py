@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 
-from . import _tenet
+from . import _tenet, crash_advice
 
 HELLO, APPLIED, FACTS, SHOWN, NOTE, END, EXITED = 1, 2, 3, 8, 9, 10, 11  # of src/run/wire.h
 PROTOCOL = 2
@@ -383,4 +383,4 @@ def _at_exit():
         return
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not is_foreign(frame.filename)]
     file, line = (os.path.abspath(frames[-1].filename), frames[-1].lineno) if frames else (None, 0)
-    session.finish("exception", "%s: %s" % (type(error).__name__, error), file, line)
+    session.finish("exception", crash_advice.told(error), file, line)
