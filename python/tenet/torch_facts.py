@@ -185,6 +185,8 @@ class FactsPart:
         facts.setdefault("outputs", units[-1] if units else 0)
         if facts.get("task") is None:
             facts["task"] = "classification" if name.endswith("cross_entropy") else "regression"
+        if is_sum and not self.session.private["net"]["rewrite"]:
+            return  # of a loss function: it may be divided later
         if facts["task"] == "classification" and facts.get("expected_loss") is None and facts["outputs"]:
             expected = math.log(facts["outputs"]) if name in CATEGORICAL and facts["outputs"] > 1 else math.log(2) if name == "sigmoid_cross_entropy" else None
             facts["expected_loss"] = expected * facts["batch_size"] if expected is not None and is_sum else expected

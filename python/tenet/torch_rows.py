@@ -235,7 +235,7 @@ class LabelStatistics:
         return torch.cat(self.kept) if self.kept else None
 
     def facts(self, plain, reduction="mean"):
-        """Of FACTS; trivial_loss where the loss is plain: no weights, no smoothing."""
+        """Of FACTS; trivial_loss where the loss is plain: no weights, no smoothing. A sum may be divided later, and implies no first loss."""
         labels = self.labels()
         if labels is None:
             return {}
@@ -246,9 +246,9 @@ class LabelStatistics:
         if self.task == "classification":
             counts = torch.unique(labels, return_counts=True)[1]
             facts.update(classes=len(counts), majority=float(counts.max()) / len(labels))
-            if self.name in CATEGORICAL[:2]:
-                facts["expected_loss"] = math.log(self.width) if self.width > 1 else None
-            elif self.name == "sigmoid_cross_entropy":
+            if self.name in CATEGORICAL[:2] and self.width > 1 and reduction != "sum":
+                facts["expected_loss"] = math.log(self.width)
+            elif self.name == "sigmoid_cross_entropy" and reduction != "sum":
                 facts["expected_loss"] = math.log(2)
         if plain and reduction == "mean":
             facts["trivial_loss"] = trivial_loss(self.name, self.task, self.width, labels)

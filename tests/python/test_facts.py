@@ -82,6 +82,12 @@ class Programs(unittest.TestCase):
         self.assertEqual((facts["task"], facts["outputs"], facts["batch_size"]), ("classification", 3, 6))
         self.assertAlmostEqual(facts["expected_loss"], 6 * math.log(3))
 
+    def test_a_sum_that_may_be_divided_implies_no_first_loss(self):
+        for divided in (1, 6):
+            facts = look(lambda: nn.Linear(8, 3), X, lambda output: F.cross_entropy(output, CLASSES, reduction="sum") / divided).facts
+            self.assertEqual((facts["task"], facts.get("expected_loss")), ("classification", None))
+        self.assertAlmostEqual(look(lambda: nn.Linear(8, 3), X, lambda output: F.cross_entropy(output, CLASSES)).facts["expected_loss"], math.log(3))
+
     def test_several_optimizers(self):
         facts = support_parent.look("""import torch, torch.nn as nn
 first, second = nn.Linear(4, 4), nn.Linear(4, 1)

@@ -283,6 +283,31 @@ for step in range(60):
         for script_of_a_sound_program in (script % (1, "", 1), script % (8, "", 1 / 80), script % (1, ", reduction='sum'", 1 / 64), script % (1, "", 0.1)):
             self.assertEqual(look(script_of_a_sound_program).mends, {})
 
+    def test_a_loss_that_is_summed_over_the_batch(self):
+        script = HEAD + """
+optimizer = torch.optim.%s(model.parameters(), lr=0.001)
+wanted = F.one_hot(y, 3).float()
+for step in range(60):
+    optimizer.zero_grad()
+    loss = %s
+    loss.backward()
+    optimizer.step()
+"""
+        for loss, numbers in (("F.cross_entropy(model(x), y%s)", 64), ("F.mse_loss(model(x), wanted%s)", 192)):
+            buggy = script % ("SGD", loss % ", reduction='sum'")
+            with tempfile.TemporaryDirectory() as folder:
+                seen = support_parent.run(buggy, {"mode": "look", "steps": STEPS}, folder=folder)
+                trial = {"mode": "trial", "steps": STEPS, "patch": {"program.mean_loss": True}, "known": seen.facts["private"]}
+                turned = support_parent.run(buggy, trial, folder=folder)
+            mend = seen.mends["mean_loss"]
+            self.assertEqual((mend["cause"], mend["certain"], list(seen.mends)), ("wrong_loss", False, ["mean_loss"]))
+            self.assertIn("sums over %d numbers" % numbers, mend["seen"])
+            self.assertEqual(seen.facts["places"]["program"]["mean_loss"]["text"], "loss = " + loss % ", reduction='sum'")
+            self.assertEqual(turned.refused, {})
+            self.alike([step.loss for step in turned.steps], [step.loss for step in look(script % ("SGD", loss % "")).steps], 4)
+            for sound in (script % ("Adam", loss % ", reduction='sum'"), script % ("SGD", loss % ", reduction='sum'" + " / 64")):
+                self.assertEqual(look(sound).mends, {})
+
     def test_one_loss_that_outweighs_the_other(self):
         script = HEAD + """
 model = nn.Linear(8, 4)
