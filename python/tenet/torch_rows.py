@@ -246,9 +246,10 @@ class LabelStatistics:
         if self.task == "classification":
             counts = torch.unique(labels, return_counts=True)[1]
             facts.update(classes=len(counts), majority=float(counts.max()) / len(labels))
-            if self.name in CATEGORICAL[:2] and self.width > 1 and reduction != "sum":
+        if self.task == "classification" and reduction != "sum":
+            if self.name in CATEGORICAL[:2] and self.width > 1:
                 facts["expected_loss"] = math.log(self.width)
-            elif self.name == "sigmoid_cross_entropy" and reduction != "sum":
+            elif self.name == "sigmoid_cross_entropy":
                 facts["expected_loss"] = math.log(2)
         if plain and reduction == "mean":
             facts["trivial_loss"] = trivial_loss(self.name, self.task, self.width, labels)

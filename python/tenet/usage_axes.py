@@ -58,8 +58,9 @@ class SoftmaxAxis(Check):
             shape = tuple(x.shape)
             if axis == 0 and shape[0] == rows > 1:
                 # Logits of all pairs of a batch are square, and may be compared along both axes on purpose.
-                self.certain = self.certain or len(shape) == 2 and shape[0] != shape[1] and any(found.origin(loss.prediction) is call for loss in found.losses)
-                if call.name == "softmax" and any(loss.original_name == "softmax_cross_entropy" and found.origin(loss.prediction) is call for loss in found.losses):
+                takers = {loss.original_name for loss in found.losses if found.origin(loss.prediction) is call}
+                self.certain = self.certain or len(shape) == 2 and shape[0] != shape[1] and bool(takers)
+                if call.name == "softmax" and "softmax_cross_entropy" in takers:
                     self.needless.add(key)
                 self.wrong[key] = ["%s runs over axis 0 of %s, the %d samples of the batch" % (call.name, shape, rows), found.place(call), axis]
             elif last >= 2 and is_of_products(found, x):

@@ -42,7 +42,7 @@ class Factor(Check):
 
     def loss_output(self, call):
         if call.training and getattr(call.result, "requires_grad", False):
-            is_one = call.result.numel() == 1 and call.reduction in ("mean", "sum")
+            is_one = call.result.numel() == 1 and (call.kwargs.get("reduction", "mean") == "mean" or call.reduction == "sum")
             self.now.append((call.site, float(call.result.detach()) if is_one else 0.0, summed(call)))
             if call.site not in self.named:
                 self.named[call.site] = getattr(call.function, "__name__", call.original_name), place_of(call.file, call.line)

@@ -31,7 +31,7 @@ typedef struct state {
     bool seen, constant_input;
     size_t node_index;
     double spread;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
     uint64_t judged, in_a_row;
 } state;
 

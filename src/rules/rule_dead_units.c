@@ -61,7 +61,7 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
     }
     if (!tn_streaks_update(&s->streaks, signal, seen->index, share >= threshold))
         return;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
     tn_tensor_label(label, name);
     if (by_zeros)
         tn_signal_fire(signal, seen->step, label, share, threshold,

@@ -44,7 +44,7 @@ typedef struct layer {
     bool seen;
     size_t node_index;
     double deviation;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
 } layer;
 
 typedef struct state {
@@ -53,7 +53,7 @@ typedef struct state {
     size_t weights, zero_weights, gradients, zero_gradients;
     bool symmetric;
     double share;
-    char label[96]; /* of the first symmetric weight */
+    char label[TN_TENSOR_LABEL_BYTES]; /* of the first symmetric weight */
     size_t units;
     const char *update_node, *update_parameter; /* of the last update seen; NULL: none */
     tn_print update;

@@ -29,7 +29,7 @@
 /* A tensor that is not finite. */
 typedef struct suspect {
     tn_origin origin;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
     uint64_t bad, count, nan;
     bool is_set;
 } suspect;

@@ -86,7 +86,7 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
     if (!tn_streaks_update(&s->streaks, signal, seen->index,
                            share >= threshold && (name->node_index < s->last_node || s->streaks.steps < TN_STREAK)))
         return;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
     tn_tensor_label(label, name);
     tn_signal_fire(signal, seen->step, label, share, threshold,
                    "at least %.3g %% of the outputs of %s sit at their bounds at step %llu (they lie in [%.3g, %.3g], mean %.3g)",

@@ -35,17 +35,6 @@ void tn_signal_quiet(tn_signal *signal)
     *signal = (tn_signal){.rule = signal->rule, .severity = signal->severity, .state = TN_RULE_QUIET};
 }
 
-/* A format would take a small network a hundredth of its step. */
-void tn_tensor_label(char label[96], const tn_tensor_name *name)
-{
-    const char *const parts[] = {name->node, name->parameter ? "." : "", name->parameter ? name->parameter : ""};
-    size_t length = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        for (const char *at = parts[i]; *at && length < 95; at++)
-            label[length++] = *at;
-    label[length] = '\0';
-}
-
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op)
 {
     return name->role == TN_ROLE_ACTIVATION && name->op && strcmp(name->op, op) == 0;

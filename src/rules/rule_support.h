@@ -18,9 +18,6 @@ void tn_signal_blame(tn_signal *signal, const char *cause);
 /* Sets QUIET and empties the rest. */
 void tn_signal_quiet(tn_signal *signal);
 
-/* "dense_2.weight", or "relu_1" for an activation, cut to fit. */
-void tn_tensor_label(char label[96], const tn_tensor_name *name);
-
 /* Whether the name is that of an op's output of kind `op`. */
 bool tn_tensor_is_activation(const tn_tensor_name *name, const char *op);
 
@@ -88,7 +85,7 @@ typedef struct tn_depth_end {
     bool seen;
     size_t node_index, index;
     double norm;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
 } tn_depth_end;
 typedef struct tn_depth {
     uint64_t step; /* whose gradients are being seen; 0: none */

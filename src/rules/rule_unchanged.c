@@ -33,7 +33,7 @@ typedef struct weight {
     bool has_gradient, has_update, has_changed;       /* as seen then: a value other than 0; not the same as before */
     tn_print print;                                   /* of the weight */
     uint32_t stuck, cut_off;                          /* observed steps in a row */
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
 } weight;
 
 typedef struct state {

@@ -88,7 +88,7 @@ static void judge_high(state *s, const double *settings, tn_signal *signal, cons
     if (s->fired && s->fired != slot + 1)
         return;
     s->fired = slot + 1;
-    char label[96];
+    char label[TN_TENSOR_LABEL_BYTES];
     tn_tensor_label(label, seen->name);
     tn_signal_fire(
         signal, seen->step, label, median, settings[HIGH],

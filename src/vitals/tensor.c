@@ -22,13 +22,24 @@ const char *tn_role_name(tn_role role)
     return "unknown";
 }
 
-/* Appends what of `text` fits, and ends it. */
-static size_t append(char key[TN_TENSOR_KEY_BYTES], size_t length, const char *text)
+/* Appends what of `text` fits, and ends it. By hand: labels are made at every observed step, and a format would take a small network a hundredth of it. */
+static size_t append(char *to, size_t size, size_t length, const char *text)
 {
-    for (; *text && length + 1 < TN_TENSOR_KEY_BYTES; text++)
-        key[length++] = *text;
-    key[length] = '\0';
+    for (; *text && length + 1 < size; text++)
+        to[length++] = *text;
+    to[length] = '\0';
     return length;
+}
+
+static size_t append_label(char *to, size_t size, const tn_tensor_name *name)
+{
+    size_t length = append(to, size, 0, name->node);
+    return name->parameter ? append(to, size, append(to, size, length, "."), name->parameter) : length;
+}
+
+void tn_tensor_label(char label[TN_TENSOR_LABEL_BYTES], const tn_tensor_name *name)
+{
+    (void)append_label(label, TN_TENSOR_LABEL_BYTES, name);
 }
 
 const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name)
@@ -37,10 +48,7 @@ const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *n
                        : name->role == TN_ROLE_UPDATE                                              ? ".update"
                        : name->role == TN_ROLE_LOSS                                                ? ".samples"
                                                                                                    : "";
-    size_t length = append(key, 0, name->node);
-    if (name->parameter)
-        length = append(key, append(key, length, "."), name->parameter);
-    append(key, length, part);
+    (void)append(key, TN_TENSOR_KEY_BYTES, append_label(key, TN_TENSOR_KEY_BYTES, name), part);
     return key;
 }
 

@@ -62,6 +62,10 @@ typedef struct tn_tensor_seen {
 enum { TN_TENSOR_KEY_BYTES = 160 };
 const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *name);
 
+/* What of it does not depend on the role: "dense_2.weight", or "relu_1" for an activation, cut to fit. */
+enum { TN_TENSOR_LABEL_BYTES = 96 };
+void tn_tensor_label(char label[TN_TENSOR_LABEL_BYTES], const tn_tensor_name *name);
+
 /* How the sums of a large tensor are gathered that is made slice by slice: a piece of it after another, each by itself and in slices of equal size (but for its last), and then together. Who gathers
  * them later does it the same way, so that they come out the same to the last bit. Piece i begins at value firsts[i], the last one ends with the tensor; slices of at most slices[i] values. */
 enum { TN_TENSOR_PIECES_MAX = 16, TN_TENSOR_BLOCK = 4096 /* values of a slice that are taken at once */ };
