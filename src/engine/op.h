@@ -67,7 +67,7 @@ enum { TN_SINK_ROWS = 8 };
 
 typedef struct tn_gradient_sink {
     /* gradients [count] belong to the values offset .. offset + count - 1 of node->parameters[parameter]: whole rows (of its last axis), from a row whose number is a multiple of
-     * TN_SINK_ROWS on, and up to such a row or the last. tile: below TN_TILES_MAX, rising with the offset; the slices of one tile come in order, one after another, all of one size but the last, which may be shorter. */
+     * TN_SINK_ROWS on, and up to such a row or the last. tile: below TN_TILES_MAX, rising with the offset; the slices of one tile come in order, one after another. */
     void (*take)(void *context, size_t parameter, size_t tile, size_t offset, size_t count, const tn_real *gradients);
     void *context;
 } tn_gradient_sink;

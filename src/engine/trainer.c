@@ -138,8 +138,7 @@ static tn_status allocate_values(tn_trainer *t, tn_error *error)
     size_t most = lay_streamed(t), tiles = (most ? most : 1) * TN_TILES_MAX;
     t->observed = tn_memory_create(tiles, sizeof *t->observed);
     t->streamed = tn_memory_create(t->streamed_count, sizeof *t->streamed);
-    t->cuts = tn_memory_create(t->streamed_count, sizeof *t->cuts);
-    if (!t->values || !t->gradients || !t->squares || !t->observed || !t->streamed || !t->cuts)
+    if (!t->values || !t->gradients || !t->squares || !t->observed || !t->streamed)
         return tn_fail_memory(error, bytes + (tiles + t->streamed_count) * sizeof *t->observed);
     for (size_t i = 0; i < t->slot_count; i++) {
         t->slots[i] = tn_memory_create(t->trainable_size, sizeof *t->slots[i]);
@@ -391,7 +390,6 @@ void tn_trainer_destroy(tn_trainer *t)
     tn_memory_destroy(t->squares);
     tn_memory_destroy(t->observed);
     tn_memory_destroy(t->streamed);
-    tn_memory_destroy(t->cuts);
     tn_memory_destroy(t->carried);
     tn_memory_destroy(t->carried_on);
     tn_memory_destroy(t->memory);

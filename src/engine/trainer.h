@@ -61,10 +61,6 @@ const tn_tensor_name *tn_trainer_tensor(const tn_trainer *trainer, size_t index)
  * compute the same numbers, bit for bit. (The double build shows nothing: it has no floats.) */
 void tn_trainer_step(tn_trainer *trainer, bool want_norm, tn_tap_fn *tap, void *tap_context, tn_step_result *result);
 
-/* From here on the vitals of large weights, whose gradients an observed step does not write to memory, are left to the tap: they are shown with their cuts and without vitals, and stay as they are until
- * `before_change` returns, which is called before a step, or anything else, changes them. */
-void tn_trainer_leave_weights(tn_trainer *trainer, void (*before_change)(void *context), void *context);
-
 /* Why a layer of the user's own failed in a step or a prediction since the trainer was made, or NULL. Such a step changes no weights of the layers below that one, and none at all where it failed in
  * forward; what comes after it means nothing. */
 const tn_error *tn_trainer_fault(const tn_trainer *trainer);

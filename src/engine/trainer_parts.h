@@ -39,8 +39,7 @@ typedef struct tn_trainer_vertex_view {
 typedef struct tn_trainer_observed {
     tn_vitals gradients; /* only of what is streamed */
     tn_vitals changes;
-    tn_vitals values;    /* unless they are left to the tap */
-    size_t first, slice; /* of what is streamed: where the tile begins, and the size of its slices */
+    tn_vitals values;
 } tn_trainer_observed;
 
 /* Where the samples of a batch lie: [plan.batch] of each. */
@@ -106,10 +105,7 @@ struct tn_trainer {
     uint32_t *numbers, *asked; /* [plan.batch] of the samples of one batch of a prediction, and their places among all that are asked for */
     tn_trainer_observed *observed; /* [at least 1, the most parameters of a vertex that is streamed][TN_TILES_MAX] */
     tn_trainer_observed *streamed; /* [streamed_count], of the last observed step */
-    tn_tensor_cuts *cuts;          /* [streamed_count], of their weights */
     size_t streamed_count;
-    void (*before_change)(void *context); /* not NULL: vitals of streamed weights are left to the tap */
-    void *change_context;
     double *
         squares; /* [square_count]: of the gradients, a sum for each group of each trainable parameter, so that the norm does not depend on who took which slice when */
     size_t square_count;
@@ -245,9 +241,6 @@ tn_maker tn_trainer_maker(const tn_trainer *trainer, size_t index);
  * for slices that do not overlap. */
 void tn_trainer_apply(tn_trainer *trainer, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes);
 
-/* Before the weights change: waits for who reads them still. */
-void tn_trainer_settle(tn_trainer *trainer);
-
 /* The same, by all threads, with trainer->gradients. */
 void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_t first, size_t count);
 
@@ -255,7 +248,7 @@ void tn_trainer_update_range(tn_trainer *trainer, const tn_update *update, size_
  * threads. Valid until the next call. */
 const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *trainer, const tn_update *update, size_t index);
 
-/* The update alone, after which its gradients hold what was added to the weights. Of a parameter of at most TN_TENSOR_BLOCK values. */
+/* The update alone, after which its gradients hold what was added to the weights. Of a parameter of at most TN_TRAINER_BLOCK values. */
 void tn_trainer_update_kept(tn_trainer *trainer, const tn_update *update, size_t index);
 
 /* An observed step in which the gradients of a large parameter need not be written to memory: of each slice, while it is in cache, the vitals of gradients, changes and values are added to those of its
@@ -263,10 +256,10 @@ void tn_trainer_update_kept(tn_trainer *trainer, const tn_update *update, size_t
 void tn_trainer_begin_streamed(tn_trainer *trainer, size_t vertex);
 void tn_trainer_update_streamed(tn_trainer *trainer, const tn_update *update, size_t index, size_t tile, size_t offset, size_t count,
                                 const tn_real *gradients);
-/* Brings the tiles together in trainer->streamed and trainer->cuts. */
+/* Brings the tiles together in trainer->streamed. */
 void tn_trainer_end_streamed(tn_trainer *trainer, size_t vertex);
 
-/* Pieces in which long blocks are worked through; fixed, so that sums do not depend on the threads. */
-enum { TN_TRAINER_PIECE = 16384 };
+/* Pieces in which long blocks are worked through; fixed, so that sums do not depend on the threads. Of what is observed the values of a pass, so that all that belongs to them stays in the second cache. */
+enum { TN_TRAINER_PIECE = 16384, TN_TRAINER_BLOCK = 4096 };
 
 #endif

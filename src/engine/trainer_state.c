@@ -63,7 +63,6 @@ tn_status tn_trainer_restore(tn_trainer *t, const void *state, size_t size, tn_e
     if (head.magic != MAGIC || head.size != size || head.position > t->epoch_samples)
         return tn_fail(error, TN_ERROR_DATA, "these %zu bytes are no checkpoint of this network", size);
     tn_trainer_drop_ahead(t);
-    tn_trainer_settle(t);
     t->step = head.step;
     t->samples = head.samples;
     t->epoch = head.epoch;

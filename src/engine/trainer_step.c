@@ -59,29 +59,23 @@ typedef struct observer {
     size_t batch; /* samples of this step, whose rows are in trainer->rows */
 } observer;
 
-/* vitals: of the values, NULL where they were not taken yet. values: NULL where the vitals are all that is left of them. cuts: as in tn_tensor_shown. */
-static void show_cut(const observer *seen, size_t index, size_t count, const tn_real *values, const tn_vitals *vitals,
-                     const tn_tensor_cuts *cuts)
+/* vitals: of the values, NULL where they were not taken yet. values: NULL where the vitals are all that is left of them. */
+static void show_with(const observer *seen, size_t index, size_t count, const tn_real *values, const tn_vitals *vitals)
 {
 #ifdef TN_REAL_DOUBLE
     /* A tap takes floats, and the double build has none; it exists for gradient checks only. */
-    (void)seen, (void)index, (void)count, (void)values, (void)vitals, (void)cuts;
+    (void)seen, (void)index, (void)count, (void)values, (void)vitals;
 #else
     if (!seen->fn || index == TN_TENSOR_NONE)
         return;
     tn_tensor_name *name = &seen->trainer->tensors[index];
     name->count = count;
     tn_tensor_shown shown = {
-        .name = name, .index = index, .values = values, .maker = tn_trainer_maker(seen->trainer, index), .vitals = vitals, .cuts = cuts};
+        .name = name, .index = index, .values = values, .maker = tn_trainer_maker(seen->trainer, index), .vitals = vitals};
     if (!name->parameter)
         shown.batch = (tn_batch_rows){seen->batch, seen->trainer->rows};
     seen->fn(seen->context, &shown);
 #endif
-}
-
-static void show_with(const observer *seen, size_t index, size_t count, const tn_real *values, const tn_vitals *vitals)
-{
-    show_cut(seen, index, count, values, vitals, NULL);
 }
 
 static void show(const observer *seen, size_t index, size_t count, const tn_real *values)
@@ -275,13 +269,11 @@ static void update_observed(tn_trainer *t, const tn_update *update, bool fused, 
                                            : small           ? NULL
                                            : view->trainable ? tn_trainer_update_observed(t, update, i)
                                                              : NULL;
-        bool is_left = streamed && t->before_change;
         if (small)
             tn_trainer_update_kept(t, update, i);
         if (found || small)
             show_with(seen, view->update_tensor, view->size, small ? t->gradients + view->offset : NULL, found ? &found->changes : NULL);
-        show_cut(seen, view->weight_tensor, view->size, t->values + view->offset, found && !is_left ? &found->values : NULL,
-                 is_left ? &t->cuts[view->streamed] : NULL);
+        show_with(seen, view->weight_tensor, view->size, t->values + view->offset, found ? &found->values : NULL);
     }
 }
 
@@ -312,8 +304,6 @@ void tn_trainer_step(tn_trainer *t, bool want_norm, tn_tap_fn *tap, void *tap_co
     double loss = tn_trainer_losses(t, batch, last->output, &labels, t->memory + t->plan.vertices[t->graph.count - 1].d_output);
     show(&seen, t->loss_tensor, batch, t->sample_losses);
     bool fused = !(t->clip_norm > 0), failed = t->fault.code != TN_OK;
-    if (!failed)
-        tn_trainer_settle(t);
     if (!failed)
         backward(t, batch, &seen, fused ? &update : NULL, needs_norm);
 

@@ -86,20 +86,6 @@ typedef struct job {
     size_t first, count;
 } job;
 
-_Static_assert((int)TN_TENSOR_PIECES_MAX == (int)TN_TILES_MAX, "a tile is a piece");
-
-void tn_trainer_leave_weights(tn_trainer *t, void (*before_change)(void *context), void *context)
-{
-    t->before_change = before_change;
-    t->change_context = context;
-}
-
-void tn_trainer_settle(tn_trainer *t)
-{
-    if (t->before_change)
-        t->before_change(t->change_context);
-}
-
 void tn_trainer_apply(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, tn_real *changes)
 {
     tn_real *slots[TN_OPTIMIZER_SLOTS_MAX] = {0};
@@ -122,11 +108,8 @@ void tn_trainer_update_range(tn_trainer *t, const tn_update *update, size_t firs
     tn_pool_run(count < ALONE ? NULL : t->pool, pieces_of(count), update_piece, &j);
 }
 
-/* Values of a pass: all that belongs to them stays in the second cache. */
-enum { OBSERVED = TN_TENSOR_BLOCK };
-
 /* The values of an observed parameter are cut in tiles of equal size, at most TN_TILES_MAX of at least OBSERVED_TILE. */
-enum { OBSERVED_TILE = 8 * OBSERVED };
+enum { OBSERVED_TILE = 8 * TN_TRAINER_BLOCK };
 
 /* ahead: what is read next. */
 static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, size_t whole, const tn_real *ahead)
@@ -138,26 +121,25 @@ static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, 
 #endif
 }
 
-/* Updates values first .. first + count - 1 of the block, at most OBSERVED, which belong to a parameter of `whole`. is_left: the vitals of the values are left to the tap. */
-static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, bool is_left,
-                          size_t whole, tn_trainer_observed *found)
+/* Updates values first .. first + count - 1 of the block, at most TN_TRAINER_BLOCK, which belong to a parameter of `whole`. */
+static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, size_t whole,
+                           tn_trainer_observed *found)
 {
-    _Alignas(TN_ALIGNMENT) tn_real changes[OBSERVED];
+    _Alignas(TN_ALIGNMENT) tn_real changes[TN_TRAINER_BLOCK];
     tn_real *values = t->values + first;
     tn_trainer_apply(t, update, first, count, gradients, changes);
     /* The next block's weights, and its momentum where there is any. */
-    const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + OBSERVED : values + OBSERVED;
+    const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + TN_TRAINER_BLOCK : values + TN_TRAINER_BLOCK;
     take_vitals(&found->changes, changes, count, whole, ahead);
-    if (!is_left)
-        take_vitals(&found->values, values, count, whole, values + OBSERVED);
+    take_vitals(&found->values, values, count, whole, values + TN_TRAINER_BLOCK);
 }
 
 void tn_trainer_update_kept(tn_trainer *t, const tn_update *update, size_t index)
 {
-    _Alignas(TN_ALIGNMENT) tn_real changes[OBSERVED];
+    _Alignas(TN_ALIGNMENT) tn_real changes[TN_TRAINER_BLOCK];
     const tn_trainer_parameter_view *view = &t->parameters[index];
     tn_real *gradients = t->gradients + view->offset;
-    assert(view->size <= OBSERVED);
+    assert(view->size <= TN_TRAINER_BLOCK);
     tn_trainer_apply(t, update, view->offset, view->size, gradients, changes);
     memcpy(gradients, changes, view->size * sizeof *changes);
 }
@@ -177,9 +159,9 @@ static void observe_tile(void *context, size_t tile, size_t worker)
     size_t start = tile * j->each, end = j->count - start < j->each ? j->count : start + j->each;
     tn_vitals_init(&found->changes);
     tn_vitals_init(&found->values);
-    for (size_t at = start; at < end; at += OBSERVED) {
-        size_t count = end - at < OBSERVED ? end - at : OBSERVED;
-        observe_block(t, j->update, j->first + at, count, t->gradients + j->first + at, false, j->count, found);
+    for (size_t at = start; at < end; at += TN_TRAINER_BLOCK) {
+        size_t count = end - at < TN_TRAINER_BLOCK ? end - at : TN_TRAINER_BLOCK;
+        observe_block(t, j->update, j->first + at, count, t->gradients + j->first + at, j->count, found);
     }
 }
 
@@ -187,7 +169,7 @@ const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *t, const tn_up
 {
     const tn_trainer_parameter_view *parameter = &t->parameters[index];
     size_t tiles = parameter->size / OBSERVED_TILE < TN_TILES_MAX ? parameter->size / OBSERVED_TILE : TN_TILES_MAX;
-    size_t each = tiles < 2 ? parameter->size : ((parameter->size + tiles - 1) / tiles + OBSERVED - 1) / OBSERVED * OBSERVED;
+    size_t each = tiles < 2 ? parameter->size : ((parameter->size + tiles - 1) / tiles + TN_TRAINER_BLOCK - 1) / TN_TRAINER_BLOCK * TN_TRAINER_BLOCK;
     observed_job j = {t, update, parameter->offset, parameter->size, each};
     tiles = (parameter->size + each - 1) / each;
     tn_pool_run(tiles < 2 ? NULL : t->pool, tiles, observe_tile, &j);
@@ -223,14 +205,11 @@ void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t i
         tn_vitals_init(&found->gradients);
         tn_vitals_init(&found->changes);
         tn_vitals_init(&found->values);
-        found->first = offset;
-        found->slice = count;
     }
-    assert(count <= found->slice && (offset - found->first) % found->slice == 0);
-    for (size_t at = 0; at < count; at += OBSERVED) {
-        size_t block = count - at < OBSERVED ? count - at : OBSERVED;
+    for (size_t at = 0; at < count; at += TN_TRAINER_BLOCK) {
+        size_t block = count - at < TN_TRAINER_BLOCK ? count - at : TN_TRAINER_BLOCK;
         take_vitals(&found->gradients, gradients + at, block, view->size, t->values + view->offset + offset + at);
-        observe_block(t, update, view->offset + offset + at, block, gradients + at, t->before_change != NULL, view->size, found);
+        observe_block(t, update, view->offset + offset + at, block, gradients + at, view->size, found);
     }
 }
 
@@ -242,15 +221,9 @@ void tn_trainer_end_streamed(tn_trainer *t, size_t vertex)
             continue;
         tn_trainer_observed *all = &t->streamed[t->parameters[index].streamed];
         const tn_trainer_observed *tiles = tiles_of(t, index);
-        tn_tensor_cuts *cuts = &t->cuts[t->parameters[index].streamed];
         *all = tiles[0];
-        cuts->count = 0;
-        for (size_t i = 0; i < TN_TILES_MAX; i++) {
+        for (size_t i = 1; i < TN_TILES_MAX; i++) {
             if (tiles[i].changes.count == 0)
-                continue;
-            cuts->firsts[cuts->count] = tiles[i].first;
-            cuts->slices[cuts->count++] = tiles[i].slice;
-            if (i == 0)
                 continue;
             tn_vitals_merge(&all->gradients, &tiles[i].gradients);
             tn_vitals_merge(&all->changes, &tiles[i].changes);

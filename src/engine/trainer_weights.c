@@ -78,7 +78,6 @@ bool tn_trainer_parameter(const tn_trainer *t, size_t i, char name[80], tn_shape
 void tn_trainer_set_parameter(tn_trainer *t, size_t i, const float *values)
 {
     const tn_trainer_parameter_view *view = &t->parameters[i];
-    tn_trainer_settle(t);
     for (size_t k = 0; k < view->size; k++)
         t->values[view->offset + k] = (tn_real)values[k];
 }

@@ -205,22 +205,10 @@ void tn_recorder_tap(void *context, const tn_tensor_shown *shown)
         note_seen(recorder, seen.step);
         return;
     }
-    tn_taker_take(&recorder->taker, shown->values, shown->vitals, shown->cuts, with_units, &seen);
+    tn_taker_take(&recorder->taker, shown->values, shown->vitals, with_units, &seen);
     tn_recorder_tensor(recorder, &seen);
     if (is_measured(recorder))
         recorder->spent_ns += tn_clock_ns() - start_ns;
-}
-
-bool tn_recorder_leaves_weights(const tn_recorder *recorder)
-{
-    return recorder->leaves_vitals;
-}
-
-void tn_recorder_settle_weights(void *recorder)
-{
-    tn_recorder *of = recorder;
-    if (of->queue)
-        tn_queue_settle(of->queue);
 }
 
 /* A replay stands between steps, and belongs to none. */

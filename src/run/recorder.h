@@ -112,11 +112,6 @@ bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
  * fourth after them: they cost about as much again, and units change slowly. */
 void tn_recorder_tap(void *recorder, const tn_tensor_shown *shown);
 
-/* Whether the vitals of large weights may be left to it: shown with their cuts and without vitals, they are read where they lie, while the training goes on, until tn_recorder_settle_weights
- * (with the recorder as its argument) returns, which is called before they change. */
-bool tn_recorder_leaves_weights(const tn_recorder *recorder);
-void tn_recorder_settle_weights(void *recorder);
-
 /* The same for a tensor whose vitals somebody else took. */
 void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen);
 

@@ -58,14 +58,12 @@ typedef struct tensor_record {
     _Alignas(16) unsigned char figures[FIGURES];
 } tensor_record;
 
-/* Then values [name.count] unless they lie elsewhere. */
+/* Then values [name.count]. */
 typedef struct values_record {
     record head;
     tn_tensor_seen seen;
     tn_tensor_name name;
     bool with_units;
-    const float *elsewhere; /* borrowed until tn_queue_settle, as are the cuts; NULL: they are copied */
-    const tn_tensor_cuts *cuts;
 } values_record;
 
 struct tn_recorder_queue {
@@ -77,7 +75,6 @@ struct tn_recorder_queue {
     /* of the caller */
     uint64_t head, shown,
         room_until;    /* shown: as published; room_until: nothing that is not done lies before it, one turn of the ring on */
-    uint64_t borrowed; /* values that lie elsewhere are of records before it */
     uint64_t shown_ns;
     bool kept_up; /* all that was shown before had been done when the last was */
 
@@ -117,9 +114,9 @@ static void read_tensor(tn_recorder_queue *queue, tensor_record *read)
 
 static void read_values(tn_recorder_queue *queue, values_record *read)
 {
-    const float *values = read->elsewhere ? read->elsewhere : (const float *)(const void *)(read + 1);
+    const float *values = (const float *)(const void *)(read + 1);
     read->seen.name = &read->name;
-    tn_taker_take(&queue->taker, values, NULL, read->cuts, read->with_units, &read->seen);
+    tn_taker_take(&queue->taker, values, NULL, read->with_units, &read->seen);
     tn_back_tensor(queue->back, &read->seen);
 }
 
@@ -301,24 +298,18 @@ static bool copy_finite(size_t count, const float *restrict values, float *restr
 
 bool tn_queue_values(tn_recorder_queue *queue, const tn_tensor_seen *seen, const tn_tensor_shown *shown, bool with_units)
 {
-    size_t count = seen->name->count, size = sizeof(values_record);
-    bool is_copied = count < COPIED_BELOW;
-    if (shown->vitals || (!is_copied && !shown->cuts))
+    size_t count = seen->name->count, size = sizeof(values_record) + count * sizeof *shown->values;
+    if (shown->vitals || count >= COPIED_BELOW)
         return false;
-    size += is_copied ? count * sizeof *shown->values : 0;
     values_record *made = begin_record(queue, VALUES, rounded(size));
     made->seen = *seen;
     made->seen.batch.rows = NULL;
     made->name = *seen->name;
     made->with_units = with_units;
-    made->elsewhere = is_copied ? NULL : shown->values;
-    made->cuts = shown->cuts;
     /* Who looks for what is not finite wants the rows of the batch. */
-    if (is_copied && !copy_finite(count, shown->values, (float *)(void *)(made + 1)) && seen->batch.rows)
+    if (!copy_finite(count, shown->values, (float *)(void *)(made + 1)) && seen->batch.rows)
         return false;
     end_record(queue, &made->head, size);
-    if (!is_copied)
-        queue->borrowed = queue->head;
     return true;
 }
 
@@ -327,14 +318,8 @@ void tn_queue_step(tn_recorder_queue *queue, const tn_step *step)
     step_record *made = begin_record(queue, STEP, rounded(sizeof *made));
     made->step = *step;
     end_record(queue, &made->head, sizeof *made);
-    if (queue->borrowed > queue->shown || queue->head - queue->shown >= PUBLISH_BYTES || tn_clock_ns() - queue->shown_ns >= PUBLISH_NS)
+    if (queue->head - queue->shown >= PUBLISH_BYTES || tn_clock_ns() - queue->shown_ns >= PUBLISH_NS)
         publish(queue);
-}
-
-void tn_queue_settle(tn_recorder_queue *queue)
-{
-    if (queue->borrowed + queue->capacity > queue->room_until)
-        wait_until(queue, queue->borrowed);
 }
 
 void tn_queue_drain(tn_recorder_queue *queue)

@@ -1,7 +1,7 @@
 /* recorder_queue.h: a thread that does the recorder's second half (recorder_back.h), so that a training need not wait for rules, packing and the store. Private to src/run.
  *
  * Tensors and steps are copied into a ring and done in the order in which they came, so that observers hear, and the store gets, what they would on one thread. The training waits where the ring
- * is full, where it asks for all to be done, and before it changes weights that the thread reads where they lie. A process that is killed loses what is in the ring: at most PUBLISH_NS of steps that were not shown to the thread yet, and what it has not come to. */
+ * is full, and where it asks for all to be done. A process that is killed loses what is in the ring: at most PUBLISH_NS of steps that were not shown to the thread yet, and what it has not come to. */
 #ifndef TN_RUN_RECORDER_QUEUE_H
 #define TN_RUN_RECORDER_QUEUE_H
 
@@ -19,14 +19,11 @@ void tn_queue_destroy(tn_recorder_queue *queue);
 /* Copies all but the texts of names and seen->batch.rows, which is NULL to who hears of it later. At most units_max units. */
 void tn_queue_tensor(tn_recorder_queue *queue, const tn_tensor_seen *seen);
 
-/* The same for a tensor whose vitals nobody has taken: the thread takes them, and those of its units where they are wanted. The values of a small one are copied; those of a large one are read
- * where they lie, where they stay as they are until tn_queue_settle (shown->cuts). false, and nothing is done, where it is neither, or a small one of a batch that holds what is not finite. */
+/* The same for a small tensor whose vitals nobody has taken: its values are copied, and the thread takes them, and those of its units where they are wanted. false, and nothing is done, where it is
+ * large, or of a batch and holds what is not finite. */
 bool tn_queue_values(tn_recorder_queue *queue, const tn_tensor_seen *seen, const tn_tensor_shown *shown, bool with_units);
 
 void tn_queue_step(tn_recorder_queue *queue, const tn_step *step);
-
-/* Returns once all values have been read that were not copied. */
-void tn_queue_settle(tn_recorder_queue *queue);
 
 /* Returns once all of it is done. */
 void tn_queue_drain(tn_recorder_queue *queue);

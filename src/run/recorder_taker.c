@@ -58,14 +58,11 @@ static void take_vitals(tn_taker *taker, const float *values, size_t count)
         tn_vitals_merge(&taker->vitals, &taker->tiles[i]);
 }
 
-void tn_taker_take(tn_taker *taker, const float *values, const tn_vitals *known, const tn_tensor_cuts *cuts, bool with_units,
-                   tn_tensor_seen *seen)
+void tn_taker_take(tn_taker *taker, const float *values, const tn_vitals *known, bool with_units, tn_tensor_seen *seen)
 {
     const tn_tensor_name *name = seen->name;
     seen->vitals = known ? known : &taker->vitals;
-    if (!known && cuts)
-        tn_tensor_take_cut(&taker->vitals, values, name->count, cuts);
-    else if (!known)
+    if (!known)
         take_vitals(taker, values, name->count);
     seen->units = NULL;
     if (!with_units)

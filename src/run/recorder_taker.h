@@ -17,9 +17,7 @@ typedef struct tn_taker {
 tn_status tn_taker_init(tn_taker *taker, size_t units_max, tn_pool *pool, tn_error *error);
 void tn_taker_deinit(tn_taker *taker); /* zeroed memory is allowed */
 
-/* Sets seen->vitals and, where they are wanted, seen->units, of the tensor seen->name with these values. known: its vitals, NULL where nobody took them yet. cuts: as in tn_tensor_shown.
- * Valid until the next call. */
-void tn_taker_take(tn_taker *taker, const float *values, const tn_vitals *known, const tn_tensor_cuts *cuts, bool with_units,
-                   tn_tensor_seen *seen);
+/* Sets seen->vitals and, where they are wanted, seen->units, of the tensor seen->name with these values. known: its vitals, NULL where nobody took them yet. Valid until the next call. */
+void tn_taker_take(tn_taker *taker, const float *values, const tn_vitals *known, bool with_units, tn_tensor_seen *seen);
 
 #endif

@@ -129,10 +129,7 @@ static tn_status open_recorder(trial *t, tn_error *error)
         .observers = t->request->observers,
         .observer_count = t->request->observer_count,
     };
-    tn_status status = tn_recorder_create(&config, &t->recorder, error);
-    if (status == TN_OK && tn_recorder_leaves_weights(t->recorder))
-        tn_trainer_leave_weights(t->trainer, tn_recorder_settle_weights, t->recorder);
-    return status;
+    return tn_recorder_create(&config, &t->recorder, error);
 }
 
 /* Batches are made ahead where the trial may keep one more processor busy than it does. */

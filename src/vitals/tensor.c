@@ -51,26 +51,3 @@ const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *n
     (void)append(key, TN_TENSOR_KEY_BYTES, append_label(key, TN_TENSOR_KEY_BYTES, name), part);
     return key;
 }
-
-static void add_slices(tn_vitals *vitals, const float *values, size_t count, size_t slice, size_t whole)
-{
-    for (size_t done = 0; done < count; done += slice) {
-        size_t end = count - done < slice ? count : done + slice;
-        for (size_t at = done; at < end; at += TN_TENSOR_BLOCK)
-            tn_vitals_add_part(vitals, values + at, end - at < TN_TENSOR_BLOCK ? end - at : TN_TENSOR_BLOCK, whole);
-    }
-}
-
-void tn_tensor_take_cut(tn_vitals *vitals, const float *values, size_t count, const tn_tensor_cuts *cuts)
-{
-    tn_vitals_init(vitals);
-    for (size_t i = 0; i < cuts->count; i++) {
-        size_t first = cuts->firsts[i], end = i + 1 < cuts->count ? cuts->firsts[i + 1] : count;
-        tn_vitals piece;
-        tn_vitals *to = i == 0 ? vitals : &piece;
-        tn_vitals_init(to);
-        add_slices(to, values + first, end - first, cuts->slices[i], count);
-        if (i > 0)
-            tn_vitals_merge(vitals, &piece);
-    }
-}

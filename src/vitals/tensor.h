@@ -66,18 +66,6 @@ const char *tn_tensor_key(char key[TN_TENSOR_KEY_BYTES], const tn_tensor_name *n
 enum { TN_TENSOR_LABEL_BYTES = 96 };
 void tn_tensor_label(char label[TN_TENSOR_LABEL_BYTES], const tn_tensor_name *name);
 
-/* How the sums of a large tensor are gathered that is made slice by slice: a piece of it after another, each by itself and in slices of equal size (but for its last), and then together. Who gathers
- * them later does it the same way, so that they come out the same to the last bit. Piece i begins at value firsts[i], the last one ends with the tensor; slices of at most slices[i] values. */
-enum { TN_TENSOR_PIECES_MAX = 16, TN_TENSOR_BLOCK = 4096 /* values of a slice that are taken at once */ };
-
-typedef struct tn_tensor_cuts {
-    size_t count;
-    size_t firsts[TN_TENSOR_PIECES_MAX], slices[TN_TENSOR_PIECES_MAX];
-} tn_tensor_cuts;
-
-/* The vitals of values [count] that are cut so. */
-void tn_tensor_take_cut(tn_vitals *vitals, const float *values, size_t count, const tn_tensor_cuts *cuts);
-
 /* One tensor with its values, as a trainer shows it while it is still in cache. Borrowed, valid during the call. */
 typedef struct tn_tensor_shown {
     const tn_tensor_name *name;
@@ -88,8 +76,6 @@ typedef struct tn_tensor_shown {
     tn_maker maker;
     const tn_vitals
         *vitals; /* of the values, as tn_vitals_add_part takes them, where they were taken as the values were made; NULL: not yet */
-    const tn_tensor_cuts *
-        cuts; /* of weights whose vitals are left to who sees them, and which stay as they are for a while, as the cuts do (tn_trainer_leave_weights); else NULL */
 } tn_tensor_shown;
 
 typedef void tn_tap_fn(void *context, const tn_tensor_shown *shown);

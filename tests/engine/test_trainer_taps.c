@@ -267,7 +267,6 @@ typedef struct vitals_seen {
     bool is_seen[TENSORS_MAX], has_values[TENSORS_MAX];
     bool is_large[TENSORS_MAX];  /* a gradient or an update of the large layer */
     bool is_update[TENSORS_MAX]; /* one whose vitals are taken as it is made */
-    size_t left, most_pieces;    /* weights whose vitals were left to the tap, and pieces of one */
     tn_vitals vitals[TENSORS_MAX];
 } vitals_seen;
 
@@ -285,23 +284,11 @@ static void keep_vitals(void *context, const tn_tensor_shown *shown)
         *vitals = *shown->vitals;
         return;
     }
-    if (shown->cuts) {
-        tn_tensor_take_cut(vitals, shown->values, name->count, shown->cuts);
-        s->most_pieces = shown->cuts->count > s->most_pieces ? shown->cuts->count : s->most_pieces;
-        s->left++;
-        return;
-    }
     tn_vitals_init(vitals);
     tn_vitals_add_part(vitals, shown->values, name->count, name->count);
 }
 
-static void count_calls(void *context)
-{
-    ++*(int *)context;
-}
-
-/* settled: counts how often weights that were left to the tap were about to change; NULL: none are left. */
-static vitals_seen *step_and_leave(size_t threads, const char *rest, int steps, int *settled)
+static vitals_seen *step_and_keep(size_t threads, const char *rest, int steps)
 {
     support_trainer t;
     tn_error error;
@@ -309,8 +296,6 @@ static vitals_seen *step_and_leave(size_t threads, const char *rest, int steps, 
     vitals_seen *s = NULL;
     if (support_trainer_open(&t, &rows, threads, rest, &error))
         fail_msg("%s (%s)", error.message, error.pointer);
-    if (settled)
-        tn_trainer_leave_weights(t.trainer, count_calls, settled);
     for (int i = 0; i < steps; i++) {
         free(s);
         s = calloc(1, sizeof *s);
@@ -319,11 +304,6 @@ static vitals_seen *step_and_leave(size_t threads, const char *rest, int steps, 
     }
     support_trainer_close(&t);
     return s;
-}
-
-static vitals_seen *step_and_keep(size_t threads, const char *rest, int steps)
-{
-    return step_and_leave(threads, rest, steps, NULL);
 }
 
 static void expect_near(const tn_vitals *a, const tn_vitals *b)
@@ -368,54 +348,6 @@ static void a_large_layer_has_the_same_vitals(void **state)
     free(by_threads);
 }
 
-#define WIDE_NET                                                                                                                           \
-    "\"net\": [{\"op\": \"dense\", \"units\": 300}, {\"op\": \"relu\"}, {\"op\": \"dense\", \"units\": 300}, {\"op\": \"dense\", "         \
-    "\"units\": 3}], "                                                                                                                     \
-    "\"loss\": \"softmax_cross_entropy\", \"solver\": {\"learning_rate\": 0.01, \"momentum\": 0.9, \"batch_size\": 12}"
-
-/* Two tiles of slices that are no whole blocks: whoever takes the vitals of the weights later finds the same to a bit, and is told before they change. */
-static void weights_that_are_left_have_the_same_vitals(void **state)
-{
-    (void)state;
-    int settled = 0;
-    vitals_seen *taken = step_and_keep(1, WIDE_NET, 3), *left = step_and_leave(1, WIDE_NET, 3, &settled);
-    assert_int_equal(taken->left, 0);
-    assert_int_equal(left->left, 2); /* weight and bias of the wide layer */
-    assert_int_equal(left->most_pieces, 2);
-    assert_int_equal(settled, 3);
-    for (size_t i = 0; i < TENSORS_MAX; i++) {
-        assert_true(left->is_seen[i] == taken->is_seen[i] && left->has_values[i] == taken->has_values[i]);
-        assert_memory_equal(&left->vitals[i], &taken->vitals[i], sizeof left->vitals[i]);
-    }
-    free(taken);
-    free(left);
-}
-
-/* Nothing else changes them unasked either. */
-static void other_changes_settle_too(void **state)
-{
-    (void)state;
-    support_trainer t;
-    tn_step_result result;
-    int settled = 0;
-    open_or_fail(&t, &rows, WIDE_NET);
-    tn_trainer_leave_weights(t.trainer, count_calls, &settled);
-    tn_trainer_step(t.trainer, false, NULL, NULL, &result);
-    assert_int_equal(settled, 1);
-    size_t size = tn_trainer_state_size(t.trainer);
-    void *saved = malloc(size);
-    assert_non_null(saved);
-    tn_trainer_save(t.trainer, saved);
-    assert_int_equal(settled, 1);
-    assert_int_equal(tn_trainer_restore(t.trainer, saved, size, NULL), TN_OK);
-    assert_int_equal(settled, 2);
-    const float bias[300] = {0};
-    tn_trainer_set_parameter(t.trainer, 1, bias);
-    assert_int_equal(settled, 3);
-    free(saved);
-    support_trainer_close(&t);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -424,8 +356,6 @@ int main(void)
         cmocka_unit_test(values_belong_to_their_names),
         cmocka_unit_test(branches_and_frozen_nodes),
         cmocka_unit_test(a_large_layer_has_the_same_vitals),
-        cmocka_unit_test(weights_that_are_left_have_the_same_vitals),
-        cmocka_unit_test(other_changes_settle_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
