@@ -21,7 +21,6 @@ enum {
 struct tn_tile {
     const tn_tile_job *job;
     size_t from, count;         /* of its values */
-    bool of_units;              /* it is of the job's units, and of all of them */
     tn_vitals vitals, *results; /* `results` of the values: the job's own, where it has one tile, else `vitals` */
     tn_vitals changes, *changed;
 };
@@ -114,15 +113,6 @@ static void take(const tn_tile *tile)
     tn_tensor_view_add(view, true, tile->results);
 }
 
-/* What the vitals of the whole would rule out is not known yet where a second thread works. */
-static void take_units(const tn_tile_job *job, const tn_vitals *whole)
-{
-    if (whole)
-        tn_unit_vitals_add_known(job->units, job->view->strided.data, job->rows, job->inner, whole);
-    else
-        tn_unit_vitals_add(job->units, job->view->strided.data, job->rows, job->inner);
-}
-
 /* ---- all of them ---- */
 
 static void run_tile(void *context, size_t number, size_t worker)
@@ -133,11 +123,7 @@ static void run_tile(void *context, size_t number, size_t worker)
             tiles->errand(tiles->errand_for);
         return;
     }
-    const tn_tile *tile = &tiles->all[number - tiles->errands];
-    if (tile->of_units)
-        take_units(tile->job, NULL);
-    else
-        take(tile);
+    take(&tiles->all[number - tiles->errands]);
 }
 
 static void run_whole(const tn_tile_job *jobs, size_t count)
@@ -147,8 +133,6 @@ static void run_whole(const tn_tile_job *jobs, size_t count)
         tn_tile tile = {.job = &jobs[i], .count = jobs[i].view->count, .results = jobs[i].vitals};
         tile.changed = jobs[i].copy ? jobs[i].changes : &nothing;
         take(&tile);
-        if (jobs[i].units)
-            take_units(&jobs[i], jobs[i].vitals);
     }
 }
 
@@ -191,19 +175,15 @@ static bool reserve(tn_tiles *tiles, size_t count)
     return tiles->all != NULL;
 }
 
-/* Tiles in the order in which they are worked on: units first, which take longest, then from the end to the start. */
+/* Tiles in the order in which they are worked on, from the end to the start. */
 static void cut(tn_tiles *tiles, const tn_tile_job *jobs, size_t count, size_t size)
 {
     size_t next = 0;
-    for (size_t i = 0; i < count; i++)
-        if (jobs[i].units)
-            tiles->all[next++] = (tn_tile){.job = &jobs[i], .of_units = true};
     for (size_t i = count; i-- > 0;) {
         size_t parts = tiles_of(&jobs[i], size), all = jobs[i].view->count;
         for (size_t part = parts; part-- > 0;) {
             tn_tile *tile = &tiles->all[next++];
             tile->job = &jobs[i];
-            tile->of_units = false;
             tile->from = part * size;
             tile->count = part + 1 < parts ? size : all - tile->from;
             tile->results = parts == 1 ? jobs[i].vitals : &tile->vitals;
@@ -218,7 +198,7 @@ static void merge(const tn_tiles *tiles)
     for (size_t i = tiles->count; i-- > 0;) {
         const tn_tile *tile = &tiles->all[i];
         const tn_tile_job *job = tile->job;
-        if (tile->of_units || tile->results != &tile->vitals)
+        if (tile->results != &tile->vitals)
             continue;
         if (tile->from == 0) {
             tn_vitals_init(job->vitals);
@@ -244,7 +224,7 @@ void tn_tiles_begin(tn_tiles *tiles, const tn_tile_job *jobs, size_t count)
     size_t values = values_of(jobs, count), number = 0;
     size_t size = TILE * (1 + values / ((size_t)TILE * TILES_MAX));
     for (size_t i = 0; i < count; i++)
-        number += tiles_of(&jobs[i], size) + (jobs[i].units != NULL);
+        number += tiles_of(&jobs[i], size);
     tiles->jobs = jobs;
     tiles->job_count = count;
     tiles->count = values < SHARED_FROM || !reserve(tiles, number) ? 0 : number;

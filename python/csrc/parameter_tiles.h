@@ -8,7 +8,7 @@
 
 #include "base/threads.h"
 #include "tensor_view.h"
-#include "vitals/unit_vitals.h"
+#include "vitals/vitals.h"
 
 /* One tensor. */
 typedef struct tn_tile_job {
@@ -16,8 +16,6 @@ typedef struct tn_tile_job {
     void *copy;         /* its bytes as they were, which become what they are now; NULL: no change is asked for. The view is dense then. */
     tn_vitals *vitals;  /* of the values; initialised by the run */
     tn_vitals *changes; /* of value less copy, likewise; unused where copy is NULL */
-    tn_unit_vitals *units; /* to which those of its units are added: values [rows, units, inner] of float32, dense; NULL: to none */
-    size_t rows, inner;
 } tn_tile_job;
 
 typedef struct tn_tile tn_tile;

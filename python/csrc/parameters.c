@@ -42,7 +42,7 @@ typedef struct parameters_object {
     bool steady;   /* two steps have shown that the program leaves its weights alone between them */
     bool changing; /* that it does not */
     uint64_t owed; /* the step whose weights and updates are not told yet; 0: none */
-    bool owed_units, begun;
+    bool begun;
     keeping keeping;
     bool asked;       /* of the step that runs, where its code is known */
     uint64_t looking; /* the step whose gradients the second thread looks at meanwhile; 0: none */
@@ -247,10 +247,9 @@ static bool has_update(const parameter *one)
            one->copy_size == one->view.count * tn_value_size(one->view.strided.type);
 }
 
-/* The jobs of the weights that are open, and of their units `with_units`; how many. The last weights are looked at first: the optimizer has just written those. */
-static size_t gather_weights(const parameters_object *object, bool with_units)
+/* The jobs of the weights that are open; how many. The last weights are looked at first: the optimizer has just written those. */
+static size_t gather_weights(const parameters_object *object)
 {
-    const tn_watcher *watcher = (const tn_watcher *)object->watcher;
     size_t jobs = 0;
     for (size_t i = 0; i < object->count; i++) {
         parameter *one = &object->all[i];
@@ -261,15 +260,6 @@ static size_t gather_weights(const parameters_object *object, bool with_units)
         if (has_update(one)) {
             job->copy = one->copy;
             job->changes = &one->update->vitals;
-        }
-        if (!with_units)
-            continue;
-        tn_unit_layout layout;
-        tn_shown_forget_units(one->weight);
-        job->units = tn_watcher_begin_units(watcher, one->weight, &one->view, one->held, one->axis, &layout);
-        if (job->units) {
-            job->rows = layout.rows;
-            job->inner = layout.inner;
         }
     }
     return jobs;
@@ -283,8 +273,7 @@ static void show_weight(const parameters_object *object, parameter *one, uint64_
         tn_shown_send(one->update, watcher->link, step, one->units, &one->update->vitals);
     if (!watcher->link || !one->weight->vitals.count)
         return;
-    if (!job->units)
-        tn_shown_forget_units(one->weight);
+    tn_shown_forget_units(one->weight);
     if (takes_units)
         tn_watcher_show_units(watcher, one->weight, &one->view, one->tensor, one->axis, &one->weight->vitals);
     tn_shown_send(one->weight, watcher->link, step, one->units, &one->weight->vitals);
@@ -299,7 +288,7 @@ static void show_far(const parameters_object *object, parameter *one, uint64_t s
         tn_shown_send(one->weight, watcher->link, step, one->units, &vitals);
 }
 
-/* Sends what all of them found, in order, and closes the views. takes_units: the units are to be looked at, where they were no part of the jobs. */
+/* Sends what all of them found, in order, and closes the views. takes_units: those are looked at first. */
 static void show_weights(const parameters_object *object, uint64_t step, bool takes_units)
 {
     size_t jobs = 0;
@@ -330,8 +319,8 @@ static PyObject *after(PyObject *self, PyObject *args)
     end_gradients(object);
     for (size_t i = 0; i < object->count; i++)
         open_view(watcher, &object->all[i]);
-    run_jobs(object, gather_weights(object, false));
-    show_weights(object, step, watcher->takes_units);
+    run_jobs(object, gather_weights(object));
+    show_weights(object, step, watcher->takes_weight_units);
     note_versions(object);
     Py_RETURN_NONE;
 }
@@ -346,11 +335,10 @@ static PyObject *owe(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "K:owe", &step))
         return NULL;
     end_gradients(object);
-    if (!object->steady || object->changing || object->owed || !tn_tiles_are_shared(&watcher->tiles, object->copied_values))
+    if (!object->steady || object->changing || object->owed || watcher->takes_weight_units || !tn_tiles_are_shared(&watcher->tiles, object->copied_values))
         Py_RETURN_FALSE;
     note_versions(object);
     object->owed = step;
-    object->owed_units = watcher->takes_units;
     Py_RETURN_TRUE;
 }
 
@@ -373,7 +361,7 @@ static bool begin_owed(parameters_object *object)
         open_held(object, one);
         same &= !one->update || (one->open && is_copied(one, version_of(object, one->tensor)));
     }
-    tn_tiles_begin(&watcher->tiles, object->jobs, gather_weights(object, object->owed_units));
+    tn_tiles_begin(&watcher->tiles, object->jobs, gather_weights(object));
     object->begun = true;
     object->changing |= !same;
     return same;

@@ -78,8 +78,9 @@ static bool is_floating(tn_value_type type)
     return type == TN_VALUE_FLOAT32 || type == TN_VALUE_FLOAT64 || type == TN_VALUE_FLOAT16 || type == TN_VALUE_BFLOAT16;
 }
 
-tn_unit_vitals *tn_watcher_begin_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
-                                       tn_unit_layout *layout)
+/* Where its units are gathered, and how they lie; NULL where it has none that can be told. */
+static tn_unit_vitals *begin_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
+                                   tn_unit_layout *layout)
 {
     size_t first;
     bool has_units = shown->name.role == TN_ROLE_INPUT || shown->name.role == TN_ROLE_WEIGHT || shown->name.role == TN_ROLE_ACTIVATION;
@@ -96,7 +97,7 @@ void tn_watcher_show_units(const tn_watcher *watcher, tn_shown *shown, const tn_
                            const tn_vitals *whole)
 {
     tn_unit_layout layout;
-    tn_unit_vitals *units = tn_watcher_begin_units(watcher, shown, view, tensor, axis, &layout);
+    tn_unit_vitals *units = begin_units(watcher, shown, view, tensor, axis, &layout);
     if (units && view->count < GIL_AT) {
         tn_unit_vitals_add_known(units, view->strided.data, layout.rows, layout.inner, whole);
     } else if (units) {
@@ -390,7 +391,8 @@ static PyObject *begin(PyObject *self, PyObject *args)
     watcher->step = step;
     watcher->observed += watcher->began && step != watcher->began; /* a step that was skipped begins anew */
     watcher->began = step;
-    watcher->takes_units = tn_unit_vitals_are_due(watcher->observed);
+    watcher->takes_units = tn_unit_vitals_are_due(false, watcher->observed);
+    watcher->takes_weight_units = tn_unit_vitals_are_due(true, watcher->observed);
     Py_RETURN_NONE;
 }
 

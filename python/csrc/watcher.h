@@ -51,17 +51,13 @@ typedef struct tn_watcher {
     size_t input_rows; /* the first axis of the step's last input */
     uint64_t began;    /* the last step that was observed */
     uint64_t observed; /* steps before it, of this trial */
-    bool takes_units;  /* of the step that is being observed */
+    bool takes_units, takes_weight_units; /* of the step that is being observed */
 } tn_watcher;
 
 /* Adds the vitals of a tensor to where those of `shown` gather, whatever its device. false where it is out of reach. No exception is left. */
 bool tn_watcher_show(tn_watcher *watcher, tn_shown *shown, PyObject *tensor, int axis);
 
-/* Where the units of an open view of `tensor` gather, and how they lie; NULL where they cannot be told. For steps whose are due. */
-tn_unit_vitals *tn_watcher_begin_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
-                                       tn_unit_layout *layout);
-
-/* Adds the vitals of those units to it, of which `whole` are the vitals of the whole. */
+/* Adds the vitals of the units of an open view of `tensor` to where those of `shown` gather. whole: the vitals of the tensor. For steps whose are due. */
 void tn_watcher_show_units(const tn_watcher *watcher, tn_shown *shown, const tn_tensor_view *view, PyObject *tensor, int axis,
                            const tn_vitals *whole);
 

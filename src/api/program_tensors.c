@@ -156,7 +156,7 @@ static bool take_units(tn_run *run, const tn_tensor_name *name, const tn_strided
 {
     bool has_units = name->role == TN_ROLE_INPUT || name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_ACTIVATION;
     tn_unit_layout layout;
-    if (!has_units || strided->rank < 2 || !tn_unit_vitals_are_due(run->shown_steps - 1) ||
+    if (!has_units || strided->rank < 2 || !tn_unit_vitals_are_due(name->role == TN_ROLE_WEIGHT, run->shown_steps - 1) ||
         !tn_unit_layout_find(&layout, strided, strided->rank - 1) || layout.units > TN_UNITS_MAX || !reserve_units(run, layout.units))
         return false;
     float low, high;

@@ -121,6 +121,12 @@ static void take_vitals(tn_vitals *vitals, const tn_real *values, size_t count, 
 #endif
 }
 
+/* What the optimizer keeps in `slot` for the block behind the one that begins at value `first`; `near` by, so that nothing is fetched, where it keeps nothing. */
+static const tn_real *slot_ahead(const tn_trainer *t, size_t slot, size_t first, const tn_real *near)
+{
+    return slot < t->slot_count ? t->slots[slot] + first + TN_TRAINER_BLOCK : near;
+}
+
 /* Updates values first .. first + count - 1 of the block, at most TN_TRAINER_BLOCK, which belong to a parameter of `whole`. */
 static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, size_t whole,
                            tn_trainer_observed *found)
@@ -128,9 +134,7 @@ static void observe_block(tn_trainer *t, const tn_update *update, size_t first, 
     _Alignas(TN_ALIGNMENT) tn_real changes[TN_TRAINER_BLOCK];
     tn_real *values = t->values + first;
     tn_trainer_apply(t, update, first, count, gradients, changes);
-    /* The next block's weights, and its momentum where there is any. */
-    const tn_real *ahead = t->slot_count > 0 ? t->slots[0] + first + TN_TRAINER_BLOCK : values + TN_TRAINER_BLOCK;
-    take_vitals(&found->changes, changes, count, whole, ahead);
+    take_vitals(&found->changes, changes, count, whole, slot_ahead(t, 0, first, changes));
     take_vitals(&found->values, values, count, whole, values + TN_TRAINER_BLOCK);
 }
 
@@ -208,8 +212,9 @@ void tn_trainer_update_streamed(tn_trainer *t, const tn_update *update, size_t i
     }
     for (size_t at = 0; at < count; at += TN_TRAINER_BLOCK) {
         size_t block = count - at < TN_TRAINER_BLOCK ? count - at : TN_TRAINER_BLOCK;
-        take_vitals(&found->gradients, gradients + at, block, view->size, t->values + view->offset + offset + at);
-        observe_block(t, update, view->offset + offset + at, block, gradients + at, view->size, found);
+        size_t first = view->offset + offset + at;
+        take_vitals(&found->gradients, gradients + at, block, view->size, slot_ahead(t, 1, first, gradients + at));
+        observe_block(t, update, first, block, gradients + at, view->size, found);
     }
 }
 

@@ -183,8 +183,8 @@ void tn_recorder_tensor(tn_recorder *recorder, const tn_tensor_seen *seen)
 
 static bool wants_units(const tn_recorder *recorder, const tn_tensor_name *name)
 {
-    bool has_units = name->role == TN_ROLE_INPUT || name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_ACTIVATION;
-    return has_units && name->units <= recorder->config.units_max && tn_unit_vitals_are_due(recorder->tapped_steps - 1);
+    bool of_weight = name->role == TN_ROLE_WEIGHT, has_units = of_weight || name->role == TN_ROLE_INPUT || name->role == TN_ROLE_ACTIVATION;
+    return has_units && name->units <= recorder->config.units_max && tn_unit_vitals_are_due(of_weight, recorder->tapped_steps - 1);
 }
 
 void tn_recorder_tap(void *context, const tn_tensor_shown *shown)

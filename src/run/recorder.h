@@ -108,8 +108,8 @@ bool tn_recorder_has_thread(const tn_recorder *recorder);
 /* Whether the coming step's tensors are wanted. */
 bool tn_recorder_wants_tensors(const tn_recorder *recorder, uint64_t step);
 
-/* A tn_tap_fn with the recorder as context: takes the tensor's vitals, and those of its units where it is an input, a weight or an activation, on the first three observed steps and on every
- * fourth after them: they cost about as much again, and units change slowly. */
+/* A tn_tap_fn with the recorder as context: takes the tensor's vitals, and those of its units where it is an input, a weight or an activation and they are due
+ * (tn_unit_vitals_are_due). */
 void tn_recorder_tap(void *recorder, const tn_tensor_shown *shown);
 
 /* The same for a tensor whose vitals somebody else took. */

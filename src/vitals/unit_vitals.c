@@ -178,9 +178,9 @@ void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_
     add(vitals, values, rows, inner, wanted, wanted == EXTREMES_AND_ZEROS && at_0);
 }
 
-bool tn_unit_vitals_are_due(uint64_t before)
+bool tn_unit_vitals_are_due(bool of_weight, uint64_t before)
 {
-    return before < DUE_AT_FIRST || before % DUE_EVERY == 0;
+    return of_weight ? before == 0 : before < DUE_AT_FIRST || before % DUE_EVERY == 0;
 }
 
 void tn_unit_vitals_merge(tn_unit_vitals *into, const tn_unit_vitals *from)

@@ -37,9 +37,9 @@ void tn_unit_vitals_add(tn_unit_vitals *vitals, const float *values, size_t rows
 /* The same where `whole`, the vitals of these values (and maybe of more), is known: what it rules out (zeros, non-finite values, values at the limits) is not looked for. */
 void tn_unit_vitals_add_known(tn_unit_vitals *vitals, const float *values, size_t rows, size_t inner, const tn_vitals *whole);
 
-/* Whether the units of an observed step are looked at, `before` of which came before it: of the first three, and of every fourth after them. They cost about as much as the vitals of the
- * whole, and units change slowly. */
-bool tn_unit_vitals_are_due(uint64_t before);
+/* Whether the units of an observed step are looked at, `before` of which came before it: of weights on the first one, since what they tell is how these begin; of inputs and activations on the first
+ * three and on every fourth after them. They cost about as much as the vitals of the whole, and units change slowly. */
+bool tn_unit_vitals_are_due(bool of_weight, uint64_t before);
 
 /* into becomes the unit vitals of both; the two must have as many units and the same limits. */
 void tn_unit_vitals_merge(tn_unit_vitals *into, const tn_unit_vitals *from);

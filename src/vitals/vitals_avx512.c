@@ -80,7 +80,6 @@ TN_TARGET_AVX512 void first_pass(tn_avx512_block *b, bool shifted)
     }
     b->groups = whole;
     b->fillers = 0;
-    b->only_zeros = false;
     if (rest > 0) {
         for (size_t j = 0; j < 4; j++) {
             __mmask16 valid = tn_avx512_first(rest > 16 * j ? rest - 16 * j : 0);
@@ -284,12 +283,12 @@ TN_TARGET_AVX512_CALLED static uint64_t count_by_tables(const tn_avx512_block *b
     return exponent_0;
 }
 
-/* How many values have exponent 0. Subnormals are rare, and looked for only where such values are. */
-static void add_exponent_0(const tn_avx512_block *b, tn_vitals *vitals, uint64_t exponent_0)
+/* exponent_0: how many values have it, where all were counted. Subnormals are rare, and looked for only where there may be some. */
+static void add_exponent_0(const tn_avx512_block *b, tn_vitals *vitals, bool sampled, uint64_t exponent_0)
 {
-    uint64_t subnormals = exponent_0 && !b->only_zeros ? count_subnormals(b) : 0;
+    uint64_t subnormals = (sampled ? b->has_subnormals : exponent_0 > 0) ? count_subnormals(b) : 0;
     vitals->subnormals += subnormals;
-    vitals->zeros += exponent_0 - subnormals;
+    vitals->zeros += sampled ? b->zeros : exponent_0 - subnormals;
 }
 
 /* Adds the counts of exponents top, top - 1 ... to the histogram. Returns how many values that were. */
@@ -353,7 +352,7 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
         b.segment = vitals->count / TN_VITALS_SEGMENT;
         b.shift = shift;
         if (sampled)
-            tn_avx512_first_pass_sampled(&b);
+            tn_avx512_first_pass_sampled(&b, vitals->zeros > vitals->count / TN_VITALS_BLOCK);
         else if (shift == 0)
             first_pass_about_0(&b);
         else
@@ -379,7 +378,7 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
                 in_tables = 0;
             }
         }
-        add_exponent_0(&b, vitals, sampled ? b.exponent_0 : counted_0);
+        add_exponent_0(&b, vitals, sampled, counted_0);
         vitals->count += b.count;
     }
     if (in_tables > 0)

@@ -27,8 +27,10 @@ typedef struct tn_avx512_block {
     float min, max;
     double sum, squares; /* about shift, by float lanes */
     uint32_t top;        /* largest exponent */
-    uint64_t exponent_0; /* of all values; where the histogram is sampled */
-    bool only_zeros;     /* have it: no subnormals */
+    /* Where the histogram is sampled, of all values. */
+    uint64_t zeros;
+    bool has_subnormals; /* may have: they are to be counted */
+    float least;         /* magnitude but 0, where zeros were counted; +INFINITY: there is none */
 } tn_avx512_block;
 
 /* Packs exponents and signs of four vectors. Byte 2j of quadword q belongs to value 2q of vector j, byte 2j + 1 to value 2q + 1. */
@@ -72,7 +74,7 @@ TN_TARGET_AVX512 uint32_t tn_avx512_largest(__m512i bytes)
     return 255u - ((uint32_t)_mm_cvtsi128_si32(_mm_minpos_epu16(words)) & 255u);
 }
 
-/* Sums, extremes and top of a block, how many of its values have exponent 0, and exponents and signs of the runs alone (tn_vitals_run_of), in their order. */
-void tn_avx512_first_pass_sampled(tn_avx512_block *block);
+/* Sums, extremes and top of a block, its zeros, and exponents and signs of the runs alone (tn_vitals_run_of), in their order. expects_zeros: saves time where it is right. */
+void tn_avx512_first_pass_sampled(tn_avx512_block *block, bool expects_zeros);
 
 #endif

@@ -1,71 +1,69 @@
 /* vitals_avx512_sampled.c: the first pass of vitals_avx512.c where the histogram is sampled, as it is of most of what is watched in a training. Exponents and signs are packed of the runs
- * alone, so that each other vector costs no more than it has to: two extremes, two sums, and how many of its values have exponent 0.
+ * alone, so that each other vector costs no more than it has to: two extremes, two sums and the smallest magnitude.
  *
- * NaN takes no part in the extremes, but makes the sum NaN. Inf is an extreme. A sum may be infinite though all values are finite; only then, and where it is NaN, is the top looked for in the bits. */
+ * Extremes are taken of the bits, as integers, which any unit of the processor compares: the largest with a sign is the largest value where one is not negative, the largest without one is the smallest
+ * value where one is negative; what is left is the smallest magnitude. NaN and Inf have the largest exponent, so the top comes of the same two.
+ *
+ * Zeros are counted where some are to be expected; where they were not and came all the same, the pass is made again. Only a smallest magnitude below the normal ones says that there are subnormals. */
 #include "vitals/vitals_avx512.h"
 
 #if defined(__x86_64__)
 
-#include <limits.h>
+#include <float.h>
 #include <string.h>
 
-enum { LANES = TN_AVX512_GROUP / 4, VECTORS = 4 };
+enum {
+    LANES = TN_AVX512_GROUP / 4,
+    VECTORS = 4,
+    LESSER_MAGNITUDE = 2 | 2 << 2 /* what vrangeps takes: the smaller absolute value, its sign cleared */
+};
 
-static const uint32_t EXPONENT = 0x7F800000U;
-
-static uint32_t exponent_of(float value)
+static uint32_t exponent_of(uint32_t bits)
 {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits & EXPONENT) >> 23;
+    return bits >> 23 & 255;
 }
 
-static bool is_finite(double value)
+static float float_of(uint32_t bits)
 {
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return (bits >> 52 & 0x7FF) != 0x7FF;
-}
-
-/* The largest exponent, from the bits. */
-TN_TARGET_AVX512_CALLED static uint32_t find_top(const tn_avx512_block *b)
-{
-    __m512i top = _mm512_setzero_si512();
-    for (size_t i = 0; i < b->count; i += LANES) {
-        __m512i v = _mm512_maskz_loadu_epi32(tn_avx512_first(b->count - i), b->bytes + 4 * i);
-        top = _mm512_max_epu32(top, _mm512_and_si512(v, _mm512_set1_epi32((int)EXPONENT)));
-    }
-    return _mm512_reduce_max_epu32(top) >> 23;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
 }
 
 /* What the pass gathers in lanes. */
 typedef struct lanes {
-    __m512 min[2], max[2], sum[VECTORS], squares[VECTORS], shift;
-    __m512i exponent_0[2]; /* how many there are */
-    __m512i bits_0[2];     /* and their bits, joined */
+    __m512i highest[2], lowest[2]; /* the bits' largest, with a sign and without */
+    __m512 least[2];               /* smallest magnitude; where zeros are counted, of the others */
+    __m512 sum[VECTORS], squares[VECTORS], shift;
+    size_t others; /* values that are not 0, where zeros are counted */
 } lanes;
 
 TN_TARGET_AVX512 void begin(lanes *l, float shift)
 {
     l->shift = _mm512_set1_ps(shift);
+    l->others = 0;
     for (size_t j = 0; j < VECTORS; j++)
         l->sum[j] = l->squares[j] = _mm512_setzero_ps();
     for (size_t j = 0; j < 2; j++) {
-        l->min[j] = _mm512_set1_ps(__builtin_inff());
-        l->max[j] = _mm512_set1_ps(-__builtin_inff());
-        l->exponent_0[j] = l->bits_0[j] = _mm512_setzero_si512();
+        l->highest[j] = _mm512_set1_epi32(INT32_MIN);
+        l->lowest[j] = _mm512_setzero_si512();
+        l->least[j] = _mm512_set1_ps(__builtin_inff());
     }
 }
 
 /* Vector j of a group. */
-TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted)
+TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted, bool zeros)
 {
     const __m512i bits = _mm512_castps_si512(values);
-    const __mmask16 has_0 = _mm512_testn_epi32_mask(bits, _mm512_set1_epi32((int)EXPONENT));
-    l->min[j & 1] = _mm512_min_ps(values, l->min[j & 1]);
-    l->max[j & 1] = _mm512_max_ps(values, l->max[j & 1]);
-    l->exponent_0[j & 1] = _mm512_mask_sub_epi32(l->exponent_0[j & 1], has_0, l->exponent_0[j & 1], _mm512_set1_epi32(-1));
-    l->bits_0[j & 1] = _mm512_mask_or_epi32(l->bits_0[j & 1], has_0, l->bits_0[j & 1], bits);
+    l->highest[j & 1] = _mm512_max_epi32(l->highest[j & 1], bits);
+    l->lowest[j & 1] = _mm512_max_epu32(l->lowest[j & 1], bits);
+    if (zeros) {
+        const __mmask16 other = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(INT32_MAX));
+        l->others += (size_t)__builtin_popcount(other);
+        l->least[j & 1] = _mm512_mask_range_ps(l->least[j & 1], other, l->least[j & 1], values, LESSER_MAGNITUDE);
+    } else {
+        l->least[j & 1] = _mm512_range_ps(l->least[j & 1], values, LESSER_MAGNITUDE);
+    }
     if (shifted)
         values = _mm512_sub_ps(values, l->shift);
     l->sum[j] = _mm512_add_ps(l->sum[j], values);
@@ -73,20 +71,20 @@ TN_TARGET_AVX512 void absorb(lanes *l, size_t j, __m512 values, bool shifted)
 }
 
 /* The same where only the `valid` lanes hold values, the others 0. */
-TN_TARGET_AVX512 void absorb_valid(lanes *l, size_t j, __mmask16 valid, __m512 values)
+TN_TARGET_AVX512 void absorb_valid(lanes *l, size_t j, __mmask16 valid, __m512 values, bool zeros)
 {
     const __m512i bits = _mm512_castps_si512(values);
-    const __mmask16 has_0 = _mm512_mask_testn_epi32_mask(valid, bits, _mm512_set1_epi32((int)EXPONENT));
+    const __mmask16 other = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(INT32_MAX));
     const __m512 deviation = _mm512_maskz_sub_ps(valid, values, l->shift);
-    l->min[0] = _mm512_mask_min_ps(l->min[0], valid, values, l->min[0]);
-    l->max[0] = _mm512_mask_max_ps(l->max[0], valid, values, l->max[0]);
-    l->exponent_0[0] = _mm512_mask_sub_epi32(l->exponent_0[0], has_0, l->exponent_0[0], _mm512_set1_epi32(-1));
-    l->bits_0[0] = _mm512_mask_or_epi32(l->bits_0[0], has_0, l->bits_0[0], bits);
+    l->highest[0] = _mm512_mask_max_epi32(l->highest[0], valid, l->highest[0], bits);
+    l->lowest[0] = _mm512_max_epu32(l->lowest[0], bits);
+    l->others += (size_t)__builtin_popcount(other);
+    l->least[0] = _mm512_mask_range_ps(l->least[0], zeros ? other : valid, l->least[0], values, LESSER_MAGNITUDE);
     l->sum[j] = _mm512_add_ps(l->sum[j], deviation);
     l->squares[j] = _mm512_fmadd_ps(deviation, deviation, l->squares[j]);
 }
 
-TN_TARGET_AVX512 void first_pass(tn_avx512_block *b, bool shifted)
+TN_TARGET_AVX512 void first_pass(tn_avx512_block *b, bool shifted, bool zeros)
 {
     lanes l;
     begin(&l, b->shift);
@@ -94,33 +92,38 @@ TN_TARGET_AVX512 void first_pass(tn_avx512_block *b, bool shifted)
     for (size_t left = b->count / TN_AVX512_GROUP; left > 0; left--, at += 4 * TN_AVX512_GROUP, ahead += 4 * TN_AVX512_GROUP) {
         for (size_t j = 0; j < VECTORS; j++) {
             _mm_prefetch((const char *)ahead + 64 * j, _MM_HINT_T1);
-            absorb(&l, j, _mm512_loadu_ps((const void *)(at + 64 * j)), shifted);
+            absorb(&l, j, _mm512_loadu_ps((const void *)(at + 64 * j)), shifted, zeros);
         }
     }
     size_t rest = b->count % TN_AVX512_GROUP;
     for (size_t j = 0; LANES * j < rest; j++) {
         __mmask16 valid = tn_avx512_first(rest - LANES * j);
-        absorb_valid(&l, j, valid, _mm512_maskz_loadu_ps(valid, (const void *)(at + 64 * j)));
+        absorb_valid(&l, j, valid, _mm512_maskz_loadu_ps(valid, (const void *)(at + 64 * j)), zeros);
     }
-    b->min = _mm512_reduce_min_ps(_mm512_min_ps(l.min[0], l.min[1]));
-    b->max = _mm512_reduce_max_ps(_mm512_max_ps(l.max[0], l.max[1]));
+    const int32_t highest = _mm512_reduce_max_epi32(_mm512_max_epi32(l.highest[0], l.highest[1]));
+    const uint32_t lowest = _mm512_reduce_max_epu32(_mm512_max_epu32(l.lowest[0], l.lowest[1]));
+    const uint32_t of_highest = exponent_of((uint32_t)highest), of_lowest = exponent_of(lowest);
+    b->least = _mm512_reduce_min_ps(_mm512_min_ps(l.least[0], l.least[1]));
+    b->zeros = zeros ? b->count - l.others : 0;
+    const float nearest = b->zeros > 0 ? 0 : b->least;
+    b->min = lowest > INT32_MAX ? float_of(lowest) : nearest;
+    b->max = highest >= 0 ? float_of((uint32_t)highest) : -nearest;
+    b->top = of_highest > of_lowest ? of_highest : of_lowest;
     b->sum = tn_avx512_add(l.sum);
     b->squares = tn_avx512_add(l.squares);
-    b->exponent_0 = (uint64_t)_mm512_reduce_add_epi32(_mm512_add_epi32(l.exponent_0[0], l.exponent_0[1]));
-    b->only_zeros = (_mm512_reduce_or_epi32(_mm512_or_si512(l.bits_0[0], l.bits_0[1])) & INT_MAX) == 0;
-    uint32_t of_min = exponent_of(b->min), of_max = exponent_of(b->max);
-    b->top = !is_finite(b->sum) ? find_top(b) : of_min > of_max ? of_min : of_max;
 }
 
-TN_TARGET_AVX512_CALLED static void first_pass_about_0(tn_avx512_block *b)
-{
-    first_pass(b, false);
-}
-
-TN_TARGET_AVX512_CALLED static void first_pass_about_shift(tn_avx512_block *b)
-{
-    first_pass(b, true);
-}
+/* One function for each set of constants. */
+#define TN_FIRST_PASS(name, shifted, zeros)                                                                                                \
+    TN_TARGET_AVX512_CALLED static void name(tn_avx512_block *b)                                                                           \
+    {                                                                                                                                      \
+        first_pass(b, shifted, zeros);                                                                                                     \
+    }
+TN_FIRST_PASS(first_pass_about_0, false, false)
+TN_FIRST_PASS(first_pass_about_shift, true, false)
+TN_FIRST_PASS(first_pass_with_zeros_about_0, false, true)
+TN_FIRST_PASS(first_pass_with_zeros_about_shift, true, true)
+#undef TN_FIRST_PASS
 
 /* Runs are whole groups, but for one that ends the block. */
 TN_TARGET_AVX512_CALLED static void pack_runs(tn_avx512_block *b)
@@ -143,13 +146,26 @@ TN_TARGET_AVX512_CALLED static void pack_runs(tn_avx512_block *b)
     }
 }
 
-void tn_avx512_first_pass_sampled(tn_avx512_block *block)
+/* Whether one of the first values is 0. */
+TN_TARGET_AVX512_CALLED static bool begins_with_zeros(const tn_avx512_block *b)
 {
-    if (block->shift == 0)
-        first_pass_about_0(block);
-    else
-        first_pass_about_shift(block);
-    pack_runs(block);
+    const __mmask16 valid = tn_avx512_first(b->count);
+    return _mm512_mask_testn_epi32_mask(valid, _mm512_maskz_loadu_epi32(valid, b->bytes), _mm512_set1_epi32(INT32_MAX)) != 0;
+}
+
+void tn_avx512_first_pass_sampled(tn_avx512_block *b, bool expects_zeros)
+{
+    const bool about_0 = b->shift == 0;
+    bool zeros = expects_zeros || begins_with_zeros(b);
+    if (!zeros) {
+        (about_0 ? first_pass_about_0 : first_pass_about_shift)(b);
+        /* A NaN may have hidden the smallest magnitude. */
+        zeros = b->least < FLT_MIN || b->top == 255;
+    }
+    if (zeros)
+        (about_0 ? first_pass_with_zeros_about_0 : first_pass_with_zeros_about_shift)(b);
+    b->has_subnormals = b->least < FLT_MIN || b->top == 255;
+    pack_runs(b);
 }
 
 #endif

@@ -414,6 +414,8 @@ static void units_are_seen_on_a_share_of_the_steps(void **state)
     assert_int_equal(hear_steps(&name, 1).taken, 0); /* it has more units than were asked for */
     name.role = TN_ROLE_ACTIVATION_GRADIENT;
     assert_int_equal(hear_steps(&name, 2).taken, 0);
+    name.role = TN_ROLE_WEIGHT; /* these tell how they begin */
+    assert_int_equal(hear_steps(&name, 2).taken, 1 << 1);
 }
 
 static void update_ratios(void **state)
