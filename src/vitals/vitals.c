@@ -17,7 +17,7 @@ void tn_vitals_init(tn_vitals *vitals)
     vitals->max = -INFINITY;
 }
 
-static void add(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead, tn_isa isa)
+static void add(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample, const void *ahead, tn_isa isa)
 {
     if (count == 0)
         return;
@@ -26,27 +26,32 @@ static void add(tn_vitals *vitals, const float *values, size_t count, bool sampl
     if (isa > best)
         isa = best;
     if (isa == TN_ISA_AVX512) {
-        tn_vitals_add_avx512(vitals, values, count, sampled, ahead);
+        tn_vitals_add_avx512(vitals, values, count, sample, ahead);
         return;
     }
     if (isa == TN_ISA_AVX2) {
-        tn_vitals_add_avx2(vitals, values, count, sampled, ahead);
+        tn_vitals_add_avx2(vitals, values, count, sample, ahead);
         return;
     }
 #else
     (void)isa, (void)ahead;
 #endif
-    tn_vitals_add_scalar(vitals, values, count, sampled);
+    tn_vitals_add_scalar(vitals, values, count, sample);
+}
+
+static tn_vitals_sample sample_of(size_t whole)
+{
+    return whole < TN_VITALS_SAMPLED_FROM ? TN_SAMPLE_ALL : whole < TN_VITALS_SPARSE_FROM ? TN_SAMPLE_SOME : TN_SAMPLE_FEW;
 }
 
 void tn_vitals_add(tn_vitals *vitals, const float *values, size_t count)
 {
-    add(vitals, values, count, false, NULL, tn_isa_best());
+    add(vitals, values, count, TN_SAMPLE_ALL, NULL, tn_isa_best());
 }
 
 void tn_vitals_add_isa(tn_vitals *vitals, const float *values, size_t count, tn_isa isa)
 {
-    add(vitals, values, count, false, NULL, isa);
+    add(vitals, values, count, TN_SAMPLE_ALL, NULL, isa);
 }
 
 void tn_vitals_add_part(tn_vitals *vitals, const float *values, size_t count, size_t whole)
@@ -56,12 +61,12 @@ void tn_vitals_add_part(tn_vitals *vitals, const float *values, size_t count, si
 
 void tn_vitals_add_part_isa(tn_vitals *vitals, const float *values, size_t count, size_t whole, tn_isa isa)
 {
-    add(vitals, values, count, whole >= TN_VITALS_SAMPLED_FROM, NULL, isa);
+    add(vitals, values, count, sample_of(whole), NULL, isa);
 }
 
 void tn_vitals_add_part_ahead(tn_vitals *vitals, const float *values, size_t count, size_t whole, const void *ahead)
 {
-    add(vitals, values, count, whole >= TN_VITALS_SAMPLED_FROM, ahead, tn_isa_best());
+    add(vitals, values, count, sample_of(whole), ahead, tn_isa_best());
 }
 
 /* Adds the moments of n_b values to those of the n_a values in `vitals`. */

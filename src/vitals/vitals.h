@@ -13,9 +13,12 @@
 
 enum {
     TN_VITALS_EXPONENTS = 256,
-    TN_VITALS_SAMPLED_FROM =
-        2048, /* values of a tensor that is watched, from which its histogram is of a sample: a share of the 256 that are left is off by three hundredths at most, as a rule */
-    TN_VITALS_SAMPLED_ONE_IN = 8
+    /* Values of a tensor that is watched, from which its histogram is of a sample: a share of the 256 that are left is off by three hundredths at most, as a rule. */
+    TN_VITALS_SAMPLED_FROM = 2048,
+    TN_VITALS_SAMPLED_ONE_IN = 8,
+    /* And from which it is of a smaller one: a share of the 1,024 that are left is off by less than two hundredths. */
+    TN_VITALS_SPARSE_FROM = 32768,
+    TN_VITALS_SPARSE_ONE_IN = 32
 };
 
 #define TN_VITALS_NO_INDEX UINT64_MAX
@@ -31,7 +34,7 @@ typedef struct tn_vitals {
     double sum_of_squares;    /* of the finite values, about 0 */
     double mean, m2;          /* mean and sum of squared deviations from it, of the finite values (merged by Chan et al. 1979) */
     /* histogram[s][e]: finite values with sign bit s and biased exponent e (0 holds zeros and subnormals, 1 is 2^-126, 127 is 1, 254 the largest). It counts all finite values, or of a large tensor
-     * that is watched a fixed sample of them: one in TN_VITALS_SAMPLED_ONE_IN, in runs all over it. So the sum over all buckets is the number of finite values or less, that of exponent 0 at most
+     * that is watched a fixed sample of them: one in TN_VITALS_SAMPLED_ONE_IN or, of a larger one, TN_VITALS_SPARSE_ONE_IN, in runs all over it. So the sum over all buckets is the number of finite values or less, that of exponent 0 at most
      * zeros + subnormals, and buckets are read as shares (tn_vitals_weight). */
     uint64_t histogram[2][TN_VITALS_EXPONENTS];
 } tn_vitals;

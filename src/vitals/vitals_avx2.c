@@ -232,7 +232,7 @@ TN_TARGET_AVX2_INLINE void first_pass(tn_avx2_block *b, how h)
             l.sum[k] = l.squares[k] = _mm256_setzero_ps();
         size_t i = start, end = b->count - start < SEGMENT ? b->count : start + SEGMENT, counted_to = end;
         if (h.sampled) {
-            tn_vitals_run run = tn_vitals_run_of(b->segment + start / SEGMENT, end - start);
+            tn_vitals_run run = tn_vitals_run_of(b->segment + start / SEGMENT, end - start, b->sample);
             counted_to = start + run.first + run.count;
             for (; i < start + run.first; i += GROUP)
                 absorb_uncounted(b, &l, i, h);
@@ -350,19 +350,20 @@ static bool starts_with_zeros(const float *values, size_t count)
     return any;
 }
 
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead)
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample, const void *ahead)
 {
     tn_avx2_counter counter;
     tn_avx2_block b;
     float shift = 0;
     bool zeros = vitals->zeros > 0 || starts_with_zeros(values, count);
     tn_avx2_counter_init(&counter);
+    b.sample = sample;
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
         b.count = count < TN_VITALS_BLOCK ? count : TN_VITALS_BLOCK;
         b.segment = vitals->count / SEGMENT;
         b.shift = shift;
         b.ahead = ahead ? (const unsigned char *)ahead + (b.bytes - (const unsigned char *)values) : b.bytes + PREFETCH_BYTES;
-        take_first_pass(&b, (how){shift != 0, sampled, zeros});
+        take_first_pass(&b, (how){shift != 0, sample != TN_SAMPLE_ALL, zeros});
         zeros = b.zeros > 0 || b.has_exponent_0;
         if (b.top == 255)
             tn_vitals_add_careful(vitals, b.bytes, b.count);

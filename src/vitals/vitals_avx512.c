@@ -284,8 +284,9 @@ TN_TARGET_AVX512_CALLED static uint64_t count_by_tables(const tn_avx512_block *b
 }
 
 /* exponent_0: how many values have it, where all were counted. Subnormals are rare, and looked for only where there may be some. */
-static void add_exponent_0(const tn_avx512_block *b, tn_vitals *vitals, bool sampled, uint64_t exponent_0)
+static void add_exponent_0(const tn_avx512_block *b, tn_vitals *vitals, uint64_t exponent_0)
 {
+    bool sampled = b->sample != TN_SAMPLE_ALL;
     uint64_t subnormals = (sampled ? b->has_subnormals : exponent_0 > 0) ? count_subnormals(b) : 0;
     vitals->subnormals += subnormals;
     vitals->zeros += sampled ? b->zeros : exponent_0 - subnormals;
@@ -338,10 +339,11 @@ static void add_moments(tn_avx512_block *b, tn_vitals *vitals, float *next_shift
     tn_vitals_fold_extremes(vitals, b->min, b->max);
 }
 
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead)
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample, const void *ahead)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
     tn_avx512_block b;
+    b.sample = sample;
     float shift = 0;
     size_t by_tables = 0, in_tables = 0;
     for (b.bytes = (const unsigned char *)values; count > 0; b.bytes += 4 * b.count, count -= b.count) {
@@ -351,7 +353,7 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
             b.next = (const unsigned char *)ahead + (b.bytes - (const unsigned char *)values);
         b.segment = vitals->count / TN_VITALS_SEGMENT;
         b.shift = shift;
-        if (sampled)
+        if (sample != TN_SAMPLE_ALL)
             tn_avx512_first_pass_sampled(&b, vitals->zeros > vitals->count / TN_VITALS_BLOCK);
         else if (shift == 0)
             first_pass_about_0(&b);
@@ -378,7 +380,7 @@ void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, 
                 in_tables = 0;
             }
         }
-        add_exponent_0(&b, vitals, sampled, counted_0);
+        add_exponent_0(&b, vitals, counted_0);
         vitals->count += b.count;
     }
     if (in_tables > 0)

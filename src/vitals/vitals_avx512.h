@@ -22,6 +22,7 @@ typedef struct tn_avx512_block {
     const unsigned char *bytes, *next;           /* the values of the block, and those to prefetch */
     size_t count, groups;
     uint64_t segment; /* the number of the block's first */
+    tn_vitals_sample sample;
     size_t fillers;   /* among exponents and signs, as +0, that stand for no finite value */
     float shift;      /* what sums are taken about */
     float min, max;

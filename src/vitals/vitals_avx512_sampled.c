@@ -131,7 +131,7 @@ TN_TARGET_AVX512_CALLED static void pack_runs(tn_avx512_block *b)
     b->groups = b->fillers = 0;
     for (size_t start = 0; start < b->count; start += TN_VITALS_SEGMENT) {
         size_t count = b->count - start < TN_VITALS_SEGMENT ? b->count - start : TN_VITALS_SEGMENT;
-        tn_vitals_run run = tn_vitals_run_of(b->segment + start / TN_VITALS_SEGMENT, count);
+        tn_vitals_run run = tn_vitals_run_of(b->segment + start / TN_VITALS_SEGMENT, count, b->sample);
         const unsigned char *at = b->bytes + 4 * (start + run.first);
         for (size_t done = 0; done < run.count; done += TN_AVX512_GROUP, at += 4 * TN_AVX512_GROUP, b->groups++) {
             size_t left = run.count - done;

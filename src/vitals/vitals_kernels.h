@@ -23,24 +23,36 @@ enum {
     TN_VITALS_BUCKETS = 2 * TN_VITALS_EXPONENTS /* sign bit and exponent, the upper nine bits of a float */
 };
 
-/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises; where `sampled` the histogram counts the runs alone. `ahead` as in tn_vitals_add_part_ahead. The caller makes sure that the processor has the set. */
-void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, bool sampled);
-void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead);
-void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, bool sampled, const void *ahead);
+/* Values [count], count > 0. Each kernel adds all that tn_vitals_add promises; the histogram counts the runs of `sample` alone. `ahead` as in tn_vitals_add_part_ahead. The caller makes sure that the
+ * processor has the set. */
+typedef enum tn_vitals_sample { TN_SAMPLE_ALL, TN_SAMPLE_SOME, TN_SAMPLE_FEW } tn_vitals_sample;
+void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample);
+void tn_vitals_add_avx2(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample, const void *ahead);
+void tn_vitals_add_avx512(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample, const void *ahead);
 
-/* A sampled histogram counts one run of each segment, at a place that moves from segment to segment, and by one more from eight segments to the next: rows of a tensor that are as long as some segments
- * are not counted at the same columns again and again. Segments are numbered by what the vitals held before a block, blocks being whole numbers of segments. The last segment may be shorter; it
- * has a run all the same, which may be shorter too. */
-enum { TN_VITALS_SEGMENT = 1024, TN_VITALS_RUN = TN_VITALS_SEGMENT / TN_VITALS_SAMPLED_ONE_IN };
+/* A sampled histogram counts one run of each segment, or of one segment in TN_VITALS_APART, at a place that moves from segment to segment, and by one more from eight of them to the next; so does the
+ * segment among its neighbours. So rows of a tensor that are as long as some segments are not counted at the same columns again and again. Segments are numbered by what the vitals held before a
+ * block, blocks being whole numbers of segments. The last segment may be shorter; it has a run all the same, which may be shorter too. */
+enum {
+    TN_VITALS_SEGMENT = 1024,
+    TN_VITALS_RUN = TN_VITALS_SEGMENT / TN_VITALS_SAMPLED_ONE_IN,
+    TN_VITALS_APART = TN_VITALS_SPARSE_ONE_IN / TN_VITALS_SAMPLED_ONE_IN
+};
 
 typedef struct tn_vitals_run {
-    size_t first, count; /* of a segment's values; first is a multiple of TN_VITALS_RUN */
+    size_t first, count; /* of a segment's values; first is a multiple of TN_VITALS_RUN. 0: none of it is counted */
 } tn_vitals_run;
 
-/* count: of the segment, from 1 to TN_VITALS_SEGMENT */
-static inline tn_vitals_run tn_vitals_run_of(uint64_t segment, size_t count)
+/* count: of the segment, from 1 to TN_VITALS_SEGMENT. sample: of a part of the values. */
+static inline tn_vitals_run tn_vitals_run_of(uint64_t segment, size_t count, tn_vitals_sample sample)
 {
     size_t runs = (count + TN_VITALS_RUN - 1) / TN_VITALS_RUN;
+    if (sample == TN_SAMPLE_FEW) {
+        uint64_t group = segment / TN_VITALS_APART;
+        if (segment % TN_VITALS_APART != (group + group / TN_VITALS_APART) % TN_VITALS_APART)
+            return (tn_vitals_run){0, 0};
+        segment = group;
+    }
     size_t first = (size_t)((3 * segment + segment / TN_VITALS_SAMPLED_ONE_IN) % runs) * TN_VITALS_RUN;
     return (tn_vitals_run){first, count - first < TN_VITALS_RUN ? count - first : TN_VITALS_RUN};
 }

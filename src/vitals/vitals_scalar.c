@@ -171,19 +171,19 @@ static void count_directly(tn_vitals *vitals, const unsigned char *bytes, size_t
 }
 
 /* The runs of a block that follows what the vitals hold. */
-static void count_runs(tn_vitals *vitals, const unsigned char *bytes, size_t count)
+static void count_runs(tn_vitals *vitals, const unsigned char *bytes, size_t count, tn_vitals_sample sample)
 {
     uint64_t segment = vitals->count / TN_VITALS_SEGMENT;
     for (size_t start = 0; start < count; start += TN_VITALS_SEGMENT, segment++) {
-        tn_vitals_run run = tn_vitals_run_of(segment, count - start < TN_VITALS_SEGMENT ? count - start : TN_VITALS_SEGMENT);
+        tn_vitals_run run = tn_vitals_run_of(segment, count - start < TN_VITALS_SEGMENT ? count - start : TN_VITALS_SEGMENT, sample);
         count_directly(vitals, bytes + 4 * (start + run.first), run.count);
     }
 }
 
-void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, bool sampled)
+void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, tn_vitals_sample sample)
 {
     tn_vitals_table tables[TN_VITALS_TABLES];
-    bool use_tables = count >= TABLES_FROM && !sampled;
+    bool use_tables = count >= TABLES_FROM && sample == TN_SAMPLE_ALL;
     if (use_tables)
         memset(tables, 0, sizeof tables);
     const unsigned char *bytes = (const unsigned char *)values;
@@ -194,8 +194,8 @@ void tn_vitals_add_scalar(tn_vitals *vitals, const float *values, size_t count, 
         if (use_tables) {
             count_by_tables(bytes, block, tables);
             in_tables += block;
-        } else if (sampled) {
-            count_runs(vitals, bytes, block);
+        } else if (sample != TN_SAMPLE_ALL) {
+            count_runs(vitals, bytes, block, sample);
         } else {
             count_directly(vitals, bytes, block);
         }

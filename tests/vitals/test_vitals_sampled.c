@@ -1,4 +1,4 @@
-/* test_vitals_sampled.c: vitals of a tensor that is watched: a histogram of one value in eight, the same ones on every instruction set, and all else as it would be without. */
+/* test_vitals_sampled.c: vitals of a tensor that is watched: a histogram of one value in eight, or of a larger one in 32, the same ones on every instruction set, and all else as it would be without. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,39 +13,48 @@
 
 #include "vitals/support_vitals.h"
 
-enum { LARGE = TN_VITALS_SAMPLED_FROM, SEGMENT = 1024, RUN = 128, COUNT = 40011 };
+enum { LARGE = TN_VITALS_SAMPLED_FROM, LARGER = TN_VITALS_SPARSE_FROM, SEGMENT = 1024, RUN = 128, COUNT = 40011 };
+
+static const size_t WHOLES[] = {LARGE, LARGER};
+enum { WHOLE_COUNT = sizeof WHOLES / sizeof WHOLES[0] };
 
 static const tn_isa SETS[] = {TN_ISA_SCALAR, TN_ISA_AVX2, TN_ISA_AVX512};
 enum { SET_COUNT = sizeof SETS / sizeof SETS[0] };
 
-/* Whether value i of `count`, which follow `held` others, is counted. */
-static bool is_counted(size_t i, size_t count, size_t held)
+/* Whether value i of `count`, which follow `held` others, is counted, of a tensor of `whole`. */
+static bool is_counted(size_t i, size_t count, size_t held, size_t whole)
 {
     size_t segment = held / SEGMENT + i / SEGMENT, start = i / SEGMENT * SEGMENT;
     size_t length = count - start < SEGMENT ? count - start : SEGMENT, runs = (length + RUN - 1) / RUN;
+    if (whole >= LARGER) {
+        size_t four = segment / 4;
+        if (segment % 4 != (four + four / 4) % 4)
+            return false;
+        segment = four;
+    }
     return i % SEGMENT / RUN == (3 * segment + segment / 8) % runs;
 }
 
 /* The histogram of the sample into expected, which has that of all. */
-static void expect_sample(tn_vitals *expected, const float *values, size_t count, size_t held)
+static void expect_sample(tn_vitals *expected, const float *values, size_t count, size_t held, size_t whole)
 {
     memset(expected->histogram, 0, sizeof expected->histogram);
     for (size_t i = 0; i < count; i++) {
         uint32_t bits;
         memcpy(&bits, (const char *)values + 4 * i, sizeof bits);
-        if ((bits >> 23 & 255) < 255 && is_counted(i, count, held))
+        if ((bits >> 23 & 255) < 255 && is_counted(i, count, held, whole))
             expected->histogram[bits >> 31][bits >> 23 & 255]++;
     }
 }
 
-static void check(const float *values, size_t count, kind which)
+static void check_as_of(const float *values, size_t count, kind which, size_t of)
 {
     tn_vitals expected, whole, found;
     reference(&expected, values, count);
-    expect_sample(&expected, values, count, 0);
+    expect_sample(&expected, values, count, 0, of);
     for (size_t s = 0; s < SET_COUNT; s++) {
         tn_vitals_init(&found);
-        tn_vitals_add_part_isa(&found, values, count, LARGE, SETS[s]);
+        tn_vitals_add_part_isa(&found, values, count, of, SETS[s]);
         const char *field = difference(&expected, &found, tolerance_of(SETS[s]));
         if (field)
             fail_msg("%s differs: %zu values of kind %s, %s", field, count, kind_name(which), tn_isa_name(SETS[s]));
@@ -57,6 +66,12 @@ static void check(const float *values, size_t count, kind which)
             fail_msg("%s is not what it is without a sample: %zu values of kind %s, %s", field, count, kind_name(which),
                      tn_isa_name(SETS[s]));
     }
+}
+
+static void check(const float *values, size_t count, kind which)
+{
+    for (size_t w = 0; w < WHOLE_COUNT; w++)
+        check_as_of(values, count, which, WHOLES[w]);
 }
 
 static void test_every_kind_and_length(void **state)
@@ -105,6 +120,13 @@ static void test_what_is_sampled(void **state)
         tn_vitals_init(&part);
         tn_vitals_add_part_isa(&part, values, LARGE, LARGE, SETS[s]);
         assert_true(fabs(tn_vitals_weight(&part) - 8) < 1e-12);
+        tn_vitals_init(&part);
+        tn_vitals_add_part_isa(&part, values, LARGE, LARGER - 1, SETS[s]);
+        assert_true(fabs(tn_vitals_weight(&part) - 8) < 1e-12);
+        tn_vitals_init(&part);
+        for (size_t times = 0; times < LARGER / LARGE; times++)
+            tn_vitals_add_part_isa(&part, values, LARGE, LARGER, SETS[s]);
+        assert_true(fabs(tn_vitals_weight(&part) - 32) < 1e-12);
     }
 }
 
@@ -117,18 +139,19 @@ static void test_parts(void **state)
     for (kind which = 0; which < KIND_COUNT; which++) {
         fill(values, COUNT, which, 8);
         for (size_t at = 0; at <= 9000; at += 900)
-            for (size_t s = 0; s < SET_COUNT; s++) {
+            for (size_t i = 0; i < WHOLE_COUNT * SET_COUNT; i++) {
+                size_t s = i % SET_COUNT, of = WHOLES[i / SET_COUNT];
                 tn_vitals expected, first, second, found;
                 reference(&expected, values, COUNT);
                 reference(&first, values, at);
-                expect_sample(&first, values, at, 0);
+                expect_sample(&first, values, at, 0, of);
                 reference(&second, values + at, COUNT - at);
-                expect_sample(&second, values + at, COUNT - at, at);
+                expect_sample(&second, values + at, COUNT - at, at, of);
                 tn_vitals_merge(&first, &second);
                 memcpy(expected.histogram, first.histogram, sizeof expected.histogram);
                 tn_vitals_init(&found);
-                tn_vitals_add_part_isa(&found, values, at, COUNT, SETS[s]);
-                tn_vitals_add_part_isa(&found, values + at, COUNT - at, COUNT, SETS[s]);
+                tn_vitals_add_part_isa(&found, values, at, of, SETS[s]);
+                tn_vitals_add_part_isa(&found, values + at, COUNT - at, of, SETS[s]);
                 const char *field = difference(&expected, &found, tolerance_of(SETS[s]));
                 if (field)
                     fail_msg("%s differs: kind %s, cut at %zu, %s", field, kind_name(which), at, tn_isa_name(SETS[s]));
@@ -158,7 +181,7 @@ static void test_ahead(void **state)
     free(others);
 }
 
-/* Shares of the sample are those of all to within four standard errors, and never of fewer than an eighth of the values. */
+/* Shares of the sample are those of all to within four standard errors, and never of fewer than an eighth of the values, or of a larger one a thirty-second. */
 static void test_shares(void **state)
 {
     (void)state;
@@ -175,7 +198,9 @@ static void test_shares(void **state)
             uint64_t counted = 0;
             for (size_t i = 0; i < 2 * TN_VITALS_EXPONENTS; i++)
                 counted += (&found.histogram[0][0])[i];
-            assert_true(8 * counted >= count && 8 * counted < count + SEGMENT);
+            size_t one_in = count < LARGER ? 8 : 32;
+            assert_true(one_in * counted + 4 * SEGMENT > count && one_in * counted < count + 4 * SEGMENT);
+            assert_true(one_in == 32 || 8 * counted >= count);
             double weight = tn_vitals_weight(&found), finite = (double)tn_vitals_finite(&whole);
             for (size_t sign = 0; sign < 2; sign++)
                 for (size_t e = 1; e < TN_VITALS_EXPONENTS; e++) {
@@ -190,20 +215,26 @@ static void test_shares(void **state)
 }
 
 /* Rows as long as a few segments: each column is counted somewhere. */
-static void test_every_column_is_counted(void **state)
+static void check_columns(size_t rows, size_t whole)
 {
-    (void)state;
     static const size_t widths[] = {64, 128, 512, 1024, 2048, 4096, 8192};
     for (size_t w = 0; w < sizeof widths / sizeof widths[0]; w++) {
-        size_t rows = 64, count = rows * widths[w], seen = 0;
+        size_t count = rows * widths[w], seen = 0;
         for (size_t column = 0; column < widths[w]; column++) {
             bool any = false;
             for (size_t row = 0; row < rows && !any; row++)
-                any = is_counted(row * widths[w] + column, count, 0);
+                any = is_counted(row * widths[w] + column, count, 0, whole);
             seen += any ? 1 : 0;
         }
         assert_int_equal(seen, widths[w]);
     }
+}
+
+static void test_every_column_is_counted(void **state)
+{
+    (void)state;
+    check_columns(64, LARGE);
+    check_columns(512, LARGER);
 }
 
 /* A sample of other values is not taken for the right one. */
@@ -215,9 +246,11 @@ static void test_comparison_catches_planted_faults(void **state)
     tn_vitals right, wrong;
     reference(&right, values, 5000);
     wrong = right;
-    expect_sample(&right, values, 5000, 0);
+    expect_sample(&right, values, 5000, 0, LARGE);
     assert_string_equal(difference(&right, &wrong, 5e-7), "histogram");
-    expect_sample(&wrong, values, 5000, SEGMENT);
+    expect_sample(&wrong, values, 5000, SEGMENT, LARGE);
+    assert_string_equal(difference(&right, &wrong, 5e-7), "histogram");
+    expect_sample(&wrong, values, 5000, 0, LARGER);
     assert_string_equal(difference(&right, &wrong, 5e-7), "histogram");
 }
 
