@@ -26,8 +26,10 @@ typedef struct parameter {
     size_t version, gradient_version;
     bool copied;         /* the copy holds what the weight was before the coming step */
     tn_tensor_view view; /* of the weight or of the gradient, during a pass */
-    PyObject *held;      /* the gradient that is viewed; of a weight whose pass is owed, what keeps its values */
+    PyObject *held;      /* the gradient that is viewed */
     bool open;
+    PyObject *alias;         /* of a weight whose pass is owed, what keeps its values, from step to step; NULL */
+    tn_tensor_view of_alias; /* good while there is an alias */
 } parameter;
 
 /* Whether an optimizer's step leaves the gradients as they are. */
@@ -342,12 +344,26 @@ static PyObject *owe(PyObject *self, PyObject *args)
     Py_RETURN_TRUE;
 }
 
+static void forget_alias(parameter *one)
+{
+    if (one->alias)
+        tn_tensor_view_close(&one->of_alias);
+    Py_CLEAR(one->alias);
+}
+
 /* Opens a weight in a way that keeps its memory, whatever the program does with the tensor. */
-static void open_held(const parameters_object *object, parameter *one)
+static void open_kept(const parameters_object *object, parameter *one)
 {
     const tn_watcher *watcher = (const tn_watcher *)object->watcher;
-    one->held = PyObject_CallMethodObjArgs(one->tensor, object->detach_name, NULL);
-    one->open = one->held && tn_tensor_view_open(&watcher->asker, one->held, &one->view);
+    if (!one->alias || !tn_tensor_view_stands(&watcher->asker, one->tensor, &one->of_alias)) {
+        forget_alias(one);
+        one->alias = PyObject_CallMethodObjArgs(one->tensor, object->detach_name, NULL);
+        if (one->alias && !tn_tensor_view_open(&watcher->asker, one->alias, &one->of_alias))
+            Py_CLEAR(one->alias);
+    }
+    one->open = one->alias != NULL;
+    if (one->open)
+        tn_tensor_view_borrow(&one->view, &one->of_alias);
     PyErr_Clear();
 }
 
@@ -358,7 +374,7 @@ static bool begin_owed(parameters_object *object)
     bool same = true;
     for (size_t i = 0; i < object->count; i++) {
         parameter *one = &object->all[i];
-        open_held(object, one);
+        open_kept(object, one);
         same &= !one->update || (one->open && is_copied(one, version_of(object, one->tensor)));
     }
     tn_tiles_begin(&watcher->tiles, object->jobs, gather_weights(object));
@@ -413,6 +429,8 @@ static void drop_owed(parameters_object *object)
         object->all[i].copied = false;
     }
     object->owed = object->looking = 0;
+    for (size_t i = 0; i < object->count; i++)
+        forget_alias(&object->all[i]);
 }
 
 static PyObject *drop(PyObject *self, PyObject *unused)
@@ -433,8 +451,10 @@ static PyObject *release_copies(PyObject *self, PyObject *unused)
 {
     (void)unused;
     parameters_object *object = (parameters_object *)self;
-    for (size_t i = 0; i < object->count; i++)
+    for (size_t i = 0; i < object->count; i++) {
         forget_copy(&object->all[i]);
+        forget_alias(&object->all[i]);
+    }
     Py_RETURN_NONE;
 }
 

@@ -232,11 +232,16 @@ static size_t number_of(PyObject *function, PyObject *tensor)
     return number;
 }
 
+static bool is_plain(const tn_tensor_asker *asker, PyObject *tensor)
+{
+    PyObject *type = (PyObject *)Py_TYPE(tensor);
+    return type == asker->tensor_type || type == asker->parameter_type;
+}
+
 /* The common case: a plain tensor, row by row in the processor's memory. */
 static bool open_plain(const tn_tensor_asker *asker, PyObject *tensor, tn_tensor_view *view)
 {
-    PyObject *type = (PyObject *)Py_TYPE(tensor);
-    if ((type != asker->tensor_type && type != asker->parameter_type) || !is_true(PyObject_GetAttr(tensor, asker->is_cpu_name)))
+    if (!is_plain(asker, tensor) || !is_true(PyObject_GetAttr(tensor, asker->is_cpu_name)))
         return false;
     view->strided.type = dtype_of(asker, tensor);
     if (view->strided.type == TN_VALUE_TYPES || !is_true(PyObject_CallFunctionObjArgs(asker->is_contiguous, tensor, NULL)))
@@ -263,6 +268,23 @@ bool tn_tensor_view_open(const tn_tensor_asker *asker, PyObject *tensor, tn_tens
     Py_XDECREF(detached);
     PyErr_Clear();
     return open;
+}
+
+bool tn_tensor_view_stands(const tn_tensor_asker *asker, PyObject *tensor, const tn_tensor_view *view)
+{
+    if (view->capsule || !is_plain(asker, tensor))
+        return false;
+    size_t address = number_of(asker->data_ptr, tensor);
+    PyErr_Clear();
+    return address && address == (size_t)view->strided.data;
+}
+
+void tn_tensor_view_borrow(tn_tensor_view *view, const tn_tensor_view *from)
+{
+    *view = *from;
+    view->capsule = NULL;
+    if (!from->capsule)
+        view->strided.shape = &view->length;
 }
 
 /* The axes of a tensor's shape; -1, with no exception, where they are not to be had or more than TN_STRIDED_RANK_MAX. */

@@ -39,6 +39,12 @@ bool tn_tensor_view_open(const tn_tensor_asker *asker, PyObject *tensor, tn_tens
 bool tn_tensor_view_dlpack(PyObject *tensor, PyObject *to_dlpack, tn_tensor_view *view);
 void tn_tensor_view_close(tn_tensor_view *view);
 
+/* Whether an open view of another tensor, whose memory it shared and which is still there, is a view of this one as well: in a fraction of the time that opening one takes. */
+bool tn_tensor_view_stands(const tn_tensor_asker *asker, PyObject *tensor, const tn_tensor_view *view);
+
+/* The same view once more; to be closed before `from` is. */
+void tn_tensor_view_borrow(tn_tensor_view *view, const tn_tensor_view *from);
+
 /* Adds the values; needs no GIL. Where `watched`, the histogram of a large tensor of float32 is a sample (tn_vitals_add_part). */
 void tn_tensor_view_add(const tn_tensor_view *view, bool watched, tn_vitals *vitals);
 

@@ -4,6 +4,7 @@ A weight stays as it is from one step to the next, so where torch leaves a proce
 is told, before the next step, before load_state_dict, and at the end, whoever comes first settles what is owed. A lock guards it, since programs have threads.
 """
 
+import functools
 import threading
 
 import torch.optim.optimizer as torch_optimizer
@@ -58,11 +59,15 @@ class Owed:
             parameters.drop()
 
 
+@functools.lru_cache(maxsize=None)
+def is_written_by_torch(kind, function):
+    return all(str(getattr(one, "__module__", "")).startswith("torch.optim.") for one in (kind, function))
+
+
 def is_torchs(function, optimizer):
     """Whether nothing but torch's own code runs in a step."""
     return (
-        type(optimizer).__module__.startswith("torch.optim.")
-        and str(getattr(function, "__module__", "")).startswith("torch.optim.")
+        is_written_by_torch(type(optimizer), function)
         and not getattr(optimizer, "_optimizer_step_pre_hooks", None)
         and not getattr(torch_optimizer, "_global_optimizer_pre_hooks", None)
     )

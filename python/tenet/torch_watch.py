@@ -77,6 +77,8 @@ class Watch:
         self.on_backward = session.listeners("backward")
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
         self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
+        self.found = (None, 0), None  # of the step that runs: (id of its optimizer, steps before it), _tenet.Parameters
+        self.rests = self.sees_roots = False  # nobody listens to the coming step; what root_input and root_output need is in place
         self.is_compiled = False
         self.window = torch_nonfinite.Window(session, lambda: self.pulse.in_step, lambda: self.is_compiled)
         session.on("sleep", self.sleep)
@@ -122,7 +124,7 @@ class Watch:
         self.watcher.attach(None)
         self.pulse.follow(None, None)
         self.pulse.plain = self.observing = False
-        see_roots(False)
+        self.see_roots(False)
 
     def forget_step(self):
         """What was seen since the last step belongs to none."""
@@ -132,7 +134,7 @@ class Watch:
     def see_whether_plain(self):
         """Whether the coming step needs nothing of Python's."""
         session = self.session
-        rests = session.resting_until > session.step + 1
+        rests = self.rests = session.resting_until > session.step + 1
         self.pulse.plain = (
             session.live
             and not self.observing
@@ -145,13 +147,23 @@ class Watch:
                 and (self.on_backward or self.on_before or self.on_after or self.on_done)
             )
         )
-        see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
+        self.see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
+
+    def see_roots(self, wanted):
+        if wanted != self.sees_roots:
+            self.sees_roots = wanted
+            see_roots(wanted)
 
     # ---- which steps are observed ----
 
     def prepare(self):
         """Before the coming step."""
         step = self.session.step + 1
+        if self.every == 1 == step - self.next_observed and self.observing and self.session.link.alive and not self.window.holds(step):
+            self.next_observed = step  # as before: the hooks are in place
+            self.watcher.begin(step)
+            self.see_whether_plain()
+            return
         if self.observed and step > self.observed + AFTERMATH:
             self.plan()
         if self.every:
@@ -207,7 +219,7 @@ class Watch:
         pulse.loss += value
         pulse.backwards += 1
         pulse.rows += self.rows_seen()
-        if self.on_backward:
+        if self.on_backward and not self.rests:
             self.session.emit("backward_of", tensors)
             self.session.emit("backward", value, True)
         pulse.in_backward = True
@@ -267,7 +279,7 @@ class Watch:
         try:
             is_primary = self.is_primary(optimizer)
             closure = args[0] if args else kwargs.get("closure") if kwargs else None
-            if self.on_before:
+            if self.on_before and not self.rests:
                 self.session.emit("before_step", optimizer, is_primary)
             if closure is not None and callable(closure):
                 return self.run_closure(function, optimizer, closure, args, kwargs, is_primary)
@@ -320,7 +332,7 @@ class Watch:
             self.owed.see(self.parameters_of(optimizer), step, self.every == 1)
             self.own_seconds += time.perf_counter() - began
         self.window.end_step(step, optimizer)
-        if self.on_after:
+        if self.on_after and not self.rests:
             session.emit("after_step", optimizer, is_primary)
         if not is_primary:
             self.forget_step()
@@ -332,7 +344,7 @@ class Watch:
         if self.observing:
             self.end_observed(optimizer, step)
         self.owed.tell_step(step, session.samples, loss, rate, self.step_norm)
-        if self.on_done:
+        if self.on_done and not self.rests:
             session.emit("step_done", step)
         if self.owed.stops:
             session.end("stopped")
@@ -354,6 +366,14 @@ class Watch:
         self.own_seconds = 0.0
 
     def parameters_of(self, optimizer):
+        key = id(optimizer), self.session.step
+        if self.found[0] == key:
+            return self.found[1]
+        made = self.find_parameters(optimizer)
+        self.found = key, made
+        return made
+
+    def find_parameters(self, optimizer):
         shape = tuple(len(group["params"]) for group in optimizer.param_groups), sum(
             tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"]
         )
