@@ -160,8 +160,8 @@ class Watch:
         """Before the coming step."""
         step = self.session.step + 1
         if self.every == 1 == step - self.next_observed and self.observing and self.session.link.alive and not self.window.holds(step):
-            self.next_observed = step  # as before: the hooks are in place
-            self.watcher.begin(step)
+            self.next_observed = step
+            self.observe(step)
             self.see_whether_plain()
             return
         if self.observed and step > self.observed + AFTERMATH:
@@ -175,10 +175,7 @@ class Watch:
             return
         if wanted:
             self.step_began = time.perf_counter()
-            self.watcher.begin(step)
-            if not self.is_compiled:
-                torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
-                torch_module._global_forward_hooks[KEY] = self.watcher.forward
+            self.observe(step)
         elif self.observing:
             self.unhook()
         self.observing = wanted
@@ -188,6 +185,12 @@ class Watch:
         due = min(due, self.window.next_after(step))
         self.pulse.attention = due - 1 if due < math.inf else 0
         self.see_whether_plain()
+
+    def observe(self, step):
+        self.watcher.begin(step)
+        if not self.is_compiled:
+            torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
+            torch_module._global_forward_hooks[KEY] = self.watcher.forward
 
     def unhook(self):
         torch_module._global_forward_pre_hooks.pop(KEY, None)
