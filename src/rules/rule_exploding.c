@@ -32,6 +32,7 @@ static const tn_rule_setting TABLE[SETTINGS] = {
 typedef struct state {
     double first[WINDOW], last[WINDOW], first_loss[WINDOW], last_loss[WINDOW];
     uint64_t norms;
+    double begin; /* the median of the first norms */
     tn_depth depth;
     bool fired_in_time;
 } state;
@@ -41,6 +42,15 @@ static double median(const double *values)
     double sorted[WINDOW];
     memcpy(sorted, values, sizeof sorted);
     return tn_quantile(sorted, WINDOW, 0.5);
+}
+
+/* Whether the median of values may lie above `limit`: it is asked at every step, where looking for the median would be a good part of a small network's step. */
+static bool may_be_above(const double *values, double limit)
+{
+    size_t above = 0;
+    for (size_t i = 0; i < WINDOW; i++)
+        above += values[i] > limit;
+    return above >= WINDOW / 2;
 }
 
 static bool on_step(void *memory, const double *settings, tn_signal *signal, const tn_step *step)
@@ -54,8 +64,10 @@ static bool on_step(void *memory, const double *settings, tn_signal *signal, con
     (at < WINDOW ? s->first_loss : s->last_loss)[at % WINDOW] = loss;
     if (s->norms < 2 * WINDOW)
         return true;
-    double begin = median(s->first), now = median(s->last);
-    if (begin > 0 && isfinite(begin) && now > settings[GROWTH] * begin && median(s->last_loss) >= median(s->first_loss)) {
+    if (s->norms == 2 * WINDOW)
+        s->begin = median(s->first);
+    double begin = s->begin, now = begin > 0 && may_be_above(s->last, settings[GROWTH] * begin) ? median(s->last) : 0;
+    if (isfinite(begin) && now > settings[GROWTH] * begin && median(s->last_loss) >= median(s->first_loss)) {
         s->fired_in_time = true;
         tn_signal_fire(signal, step->step, NULL, now / begin, settings[GROWTH],
                        "the gradient explodes: its norm is %.3g at step %llu, the median of the last %d, and was %.3g at first", now,

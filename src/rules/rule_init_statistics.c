@@ -191,9 +191,11 @@ static void on_tensor(void *memory, const double *settings, tn_signal *signal, c
 {
     state *s = memory;
     const tn_tensor_name *name = seen->name;
+    if (s->judged)
+        return;
     bool is_part =
         (name->role == TN_ROLE_WEIGHT || name->role == TN_ROLE_GRADIENT || name->role == TN_ROLE_UPDATE) && tn_tensor_is_matrix(name);
-    if (s->judged || (!is_part && name->role != TN_ROLE_ACTIVATION))
+    if (!is_part && name->role != TN_ROLE_ACTIVATION)
         return;
     if (s->step == 0)
         s->step = seen->step;

@@ -5,10 +5,17 @@
 #include "base/memory.h"
 #include "rules/rules.h"
 
+/* Who is told of steps, or of tensors: these are told of so often that looking for it would show. */
+typedef struct listeners {
+    size_t count;
+    uint8_t rules[TN_RULES_MAX];
+} listeners;
+
 struct tn_rule_set {
     tn_rule_settings settings;
     tn_signal *signals; /* [tn_rule_count()] */
     void **states;      /* [tn_rule_count()] */
+    listeners of_steps, of_tensors;
 };
 
 tn_status tn_rule_set_create(const tn_rule_settings *settings, tn_rule_set **set, tn_error *error)
@@ -37,6 +44,10 @@ tn_status tn_rule_set_create(const tn_rule_settings *settings, tn_rule_set **set
             tn_rule_set_destroy(created);
             return tn_fail_memory(error, rule->state_size);
         }
+        if (rule->on_step && !created->settings.silenced[i])
+            created->of_steps.rules[created->of_steps.count++] = (uint8_t)i;
+        if (rule->on_tensor && !created->settings.silenced[i])
+            created->of_tensors.rules[created->of_tensors.count++] = (uint8_t)i;
     }
     *set = created;
     return TN_OK;
@@ -52,9 +63,9 @@ static bool on_step(void *context, const tn_step *step)
 {
     tn_rule_set *set = context;
     bool going_on = true;
-    for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = awake(set, i);
-        if (rule && rule->on_step && !rule->on_step(set->states[i], set->settings.values[i], &set->signals[i], step))
+    for (size_t k = 0; k < set->of_steps.count; k++) {
+        size_t i = set->of_steps.rules[k];
+        if (!tn_rule_at(i)->on_step(set->states[i], set->settings.values[i], &set->signals[i], step))
             going_on = false;
     }
     return going_on;
@@ -63,10 +74,9 @@ static bool on_step(void *context, const tn_step *step)
 static void on_tensor(void *context, const tn_tensor_seen *seen)
 {
     tn_rule_set *set = context;
-    for (size_t i = 0; i < tn_rule_count(); i++) {
-        const tn_rule *rule = awake(set, i);
-        if (rule && rule->on_tensor)
-            rule->on_tensor(set->states[i], set->settings.values[i], &set->signals[i], seen);
+    for (size_t k = 0; k < set->of_tensors.count; k++) {
+        size_t i = set->of_tensors.rules[k];
+        tn_rule_at(i)->on_tensor(set->states[i], set->settings.values[i], &set->signals[i], seen);
     }
 }
 

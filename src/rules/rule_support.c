@@ -44,8 +44,7 @@ bool tn_tensor_is_matrix(const tn_tensor_name *name)
 {
     if (!name->parameter || name->count > name->units)
         return name->parameter != NULL;
-    bool is_gain = name->op && strstr(name->op, "norm") != NULL;
-    return strcmp(name->parameter, "weight") == 0 && !is_gain;
+    return strcmp(name->parameter, "weight") == 0 && !(name->op && strstr(name->op, "norm")); /* else it is a gain */
 }
 
 double tn_unit_runs_update(tn_unit_runs *runs, const tn_tensor_seen *seen, tn_unit_is_bad *is_bad, double values)
