@@ -25,7 +25,6 @@ SOLVERS = {
     "Adagrad": ("adagrad", {"epsilon": "eps"}),
     "Adadelta": ("adadelta", {"rho": "rho", "epsilon": "eps"}),
 }
-CATEGORICAL = ("softmax_cross_entropy", "categorical_cross_entropy")
 
 
 def solver_of(optimizer, rate):
@@ -188,7 +187,7 @@ class FactsPart:
         if is_sum and not self.session.private["net"]["rewrite"]:
             return  # of a loss function: it may be divided later
         if facts["task"] == "classification" and facts.get("expected_loss") is None and facts["outputs"]:
-            expected = math.log(facts["outputs"]) if name in CATEGORICAL and facts["outputs"] > 1 else math.log(2) if name == "sigmoid_cross_entropy" else None
+            expected = torch_rows.loss_of_no_knowledge(name, facts["outputs"])
             facts["expected_loss"] = expected * facts["batch_size"] if expected is not None and is_sum else expected
 
 

@@ -247,13 +247,17 @@ class LabelStatistics:
             counts = torch.unique(labels, return_counts=True)[1]
             facts.update(classes=len(counts), majority=float(counts.max()) / len(labels))
         if self.task == "classification" and reduction != "sum":
-            if self.name in CATEGORICAL[:2] and self.width > 1:
-                facts["expected_loss"] = math.log(self.width)
-            elif self.name == "sigmoid_cross_entropy":
-                facts["expected_loss"] = math.log(2)
+            facts["expected_loss"] = loss_of_no_knowledge(self.name, self.width)
         if plain and reduction == "mean":
             facts["trivial_loss"] = trivial_loss(self.name, self.task, self.width, labels)
         return facts
+
+
+def loss_of_no_knowledge(name, outputs):
+    """The mean loss of a classifier whose outputs are all alike: ln C. None where the loss implies none."""
+    if name in CATEGORICAL and name != "multi_margin" and outputs > 1:
+        return math.log(outputs)
+    return math.log(2) if name == "sigmoid_cross_entropy" else None
 
 
 def entropy(shares):

@@ -310,7 +310,8 @@ static void watch_tensor(void *context, const tn_tensor_seen *tensor)
     assert_int_equal(tensor->batch.count > 0, tensor->name->parameter == NULL);
     if (tensor->batch.count)
         assert_int_equal(tensor->name->count % tensor->batch.count, 0);
-    bool of_units = tensor->name->role == TN_ROLE_INPUT || tensor->name->role == TN_ROLE_WEIGHT || tensor->name->role == TN_ROLE_ACTIVATION;
+    bool of_weight = tensor->name->role == TN_ROLE_WEIGHT && tensor->step == 1; /* on the first observed step */
+    bool of_units = of_weight || tensor->name->role == TN_ROLE_INPUT || tensor->name->role == TN_ROLE_ACTIVATION;
     assert_int_equal(tensor->units != NULL, of_units); /* on the first three observed steps, and there are three */
     if (of_units)
         assert_int_equal(tensor->units->units * tensor->units->values, tensor->name->count);
