@@ -239,6 +239,53 @@ class Settings(Check):
         return turned
 
 
+class Inverse(Check):
+    """Weights of classes that rise with how often a class comes, where they are meant to make up for it: the rare ones count even less."""
+
+    MENDS = ("equal_weights",)
+    TIMES = 2  # from the rarest class to the most frequent, weights and labels alike. Own choice
+    AGREES = 0.8  # the correlation of their logarithms. Own choice
+
+    def listen(self):
+        self.sites = {}  # site: (weights of classes, how many labels of each were seen, place)
+        self.on("loss_input", self.loss_input)
+
+    def loss_input(self, call):
+        weight, target = call.kwargs.get("weight"), call.target
+        if not call.training or call.original_name not in CLASSIFYING or weight is None or not isinstance(target, torch.Tensor) or target.is_floating_point():
+            return
+        if call.site not in self.sites:
+            self.sites[call.site] = weight.detach().double().cpu(), torch.zeros(len(weight), dtype=torch.long), place_of(call.file, call.line)
+        counts, labels = self.sites[call.site][1], target.detach().flatten().cpu()
+        counts += torch.bincount(labels[(labels >= 0) & (labels < len(counts))], minlength=len(counts))
+
+    def tell(self):
+        for site, (weights, counts, place) in self.sites.items():
+            seen = (counts > 0).nonzero().flatten()
+            if len(seen) < 2 or float(weights[seen].min()) <= 0:
+                continue
+            often, rare = int(counts.argmax()), int(seen[counts[seen].argmin()])
+            both = torch.stack([weights[seen].log(), counts[seen].double().log()])
+            rises = float(weights[often]) > self.TIMES * float(weights[rare]) and int(counts[often]) > self.TIMES * int(counts[rare])
+            if rises and float(torch.corrcoef(both)[0, 1]) > self.AGREES:
+                share = counts.double() / int(counts.sum()) * 100
+                self.usage.found(
+                    "equal_weights", "wrong_loss", "classes weighted alike",
+                    "class %d has %.3g %% of the labels and a weight of %.3g, class %d has %.3g %% and %.3g: the rarer a class is, the less it counts" % (
+                        often, share[often], weights[often], rare, share[rare], weights[rare]),
+                    place, "leave the weights out, or weight each class by how rare it is: 1 / its share of the labels", prior=0.6, known={"site": site})
+
+    def turn(self, name, known):
+        turned = Turned("the loss function")
+
+        def loss_input(call):
+            if call.site == known.get("site") and call.kwargs.get("weight") is not None:
+                call.kwargs = dict(call.kwargs, weight=None)
+                turned.happened()
+        self.on("loss_input", loss_input)
+        return turned
+
+
 class Balance(Check):
     """Several losses that one backward pass starts from, of which one outweighs the others so far that they count for nothing. Terms are weighted on purpose: the race has to show that it matters."""
 
@@ -294,4 +341,4 @@ class Balance(Check):
         return turned
 
 
-CHECKS = (Outputs, Shapes, Settings, Balance)
+CHECKS = (Outputs, Shapes, Settings, Inverse, Balance)

@@ -305,7 +305,7 @@ void tn_finding_add_nonfinite_input(tn_investigation *investigation, tn_findings
 void tn_finding_add_advice(tn_investigation *investigation, tn_findings *findings, const tn_fix *fix, const tn_confirmation *confirmation)
 {
     json_t *entry = fix_json(investigation, fix, confirmation);
-    char text[320];
+    char text[480];
     snprintf(text, sizeof text, "It trains as it is; with %s the mean score was %.2f where it was %.2f, better on %zu of %zu fresh seeds.",
              fix->text, confirmation->after_mean, confirmation->before_mean, confirmation->better, confirmation->pairs);
     tn_json_set(investigation, entry, "cause", json_string(tn_cause_get(fix->cause)->name));
@@ -366,7 +366,7 @@ void tn_finding_rule_out(tn_investigation *investigation, tn_findings *findings,
             mention_unfinished(investigation, findings, best);
             continue;
         }
-        char why[320];
+        char why[480];
         snprintf(why, sizeof why, "%s alone: score %.2f after %llu steps%s, as given %.2f", best->fix->text, best->standing,
                  (unsigned long long)best->steps, best->memorises ? " and no less with permuted labels" : "", best->base_standing);
         json_t *entry = tn_json_checked(investigation, json_object());

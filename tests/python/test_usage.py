@@ -237,6 +237,31 @@ for step in range(60):
         for settings in ("weight=torch.tensor([1.0, 20.0, 5.0])", "label_smoothing=0.1"):
             self.assertEqual(look(script % settings).mends, {})
 
+    def test_weights_of_classes_the_wrong_way_round(self):
+        script = HEAD + """
+y = (torch.arange(64) %% 8 == 0).long() + (torch.arange(64) %% 32 == 1).long() * 2  # 54 of class 0, 8 of class 1, 2 of class 2
+counts = torch.bincount(y).float()
+criterion = torch.nn.CrossEntropyLoss(weight=%s)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+for step in range(60):
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+        wrong, right = script % "counts / 64", script % "None"
+        with tempfile.TemporaryDirectory() as folder:
+            seen = support_parent.run(wrong, {"mode": "look", "steps": STEPS}, folder=folder)
+            turned = support_parent.run(wrong, {"mode": "trial", "steps": STEPS, "patch": {"program.equal_weights": True}, "known": seen.facts["private"]}, folder=folder)
+        mend = seen.mends["equal_weights"]
+        self.assertEqual((mend["cause"], mend["certain"], list(seen.mends)), ("wrong_loss", False, ["equal_weights"]))
+        self.assertIn("class 0 has 84.4 % of the labels and a weight of 0.844, class 2 has 3.12 % and 0.0312", mend["seen"])
+        self.assertEqual(seen.facts["places"]["program"]["equal_weights"]["text"], "loss = criterion(model(x), y)")
+        self.assertEqual(turned.refused, {})
+        self.alike([step.loss for step in turned.steps], [step.loss for step in look(right).steps], 5)
+        for weights in ("64 / counts", "torch.tensor([1.0, 1.5, 1.2])", "torch.tensor([3.0, 1.0, 3.0])"):
+            self.assertEqual(look(script % weights).mends, {}, weights)
+
     def test_a_loss_of_the_wrong_sign(self):
         script = HEAD + """
 optimizer = torch.optim.SGD(model.parameters(), lr=1.0)

@@ -19,7 +19,7 @@ typedef struct tn_fix {
         misuse; /* a use of the framework that its own documentation rules out, seen in the program: tried before all else (experiment_usage.c) */
     double prior;   /* how likely the cause is by what was seen, 0 .. 1: a head start in the race */
     double cost;    /* samples it processes, relative to the subject as given: 10 for ten times the steps, 0.5 for an earlier end */
-    char text[160]; /* what to change, in words */
+    char text[240]; /* what to change, in words */
     json_t *patch;  /* owned; of the hypes, or NULL where knobs say it all */
     tn_knobs knobs; /* beside the patch (its own `patch` unused) */
 } tn_fix;

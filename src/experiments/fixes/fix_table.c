@@ -127,7 +127,7 @@ bool tn_fix_add_pair(tn_fix_list *list, const tn_fix *first, const tn_fix *secon
     pair.prior = fmin(first->prior, second->prior);
     pair.cost = first->cost * second->cost;
     overlay(&pair.knobs, &second->knobs);
-    snprintf(pair.text, sizeof pair.text, "%.70s, and %.70s", first->text, second->text);
+    snprintf(pair.text, sizeof pair.text, "%.116s, and %.116s", first->text, second->text);
     list->fixes[list->count++] = pair;
     return true;
 }
