@@ -20,12 +20,12 @@ from . import knob_answers, torch_usage_wraps
 from .torch_trace import here, is_loss_module
 from .torch_usage_pass import PassRecorder
 
-CHECKS = ("usage_inputs", "usage_targets", "usage_dataset", "usage_gradients", "usage_flat", "usage_modes", "usage_axes", "usage_losses", "usage_sign", "usage_factor", "usage_batch",
+CHECKS = ("usage_inputs", "usage_targets", "usage_dataset", "usage_gradients", "usage_flat", "usage_modes", "usage_axes", "usage_masks", "usage_losses", "usage_sign", "usage_factor", "usage_batch",
           "usage_backward", "usage_stability", "usage_schedule", "usage_clipping", "usage_optimizer", "usage_renewed", "usage_inits", "usage_guard")
 
 PREFIX = "program."  # of a mend's path in a patch
 # Mends after which the loss is another number.
-OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum", "plain_loss", "balanced_losses", "negated_loss", "no_factor", "unit_targets")
+OF_THE_LOSS = ("logits", "logarithms", "shapes", "written_shapes", "stable_log_sum", "plain_loss", "equal_weights", "balanced_losses", "negated_loss", "no_factor", "mean_loss", "unit_targets")
 
 
 def keeps_loss(path):
