@@ -20,6 +20,9 @@ static const double RISE_MIN = 0.05;
 /* Fresh seeds of the leak's control. */
 enum { LEAK_SEEDS = 3 };
 
+/* Where the first gradient is less than this part of the last, a step that suits the last weights changes no digit of the first. A ratio of norms, about ten times float's rounding. Own choice. */
+static const double FADED = 1e-6;
+
 typedef struct suspicion {
     tn_investigation *investigation;
     const tn_look *look;
@@ -232,6 +235,23 @@ static tn_status question_values(suspicion *self, tn_error *error)
     return TN_OK;
 }
 
+/* ---- a gradient that does not arrive ---- */
+
+static const tn_signal *fading(const tn_look *look)
+{
+    const tn_signal *signal = tn_rule_set_signal(look->rules, "vanishing");
+    return signal->state == TN_RULE_FIRED && signal->value < FADED ? signal : NULL;
+}
+
+static tn_status question_depth(suspicion *self, tn_error *error)
+{
+    (void)error;
+    set_fix(self, "Let the gradient through: relu or gelu with He initialisation in place of sigmoid or tanh, a normalisation behind each "
+                  "layer, shortcuts around every second one; or fewer layers.");
+    self->confidence = SURE;
+    return TN_OK;
+}
+
 /* ---- together ---- */
 
 /* In the order in which they are told. */
@@ -243,7 +263,7 @@ static const struct {
 } TOLD[] = {
     {TN_CAUSE_nonfinite_input, false, false, question_values},   {TN_CAUSE_leaky_feature, false, false, question_leak},
     {TN_CAUSE_constant_feature, false, false, question_columns}, {TN_CAUSE_class_imbalance, true, true, question_classes},
-    {TN_CAUSE_overfitting, true, false, question_samples},
+    {TN_CAUSE_overfitting, true, false, question_samples},       {TN_CAUSE_too_deep, true, false, question_depth},
 };
 
 /* {"text", "patch"}: what to do. */
@@ -323,7 +343,7 @@ tn_status tn_suspicions_add(tn_investigation *investigation, const tn_look *look
     tn_status status = TN_OK;
     for (size_t i = 0; i < sizeof TOLD / sizeof *TOLD && status == TN_OK; i++) {
         tn_cause_id cause = TOLD[i].cause;
-        const tn_signal *signal = tn_look_signal_of(look, cause);
+        const tn_signal *signal = cause == TN_CAUSE_too_deep ? fading(look) : tn_look_signal_of(look, cause);
         bool seen = signal || (cause == TN_CAUSE_class_imbalance && tn_fix_is_imbalanced(investigation->facts, look->result.label_size));
         bool told = !TOLD[i].costs_score || TOLD[i].is_advice || look->standing < TN_RACE_POOR;
         suspicion self = {.investigation = investigation,

@@ -1,4 +1,5 @@
-/* suspicion.h: what the rules saw in the first look, and no experiment has confirmed: leaky and constant features, imbalance, overfitting, values that are not finite.
+/* suspicion.h: what the rules saw in the first look, and no experiment has confirmed: leaky and constant features, imbalance, overfitting, values that are not finite, a
+ * gradient that does not reach the first layers.
  *
  * The race asks which change repairs. Some faults leave nothing to repair: a leak makes the score better, columns that were read wrongly are gone. A signal that names such a cause becomes a finding
  * that is suspected, with a control where there is one:
