@@ -12,6 +12,7 @@
 enum {
     LANES = 512,            /* at most: the tables take 10 KiB of L1 */
     LANES_ENOUGH = 128,     /* shorter rows are taken several at once, as many as fit */
+    VECTOR = 16, /* lanes of the widest */
     LANES_OF_ONE = 32,      /* of one unit: enough for vectors, and few to bring together, which is done for each unit */
     ROWS_AT_ONCE = 1 << 30, /* what a lane's 32 bits can count */
     DUE_AT_FIRST = 3,
@@ -30,15 +31,33 @@ void tn_unit_vitals_init(tn_unit_vitals *vitals, tn_unit *unit, size_t units, fl
         unit[u] = (tn_unit){.min = INFINITY, .max = -INFINITY};
 }
 
-/* rows of `width` finite values, none of which is zero or saturated, `stride` apart. */
+static inline float smaller(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float larger(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* rows of `width` finite values, none of which is zero or saturated, `stride` apart. Four of them at once: lanes are in memory, and what is stored there costs more than what is compared. */
 TN_SIMD_CLONES
 static void add_extremes(size_t rows, size_t width, size_t stride, const float *restrict values, float *restrict min, float *restrict max)
 {
-    for (size_t r = 0; r < rows; r++)
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const float *of = values + r * stride;
         for (size_t i = 0; i < width; i++) {
-            float value = values[r * stride + i];
-            min[i] = value < min[i] ? value : min[i];
-            max[i] = value > max[i] ? value : max[i];
+            float a = of[i], b = of[i + stride], c = of[i + 2 * stride], d = of[i + 3 * stride];
+            min[i] = smaller(smaller(smaller(a, b), smaller(c, d)), min[i]);
+            max[i] = larger(larger(larger(a, b), larger(c, d)), max[i]);
+        }
+    }
+    for (; r < rows; r++)
+        for (size_t i = 0; i < width; i++) {
+            min[i] = smaller(values[r * stride + i], min[i]);
+            max[i] = larger(values[r * stride + i], max[i]);
         }
 }
 
@@ -47,12 +66,22 @@ TN_SIMD_CLONES
 static void add_zeros(size_t rows, size_t width, size_t stride, const float *restrict values, float *restrict min, float *restrict max,
                       uint32_t *restrict zeros)
 {
-    for (size_t r = 0; r < rows; r++)
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4) {
+        const float *of = values + r * stride;
+        for (size_t i = 0; i < width; i++) {
+            float a = of[i], b = of[i + stride], c = of[i + 2 * stride], d = of[i + 3 * stride];
+            zeros[i] += (uint32_t)(a == 0) + (uint32_t)(b == 0) + (uint32_t)(c == 0) + (uint32_t)(d == 0);
+            min[i] = smaller(smaller(smaller(a, b), smaller(c, d)), min[i]);
+            max[i] = larger(larger(larger(a, b), larger(c, d)), max[i]);
+        }
+    }
+    for (; r < rows; r++)
         for (size_t i = 0; i < width; i++) {
             float value = values[r * stride + i];
             zeros[i] += value == 0;
-            min[i] = value < min[i] ? value : min[i];
-            max[i] = value > max[i] ? value : max[i];
+            min[i] = smaller(value, min[i]);
+            max[i] = larger(value, max[i]);
         }
 }
 
@@ -131,11 +160,21 @@ static void take(const run *to, const float *values, size_t rows, size_t width, 
     }
 }
 
+/* How many short rows are taken as one: enough, and where they fit a whole number of vectors. */
+static size_t joined_rows(size_t columns, size_t enough)
+{
+    size_t step = VECTOR;
+    for (size_t even = columns; step > 1 && even % 2 == 0; even /= 2)
+        step /= 2;
+    size_t whole = (enough / columns + step - 1) / step * step;
+    return whole * columns <= LANES ? whole : enough / columns;
+}
+
 /* values [rows, columns], taken as rows of several where that makes better lanes. */
 static void take_rows(const run *to, const float *values, size_t rows, size_t columns, size_t stride)
 {
     size_t enough = to->units == 1 ? LANES_OF_ONE : LANES_ENOUGH;
-    size_t joined = columns == stride && columns < enough ? enough / columns : 1;
+    size_t joined = columns == stride && columns < enough ? joined_rows(columns, enough) : 1;
     for (size_t done = 0; done < rows;) {
         size_t left = rows - done, together = joined <= left ? joined : left;
         size_t turns = left / together < ROWS_AT_ONCE ? left / together : ROWS_AT_ONCE;
