@@ -33,8 +33,8 @@ _Static_assert(LINES == 64, "a bit of a uint64_t each");
 enum { FIGURES = offsetof(tn_vitals, histogram) };
 _Static_assert(sizeof(tn_vitals) == FIGURES + LINES * LINE * sizeof(uint64_t), "the histogram comes last");
 
-/* Values of a tensor below which they are copied and not taken: half of what it costs to take them is the same for any size. */
-enum { COPIED_BELOW = TN_VITALS_SAMPLED_FROM };
+/* Values of a tensor below which they are copied and not taken: most of what it costs to take so few is the same for any number. */
+enum { COPIED_BELOW = 1024 };
 
 typedef enum record_kind { PAD, TENSOR, VALUES, STEP } record_kind;
 
@@ -237,12 +237,23 @@ static void end_record(tn_recorder_queue *queue, record *ended, size_t size)
 /* Lines that are looked at at once: most hold nothing. */
 enum { MANY = 8 };
 
-/* Copies the lines of the histogram that hold something to `to`, and says which. */
+/* Lines of one sign in which values of these extremes can be counted. */
+static size_t lines_below(float min, float max)
+{
+    float magnitude = -min > max ? -min : max;
+    uint32_t bits;
+    memcpy(&bits, &magnitude, sizeof bits);
+    return (bits >> 23 & 255) / LINE + 1;
+}
+
+/* Copies the lines of the histogram that hold something to `to`, and says which. used: of each sign so many may. */
 TN_SIMD_CLONES
-static uint64_t copy_lines(const uint64_t *restrict histogram, uint64_t *restrict to)
+static uint64_t copy_lines(const uint64_t *restrict histogram, size_t used, uint64_t *restrict to)
 {
     uint64_t lines = 0;
     for (size_t first = 0; first < LINES; first += MANY) {
+        if (first % (LINES / 2) >= used)
+            continue;
         const uint64_t *group = histogram + first * LINE;
         uint64_t any[LINE] = {0};
         for (size_t i = 0; i < MANY * LINE; i += LINE)
@@ -276,7 +287,7 @@ void tn_queue_tensor(tn_recorder_queue *queue, const tn_tensor_seen *seen)
         memcpy(at, seen->units->unit, units * sizeof *seen->units->unit);
         at += units * sizeof *seen->units->unit;
     }
-    made->lines = copy_lines(&seen->vitals->histogram[0][0], (uint64_t *)(void *)at);
+    made->lines = copy_lines(&seen->vitals->histogram[0][0], lines_below(seen->vitals->min, seen->vitals->max), (uint64_t *)(void *)at);
     at += (size_t)__builtin_popcountll(made->lines) * LINE * sizeof(uint64_t);
     end_record(queue, &made->head, (size_t)(at - (unsigned char *)made));
 }
