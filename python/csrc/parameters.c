@@ -337,7 +337,8 @@ static PyObject *owe(PyObject *self, PyObject *args)
     if (!PyArg_ParseTuple(args, "K:owe", &step))
         return NULL;
     end_gradients(object);
-    if (!object->steady || object->changing || object->owed || watcher->takes_weight_units || !tn_tiles_are_shared(&watcher->tiles, object->copied_values))
+    if (!object->steady || object->changing || object->owed || watcher->takes_weight_units ||
+        !tn_tiles_are_shared(&watcher->tiles, object->copied_values))
         Py_RETURN_FALSE;
     note_versions(object);
     object->owed = step;

@@ -43,14 +43,14 @@ typedef struct tn_watcher {
     PyObject *last_output;  /* of the root that runs: a container that returns its child's output is not shown twice */
     uint64_t step;          /* being observed; 0: none */
     size_t depth;
-    bool paused;       /* the step's tensors were all seen */
-    bool root_watched; /* the root that runs is shown */
-    bool in_backward;  /* recomputed activations were shown before */
-    uint64_t cost_ns;  /* time spent in the hooks since it was last asked */
-    size_t calls;      /* of modules, likewise */
-    size_t input_rows; /* the first axis of the step's last input */
-    uint64_t began;    /* the last step that was observed */
-    uint64_t observed; /* steps before it, of this trial */
+    bool paused;                          /* the step's tensors were all seen */
+    bool root_watched;                    /* the root that runs is shown */
+    bool in_backward;                     /* recomputed activations were shown before */
+    uint64_t cost_ns;                     /* time spent in the hooks since it was last asked */
+    size_t calls;                         /* of modules, likewise */
+    size_t input_rows;                    /* the first axis of the step's last input */
+    uint64_t began;                       /* the last step that was observed */
+    uint64_t observed;                    /* steps before it, of this trial */
     bool takes_units, takes_weight_units; /* of the step that is being observed */
 } tn_watcher;
 

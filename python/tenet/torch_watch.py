@@ -19,6 +19,7 @@ import torch.nn.modules.module as torch_module
 from torch import nn
 
 from . import _tenet, session as sessions, torch_names, torch_nonfinite
+from .torch_backward import UNSCALED, rows_of, value_of
 from .torch_closure import FirstOf
 from .torch_optimizers import is_successor, rate_of
 from .torch_owed import Owed, is_torchs
@@ -28,7 +29,6 @@ HOOK_SECONDS = 2.5e-6  # of an observed step, for each module's call: torch's wa
 MARGIN = 0.3  # of the share: the rest is for what every step costs, observed or not, and cannot be measured from here
 ALWAYS_SECONDS = 3e-6  # the least of that: the wrappers and the record of the step
 AFTERMATH = 2  # steps after an observed one that are counted to it: their data are no longer in cache
-UNSCALED = "_tenet_unscaled"  # on what GradScaler.scale returns: what it was given
 RECENT = 5  # observed steps whose time is kept
 FIRST_GAP = 8  # steps after the first one that is observed, whose own cost tells little: every tensor was named in it
 
@@ -218,7 +218,7 @@ class Watch:
     # ---- losses ----
 
     def run_backward(self, original, tensors, grad_tensors, args, kwargs):
-        value, pulse = self.value_of(tensors, grad_tensors), self.pulse
+        value, pulse = value_of(tensors, grad_tensors), self.pulse
         pulse.loss += value
         pulse.backwards += 1
         pulse.rows += self.rows_seen()
@@ -235,25 +235,6 @@ class Watch:
             pulse.in_backward = False
             self.watcher.backward(False)
             self.owed.settle()
-
-    @staticmethod
-    def value_of(tensors, grad_tensors):
-        """The scalar whose gradients are asked for; nan where there is none."""
-        tensors = [tensors] if isinstance(tensors, torch.Tensor) else list(tensors)
-        gradients = [grad_tensors] if isinstance(grad_tensors, torch.Tensor) or grad_tensors is None else list(grad_tensors)
-        gradients += [None] * (len(tensors) - len(gradients))
-        total = 0.0
-        try:
-            for tensor, gradient in zip(tensors, gradients):
-                tensor = tensor.__dict__.get(UNSCALED, tensor) if isinstance(tensor, torch.Tensor) else tensor
-                if gradient is None or tensor.numel() == 1 == gradient.numel() and float(gradient) == 1:
-                    value = tensor.item()
-                else:
-                    value = (tensor.detach() * gradient.detach()).sum().item()
-                total += value.real if isinstance(value, complex) else value
-        except Exception:
-            return math.nan  # symbolic, or a kind of tensor that has no value
-        return total
 
     def on_batch(self, loader, batch):
         self.batch_rows = rows_of(batch)
@@ -394,17 +375,6 @@ class Watch:
             self.watcher.begin(self.session.step + 1)
 
 
-def rows_of(batch, depth=0):
-    """Rows of a batch: the length of its first tensor."""
-    if isinstance(batch, torch.Tensor):
-        return batch.shape[0] if batch.dim() else 1
-    if depth < 4 and isinstance(batch, (tuple, list)):
-        return next((rows for rows in (rows_of(one, depth + 1) for one in batch) if rows), 0)
-    if depth < 4 and hasattr(batch, "values") and callable(batch.values):
-        return next((rows for rows in (rows_of(one, depth + 1) for one in batch.values()) if rows), 0)
-    return 0
-
-
 # ---- what is put around torch's functions ----
 
 
@@ -541,7 +511,7 @@ def around_grad(original):
     def grad(outputs, inputs, grad_outputs=None, *args, **kwargs):
         watch = active()
         if watch is not None and not watch.pulse.in_backward:
-            watch.other_loss = watch.value_of(outputs, grad_outputs)
+            watch.other_loss = value_of(outputs, grad_outputs)
             watch.names_gradients = True
             watch.pulse.plain = False
         return original(outputs, inputs, grad_outputs, *args, **kwargs)

@@ -129,7 +129,7 @@ static const tn_real *slot_ahead(const tn_trainer *t, size_t slot, size_t first,
 
 /* Updates values first .. first + count - 1 of the block, at most TN_TRAINER_BLOCK, which belong to a parameter of `whole`. */
 static void observe_block(tn_trainer *t, const tn_update *update, size_t first, size_t count, const tn_real *gradients, size_t whole,
-                           tn_trainer_observed *found)
+                          tn_trainer_observed *found)
 {
     _Alignas(TN_ALIGNMENT) tn_real changes[TN_TRAINER_BLOCK];
     tn_real *values = t->values + first;
@@ -173,7 +173,8 @@ const tn_trainer_observed *tn_trainer_update_observed(tn_trainer *t, const tn_up
 {
     const tn_trainer_parameter_view *parameter = &t->parameters[index];
     size_t tiles = parameter->size / OBSERVED_TILE < TN_TILES_MAX ? parameter->size / OBSERVED_TILE : TN_TILES_MAX;
-    size_t each = tiles < 2 ? parameter->size : ((parameter->size + tiles - 1) / tiles + TN_TRAINER_BLOCK - 1) / TN_TRAINER_BLOCK * TN_TRAINER_BLOCK;
+    size_t each =
+        tiles < 2 ? parameter->size : ((parameter->size + tiles - 1) / tiles + TN_TRAINER_BLOCK - 1) / TN_TRAINER_BLOCK * TN_TRAINER_BLOCK;
     observed_job j = {t, update, parameter->offset, parameter->size, each};
     tiles = (parameter->size + each - 1) / each;
     tn_pool_run(tiles < 2 ? NULL : t->pool, tiles, observe_tile, &j);

@@ -74,7 +74,7 @@ struct tn_recorder_queue {
 
     /* of the caller */
     uint64_t head, shown,
-        room_until;    /* shown: as published; room_until: nothing that is not done lies before it, one turn of the ring on */
+        room_until; /* shown: as published; room_until: nothing that is not done lies before it, one turn of the ring on */
     uint64_t shown_ns;
     bool kept_up; /* all that was shown before had been done when the last was */
 

@@ -12,7 +12,7 @@
 enum {
     LANES = 512,            /* at most: the tables take 10 KiB of L1 */
     LANES_ENOUGH = 128,     /* shorter rows are taken several at once, as many as fit */
-    VECTOR = 16, /* lanes of the widest */
+    VECTOR = 16,            /* lanes of the widest */
     LANES_OF_ONE = 32,      /* of one unit: enough for vectors, and few to bring together, which is done for each unit */
     ROWS_AT_ONCE = 1 << 30, /* what a lane's 32 bits can count */
     DUE_AT_FIRST = 3,

@@ -16,7 +16,7 @@ typedef struct tn_avx2_block {
     _Alignas(32) uint8_t keys[TN_VITALS_BLOCK];
     const unsigned char *bytes, *ahead; /* the values, and what is fetched while they are read */
     size_t count;
-    uint64_t segment;      /* the number of the block's first, which says where its run lies */
+    uint64_t segment; /* the number of the block's first, which says where its run lies */
     tn_vitals_sample sample;
     size_t filled;         /* exponents: of all values, or of the runs, up to whole groups */
     size_t fillers;        /* behind the last value, up to a whole group, which stand for the block's first value */

@@ -23,8 +23,8 @@ typedef struct tn_avx512_block {
     size_t count, groups;
     uint64_t segment; /* the number of the block's first */
     tn_vitals_sample sample;
-    size_t fillers;   /* among exponents and signs, as +0, that stand for no finite value */
-    float shift;      /* what sums are taken about */
+    size_t fillers; /* among exponents and signs, as +0, that stand for no finite value */
+    float shift;    /* what sums are taken about */
     float min, max;
     double sum, squares; /* about shift, by float lanes */
     uint32_t top;        /* largest exponent */

@@ -351,10 +351,8 @@ static void a_large_layer_has_the_same_vitals(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_tensor_is_shown_once_in_order),
-        cmocka_unit_test(samples_are_rows_of_the_file),
-        cmocka_unit_test(values_belong_to_their_names),
-        cmocka_unit_test(branches_and_frozen_nodes),
+        cmocka_unit_test(every_tensor_is_shown_once_in_order), cmocka_unit_test(samples_are_rows_of_the_file),
+        cmocka_unit_test(values_belong_to_their_names),        cmocka_unit_test(branches_and_frozen_nodes),
         cmocka_unit_test(a_large_layer_has_the_same_vitals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -509,8 +509,7 @@ static void large_tensors_do_not_depend_on_threads(void **state)
         size_t one_in = count < TN_VITALS_SPARSE_FROM ? TN_VITALS_SAMPLED_ONE_IN : TN_VITALS_SPARSE_ONE_IN;
         assert_true(fabs(tn_vitals_weight(&alone) / (double)one_in - 1) < 0.02);
         for (size_t i = 0; i < sizeof whole.histogram / sizeof **whole.histogram; i++)
-            assert_true(fabs((double)((&alone.histogram[0][0])[i] * one_in) - (double)(&whole.histogram[0][0])[i]) <=
-                        0.02 * (double)count);
+            assert_true(fabs((double)((&alone.histogram[0][0])[i] * one_in) - (double)(&whole.histogram[0][0])[i]) <= 0.02 * (double)count);
         assert_true(fabs(alone.mean - whole.mean) <= 1e-12);
         assert_true(fabs(alone.m2 - whole.m2) <= 1e-9 * whole.m2);
         assert_true(fabs(alone.sum - whole.sum) <= 1e-9 * (double)count);

@@ -231,10 +231,7 @@ static uint64_t train(tn_recorder *recorder)
             rows[i] = (uint32_t)(step * 31 + i);
         for (size_t i = 0; i < TENSORS; i++) {
             make_values(values, &rng, step, i);
-            tn_tensor_shown shown = {.name = &NAMES[i],
-                                     .index = i,
-                                     .values = values,
-                                     .maker = {.node = NAMES[i].node, .op = NAMES[i].op}};
+            tn_tensor_shown shown = {.name = &NAMES[i], .index = i, .values = values, .maker = {.node = NAMES[i].node, .op = NAMES[i].op}};
             if (i < 2)
                 shown.batch = (tn_batch_rows){BATCH, rows};
             tn_recorder_tap(recorder, &shown);
