@@ -70,11 +70,19 @@ class Seen:
 
 
 def look_at(path, width=1280, height=3200):
-    """Opens a page in a browser without a window; scripts get some seconds of their own time."""
+    """Opens a page in a browser without a window; scripts get some seconds of their own time, and more of it where a busy machine did not let them end."""
+    for budget in (2500, 5000, 20000):
+        seen = look_for(path, width, height, budget)
+        if "errors" in seen.data:
+            break
+    return seen
+
+
+def look_for(path, width, height, milliseconds):
     profile = tempfile.mkdtemp(prefix="tenet-browser-")
     try:
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--user-data-dir=" + profile,
-                   "--window-size=%d,%d" % (width, height), "--virtual-time-budget=2500", "--enable-logging=stderr", "--dump-dom", pathlib.Path(path).as_uri()]
+                   "--window-size=%d,%d" % (width, height), "--virtual-time-budget=%d" % milliseconds, "--enable-logging=stderr", "--dump-dom", pathlib.Path(path).as_uri()]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=SECONDS_MAX, check=False,
                               env=dict(os.environ, HOME=profile))
         return Seen(done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace"))
