@@ -352,6 +352,12 @@ static void forget_alias(parameter *one)
     Py_CLEAR(one->alias);
 }
 
+static void forget_aliases(const parameters_object *object)
+{
+    for (size_t i = 0; i < object->count; i++)
+        forget_alias(&object->all[i]);
+}
+
 /* Opens a weight in a way that keeps its memory, whatever the program does with the tensor. */
 static void open_kept(const parameters_object *object, parameter *one)
 {
@@ -400,6 +406,8 @@ static void tell_owed(parameters_object *object)
     finish_owed(object);
     show_weights(object, object->owed, false);
     object->owed = 0;
+    if (object->changing) /* nothing is owed again, and what was kept may be nobody else's */
+        forget_aliases(object);
 }
 
 static PyObject *begin(PyObject *self, PyObject *unused)
@@ -430,8 +438,7 @@ static void drop_owed(parameters_object *object)
         object->all[i].copied = false;
     }
     object->owed = object->looking = 0;
-    for (size_t i = 0; i < object->count; i++)
-        forget_alias(&object->all[i]);
+    forget_aliases(object);
 }
 
 static PyObject *drop(PyObject *self, PyObject *unused)
@@ -452,10 +459,9 @@ static PyObject *release_copies(PyObject *self, PyObject *unused)
 {
     (void)unused;
     parameters_object *object = (parameters_object *)self;
-    for (size_t i = 0; i < object->count; i++) {
+    for (size_t i = 0; i < object->count; i++)
         forget_copy(&object->all[i]);
-        forget_alias(&object->all[i]);
-    }
+    forget_aliases(object);
     Py_RETURN_NONE;
 }
 

@@ -77,8 +77,7 @@ class Watch:
         self.on_backward = session.listeners("backward")
         self.on_before, self.on_after, self.on_done = (session.listeners(event) for event in ("before_step", "after_step", "step_done"))
         self.parameters = {}  # id of an optimizer: (weak reference, shape of its groups, _tenet.Parameters)
-        self.found = (None, 0), None  # of the step that runs: (id of its optimizer, steps before it), _tenet.Parameters
-        self.rests = self.sees_roots = False  # nobody listens to the coming step; what root_input and root_output need is in place
+        self.rests = False  # nobody listens to the coming step
         self.is_compiled = False
         self.window = torch_nonfinite.Window(session, lambda: self.pulse.in_step, lambda: self.is_compiled)
         session.on("sleep", self.sleep)
@@ -124,7 +123,7 @@ class Watch:
         self.watcher.attach(None)
         self.pulse.follow(None, None)
         self.pulse.plain = self.observing = False
-        self.see_roots(False)
+        see_roots(False)
 
     def forget_step(self):
         """What was seen since the last step belongs to none."""
@@ -147,23 +146,13 @@ class Watch:
                 and (self.on_backward or self.on_before or self.on_after or self.on_done)
             )
         )
-        self.see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
-
-    def see_roots(self, wanted):
-        if wanted != self.sees_roots:
-            self.sees_roots = wanted
-            see_roots(wanted)
+        see_roots(not rests and session.live and bool(self.on_root_input or self.on_root_output))
 
     # ---- which steps are observed ----
 
     def prepare(self):
         """Before the coming step."""
         step = self.session.step + 1
-        if self.every == 1 == step - self.next_observed and self.observing and self.session.link.alive and not self.window.holds(step):
-            self.next_observed = step
-            self.observe(step)
-            self.see_whether_plain()
-            return
         if self.observed and step > self.observed + AFTERMATH:
             self.plan()
         if self.every:
@@ -175,7 +164,10 @@ class Watch:
             return
         if wanted:
             self.step_began = time.perf_counter()
-            self.observe(step)
+            self.watcher.begin(step)
+            if not self.is_compiled:
+                torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
+                torch_module._global_forward_hooks[KEY] = self.watcher.forward
         elif self.observing:
             self.unhook()
         self.observing = wanted
@@ -185,12 +177,6 @@ class Watch:
         due = min(due, self.window.next_after(step))
         self.pulse.attention = due - 1 if due < math.inf else 0
         self.see_whether_plain()
-
-    def observe(self, step):
-        self.watcher.begin(step)
-        if not self.is_compiled:
-            torch_module._global_forward_pre_hooks[KEY] = self.watcher.forward_pre
-            torch_module._global_forward_hooks[KEY] = self.watcher.forward
 
     def unhook(self):
         torch_module._global_forward_pre_hooks.pop(KEY, None)
@@ -350,14 +336,6 @@ class Watch:
         self.own_seconds = 0.0
 
     def parameters_of(self, optimizer):
-        key = id(optimizer), self.session.step
-        if self.found[0] == key:
-            return self.found[1]
-        made = self.find_parameters(optimizer)
-        self.found = key, made
-        return made
-
-    def find_parameters(self, optimizer):
         shape = tuple(len(group["params"]) for group in optimizer.param_groups), sum(
             tensor.requires_grad for group in optimizer.param_groups for tensor in group["params"]
         )

@@ -1,13 +1,12 @@
 """What a debug of a program suspects where no single change repairs it: a gradient that does not reach the first layers. A network that learns is not suspected of it."""
 import json
-import os
 import pathlib
 import subprocess
 import sys
 import tempfile
 import unittest
 
-TENET = os.environ.get("TENET_PROGRAM") or str(pathlib.Path(__file__).resolve().parents[2] / "build/release/tenet")
+from support_programs import tenet
 
 SCRIPT = """
 import torch
@@ -32,7 +31,7 @@ def debug(**parts):
     with tempfile.TemporaryDirectory() as folder:
         script = pathlib.Path(folder, "train.py")
         script.write_text(SCRIPT % parts)
-        done = subprocess.run([TENET, "debug", "--quiet", "--json", "--", sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=folder)
+        done = subprocess.run([tenet(), "debug", "--quiet", "--json", "--", sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, cwd=folder)
     return done.returncode, json.loads(done.stdout)
 
 
